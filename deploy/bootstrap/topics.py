@@ -1,0 +1,86 @@
+"""Topics are made here, with their final number of partitions, and never by auto-creation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from pydantic import Field
+
+from shared.topics import PARTITIONS
+
+_ALREADY_EXISTS: Final = 36
+"""Kafka's error code TOPIC_ALREADY_EXISTS: the state we want."""
+
+_IN_SYNC_REPLICAS: Final = {1: 1, 2: 1}
+"""With three replicas or more, two must hold a record before it counts as written."""
+
+
+class TopicRefused(Exception):
+    """A topic cannot be made, or its shape would break the order of a ticket's events."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """What must exist afterwards: these topics, kept for ever.
+
+    Args:
+        names: full names, prefix included.
+        partitions: fixed at creation, so that a ticket's events stay in one partition, in order.
+        replication_factor: copies of each partition, at most the number of brokers.
+    """
+
+    names: Sequence[str]
+    partitions: Annotated[int, Field(ge=1)] = PARTITIONS
+    replication_factor: Annotated[int, Field(ge=1)] = 1
+
+
+async def prepare_topics(bootstrap_servers: str, plan: TopicPlan) -> list[str]:
+    """Makes the topics that are missing and answers their names.
+
+    Raises:
+        TopicRefused: the broker refuses one, or one exists with another number of partitions.
+        aiokafka.errors.KafkaConnectionError: no broker answers at these addresses.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        answer = await admin.create_topics([_new_topic(name, plan) for name in plan.names])
+        made = [name for name, code, *why in answer.topic_errors if _is_made(name, code, why)]
+        existing = [name for name in plan.names if name not in made]
+        if existing:
+            _check_partitions(await admin.describe_topics(existing), plan.partitions)
+    finally:
+        await admin.close()
+    return made
+
+
+def _new_topic(name: str, plan: TopicPlan) -> NewTopic:
+    in_sync = _IN_SYNC_REPLICAS.get(plan.replication_factor, 2)
+    return NewTopic(
+        name,
+        num_partitions=plan.partitions,
+        replication_factor=plan.replication_factor,
+        topic_configs={
+            "cleanup.policy": "delete",
+            "retention.ms": "-1",  # views are rebuilt from this log
+            "retention.bytes": "-1",
+            "min.insync.replicas": str(in_sync),
+        },
+    )
+
+
+def _is_made(name: str, code: int, why: Sequence[str | None]) -> bool:
+    if code not in {0, _ALREADY_EXISTS}:
+        raise TopicRefused(f"Kafka refuses topic {name}: {' '.join(filter(None, why))} ({code})")
+    return code == 0
+
+
+def _check_partitions(described: Sequence[dict[str, Any]], wanted: int) -> None:
+    for topic in described:
+        found = len(topic["partitions"])
+        if topic["error_code"] == 0 and found != wanted:
+            raise TopicRefused(
+                f"topic {topic['topic']} has {found} partitions, {wanted} are wanted: "
+                "changing them would move keys; use the existing number or another topic prefix"
+            )

@@ -1,0 +1,1 @@
+"""What compose needs beside its file: overlays, the second door, secrets."""

@@ -1,0 +1,1 @@
+"""Third-party browser files: pinned by a lock, fetched at set-up, never committed."""

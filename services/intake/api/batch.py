@@ -1,0 +1,177 @@
+"""Many commands in one request: newline-delimited JSON in, one answer a line out, in the same order."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final, assert_never
+
+import structlog
+from fastapi import APIRouter, Request, Response
+
+from services.intake.api import lines, translate
+from services.intake.api.lines import BatchLine, LineAnswer
+from services.intake.app import Intake, Receipt
+from services.intake.domain import Command, limits
+from shared.clock import Clock
+from shared.errors import Refused
+from shared.eventstore import Outcome
+from shared.http.idempotency import CommandKey
+from shared.http.ndjson import MEDIA_TYPE, Limits, Line, ndjson_answer, read_lines
+from shared.http.openapi import openapi_body
+from shared.http.origin import Origin
+from shared.http.problems import problem_of
+from shared.security import Principal, Role, authenticate
+
+log = structlog.get_logger(__name__)
+
+IN_FLIGHT_MAX: Final = 1_000
+"""Lines of one batch that wait for the writer: two of its groups, so that it never waits for us."""
+
+BATCHES_MAX: Final = 4
+"""Batches worked on at once; each may hold some 50 MB of decoded lines. More wait for their turn."""
+
+_LIMITS: Final = Limits(
+    lines=limits.BATCH_LINES_MAX,
+    line_bytes=limits.BATCH_LINE_BYTES_MAX,
+    total_bytes=limits.BATCH_BYTES_MAX,
+)
+_SERVER_ERROR: Final = 500
+_ANY_LINE: Final[Any] = BatchLine
+
+
+def add_batch(router: APIRouter, intake: Intake, clock: Clock) -> None:
+    """The address of batches."""
+    turns = asyncio.Semaphore(BATCHES_MAX)
+
+    @router.post(
+        "/batch",
+        openapi_extra=openapi_body(
+            BatchLine,
+            answer=LineAnswer,
+            description="One answer for each line, in order.",
+            body_media_type=MEDIA_TYPE,
+            answer_media_type=MEDIA_TYPE,
+        ),
+    )
+    async def run_batch(request: Request) -> Response:
+        """Run up to 10,000 commands. Each line stands for itself; lines about one ticket keep their order.
+
+        When the store fails, the rest is answered 503 without being tried, so that nothing overtakes what
+        failed. Give every line a `key`, and the whole batch can simply be sent again.
+        """
+        principal = await authenticate(request, Role.AGENT)
+        origin = Origin.of(request, principal)
+
+        async def answers() -> AsyncIterator[LineAnswer]:
+            async with turns:
+                # The whole body first: nothing is done of a batch that turns out to be too large.
+                found: AsyncIterator[Line[BatchLine]] = read_lines(request, _ANY_LINE, _LIMITS)
+                given = [line async for line in found]
+                await intake.meet(_external_ids(given))
+                async for answer in _Run(intake, clock, origin).answers(given):
+                    yield answer
+
+        return ndjson_answer(answers())
+
+
+class _Run:
+    """One batch on its way: submits in order, keeps a bounded number in flight, answers in order."""
+
+    def __init__(self, intake: Intake, clock: Clock, origin: Origin) -> None:
+        self._intake = intake
+        self._clock = clock
+        self._origin = origin
+        self._failure: Exception | None = None
+
+    async def answers(self, given: Sequence[Line[BatchLine]]) -> AsyncIterator[LineAnswer]:
+        """The answers. A caller who goes away leaves what is in flight to finish."""
+        flying: deque[asyncio.Task[LineAnswer]] = deque()
+        for line in given:
+            if len(flying) >= IN_FLIGHT_MAX:
+                yield await flying.popleft()
+            flying.append(asyncio.ensure_future(self._answer(line)))
+        while flying:
+            yield await flying.popleft()
+
+    async def _answer(self, line: Line[BatchLine]) -> LineAnswer:
+        if refused := line.refusal or self._failure:
+            return _problem(line.index, refused)
+        assert line.value is not None, "a line has a value or a refusal"
+        try:
+            outcome = await self._run(line.value, line.raw)
+        except Refused as refusal:
+            return _problem(line.index, refusal)
+        except Exception as error:  # noqa: BLE001  # every line gets an answer
+            if self._failure is None:
+                self._failure = error
+                log.warning("batch_failed", line=line.index, error=type(error).__name__)
+            return _problem(line.index, error)
+        receipt = outcome.result
+        return LineAnswer(
+            index=line.index,
+            status=201 if isinstance(line.value, _CREATING) else 200,
+            ticket_id=receipt.ticket_id,
+            number=receipt.number,
+            version=receipt.version,
+            category=receipt.category,
+            replayed=outcome.replayed,
+        )
+
+    async def _run(self, said: BatchLine, raw: bytes) -> Outcome[Receipt]:
+        principal = self._origin.principal
+        claim = None
+        if said.key is not None:
+            operation = f"batch {said.__struct_config__.tag}"
+            claim = CommandKey.of_item(principal, operation, said.key).claim(raw)
+        asking = translate.asking(said, self._origin, now=self._clock.now(), claim=claim)
+        intake = self._intake
+        if isinstance(said, lines.OpenLine):
+            return await intake.open_ticket(translate.opening(said, principal), asking)
+        ticket = said.ticket.reference()
+        match said:
+            case lines.MergeLine():
+                return await intake.merge(ticket, said.into.reference("into"), asking)
+            case lines.LinkLine():
+                other = said.other.reference("other")
+                return await intake.link(ticket, other, said.relation, asking)
+            case lines.UnlinkLine():
+                return await intake.unlink(ticket, said.other.reference("other"), asking)
+            case _:
+                return await intake.change(ticket, _command(said, principal), asking)
+
+
+def _command(said: lines.ChangeLine, principal: Principal) -> Command:
+    match said:
+        case lines.ReplyLine():
+            return translate.reply(said, principal)
+        case lines.NoteLine():
+            return translate.note(said)
+        case lines.PatchLine():
+            return translate.patch(said)
+        case lines.ResolveLine():
+            return translate.resolve(said)
+        case lines.CloseLine():
+            return translate.close(said)
+        case lines.ReopenLine():
+            return translate.reopen(said, principal)
+        case _:
+            assert_never(said)
+
+
+_CREATING: Final = (lines.OpenLine, lines.ReplyLine, lines.NoteLine)
+
+
+def _problem(index: int, error: Exception) -> LineAnswer:
+    problem = problem_of(error)
+    if problem.status == _SERVER_ERROR:
+        log.error("batch_line_failed", line=index, exc_info=error)
+    return LineAnswer(index=index, status=problem.status, problem=problem)
+
+
+def _external_ids(given: Sequence[Line[BatchLine]]) -> set[str]:
+    named = (_external_id(line.value) for line in given if line.value is not None)
+    return {one for one in named if one is not None}
+
+
+def _external_id(said: BatchLine) -> str | None:
+    return said.external_id if isinstance(said, lines.OpenLine) else said.ticket.external_id

@@ -1,0 +1,216 @@
+"""What can be asked of a ticket. Frozen words without behaviour; `decide` answers them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from shared.events import Priority, StatusCategory
+from shared.events.tickets import Person
+
+
+class Relation(StrEnum):
+    """What the other ticket is to this one."""
+
+    RELATED = "related"
+    PARENT = "parent"
+    CHILD = "child"
+    DUPLICATE = "duplicate"
+    ORIGINAL = "original"
+    FOLLOW_UP = "follow_up"
+    PREDECESSOR = "predecessor"
+
+    @property
+    def reverse(self) -> "Relation":
+        """What this ticket is to the other one."""
+        return _REVERSE[self]
+
+
+_REVERSE = {
+    Relation.RELATED: Relation.RELATED,
+    Relation.PARENT: Relation.CHILD,
+    Relation.CHILD: Relation.PARENT,
+    Relation.DUPLICATE: Relation.ORIGINAL,
+    Relation.ORIGINAL: Relation.DUPLICATE,
+    Relation.FOLLOW_UP: Relation.PREDECESSOR,
+    Relation.PREDECESSOR: Relation.FOLLOW_UP,
+}
+
+
+class _Command(msgspec.Struct, frozen=True, kw_only=True):
+    """The common form."""
+
+
+class OpenTicket(_Command, frozen=True, kw_only=True):
+    """Make a ticket. `category`: `None` lets the rules say (`new`, or `answered` when `is_outbound`)."""
+
+    ticket_id: UUID
+    message_id: UUID
+    subject: str
+    body: str
+    requester: Person
+    priority: Priority = Priority.NORMAL
+    category: StatusCategory | None = None
+    label: str | None = None
+    ticket_type: str | None = None
+    tags: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = {}
+    language: str | None = None
+    is_outbound: bool = False
+    external_id: str | None = None
+
+
+class AddCustomerReply(_Command, frozen=True, kw_only=True):
+    """The customer's side writes."""
+
+    message_id: UUID
+    body: str
+
+
+class ChangeStatus(_Command, frozen=True, kw_only=True):
+    """Move between open categories. `category`: `None` keeps it, to change only the label.
+
+    `until`: with `postponed` only, and required there (aware).
+    """
+
+    category: StatusCategory | None = None
+    label: str | None = None
+    until: datetime | None = None
+
+
+class Resolve(_Command, frozen=True, kw_only=True):
+    """Solved: `summary` says what was done, `code` groups it for reports."""
+
+    summary: str
+    code: str | None = None
+
+
+class AddAgentReply(_Command, frozen=True, kw_only=True):
+    """An agent writes to the customer.
+
+    `then`: what the agent says about the status in the same breath; it replaces the rule "who speaks".
+    `is_automatic`: a robot writes; it moves nothing and meets no promise (rule S1).
+    """
+
+    message_id: UUID
+    body: str
+    is_automatic: bool = False
+    then: ChangeStatus | Resolve | None = None
+
+
+class AddNote(_Command, frozen=True, kw_only=True):
+    """An internal note, also on a closed ticket: a review after the fact is worth keeping."""
+
+    message_id: UUID
+    body: str
+
+
+class ChangePriority(_Command, frozen=True, kw_only=True):
+    """How urgent it is."""
+
+    priority: Priority
+
+
+class ChangeType(_Command, frozen=True, kw_only=True):
+    """What kind of request it is; `None`: not said."""
+
+    ticket_type: str | None
+
+
+class ChangeSubject(_Command, frozen=True, kw_only=True):
+    """A more telling subject."""
+
+    subject: str
+
+
+class ChangeFields(_Command, frozen=True, kw_only=True):
+    """Set custom fields; `None` removes one. Fields not named stay."""
+
+    fields: Mapping[str, Any]
+
+
+class ChangeTags(_Command, frozen=True, kw_only=True):
+    """Replace all tags by `tags` (when given), then add, then remove."""
+
+    tags: tuple[str, ...] | None = None
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+class Close(_Command, frozen=True, kw_only=True):
+    """Close for good."""
+
+    reason: str | None = None
+
+
+class Reopen(_Command, frozen=True, kw_only=True):
+    """Take up a solved ticket again. A closed one only when history is imported."""
+
+    category: StatusCategory = StatusCategory.OPEN
+    reason: str | None = None
+
+
+class Merge(_Command, frozen=True, kw_only=True):
+    """Make this ticket part of another one, which must exist and not be merged itself."""
+
+    into_ticket_id: UUID
+    into_number: int
+
+
+class ReceiveMerge(_Command, frozen=True, kw_only=True):
+    """The other half of a merge, asked of the ticket that stays."""
+
+    from_ticket_id: UUID
+    from_number: int
+    has_open_customer_message: bool
+
+
+class LinkTo(_Command, frozen=True, kw_only=True):
+    """Say what another ticket is to this one. Asked of both, with the reverse relation."""
+
+    other_ticket_id: UUID
+    other_number: int
+    relation: Relation
+
+
+class Unlink(_Command, frozen=True, kw_only=True):
+    """Take the link to another ticket away. Asked of both."""
+
+    other_ticket_id: UUID
+
+
+class EndPostponement(_Command, frozen=True, kw_only=True):
+    """The moment `until` has come. Says nothing when the ticket has moved on or was postponed anew."""
+
+    until: datetime
+
+
+class Together(_Command, frozen=True, kw_only=True):
+    """Several changes that happen all or not at all, in this order."""
+
+    commands: tuple["Command", ...]
+
+
+Command = (
+    AddCustomerReply
+    | AddAgentReply
+    | AddNote
+    | ChangeStatus
+    | ChangePriority
+    | ChangeType
+    | ChangeSubject
+    | ChangeFields
+    | ChangeTags
+    | Resolve
+    | Close
+    | Reopen
+    | Merge
+    | ReceiveMerge
+    | LinkTo
+    | Unlink
+    | EndPostponement
+    | Together
+)

@@ -1,0 +1,65 @@
+"""Under which circumstances a command is given, and the stamp that its events carry because of them."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from shared.events import Actor, Channel, Stamp
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks, through what, because of what.
+
+    Args:
+        recorded_at: the moment of storing (aware UTC); the same for everything in one transaction.
+    """
+
+    actor: Actor
+    via: Channel
+    correlation_id: str
+    recorded_at: datetime
+    causation_id: str | None = None
+
+    @property
+    def is_import(self) -> bool:
+        """Whether history is told: what happened elsewhere is not refused because our rules would have."""
+        return self.via is Channel.IMPORT
+
+
+class TicketStamp(Stamp):
+    """A stamp on an event of one ticket."""
+
+    ticket_id: UUID
+
+
+class Stamps:
+    """Hands out the stamps of one ticket's next events, versions consecutive.
+
+    Args:
+        version: the version that the ticket has now; the first stamp is one higher.
+        at: when it happened in the world (aware UTC).
+    """
+
+    __slots__ = ("_at", "_context", "_ticket_id", "_version")
+
+    def __init__(self, ticket_id: UUID, version: int, context: Context, at: datetime) -> None:
+        self._ticket_id = ticket_id
+        self._version = version
+        self._context = context
+        self._at = at
+
+    def next(self) -> TicketStamp:
+        """The stamp of the next event."""
+        self._version += 1
+        context = self._context
+        return {
+            "ticket_id": self._ticket_id,
+            "version": self._version,
+            "occurred_at": self._at,
+            "recorded_at": context.recorded_at,
+            "actor": context.actor,
+            "via": context.via,
+            "correlation_id": context.correlation_id,
+            "causation_id": context.causation_id,
+        }

@@ -1,0 +1,47 @@
+"""The only place that knows which parts of intake are real."""
+
+from importlib.metadata import version
+
+from services.intake.api import intake_router
+from services.intake.app import Intake
+from services.intake.domain import Ticket, evolve
+from services.intake.settings import Settings
+from services.intake.timers import PostponementTimer
+from shared.clock import SystemClock
+from shared.events import Event, Owner
+from shared.events.tickets import TicketEvent
+from shared.eventstore import EventStore, GroupCommitter
+from shared.http.app import build_api
+from shared.messaging import Relay
+from shared.service import Service
+
+
+def build(settings: Settings) -> Service:
+    """The service, ready to run."""
+    store = EventStore[Ticket](settings, owner=Owner.INTAKE, evolve=_fold)
+    committer = GroupCommitter(store, group_max=settings.commit_group_max)
+    intake = Intake(store, committer)
+    clock = SystemClock()
+    api = build_api(
+        name=Owner.INTAKE,
+        title="Ticketing: intake",
+        version=version("ticketing"),
+        settings=settings,
+    )
+    api.include_router(intake_router(intake, clock))
+    return Service(
+        Owner.INTAKE,
+        settings,
+        api=api,
+        store=store,
+        migrations=["services.intake"],
+        relay=Relay(store=store, settings=settings),
+        committers=[committer],
+        tasks=[PostponementTimer(intake, clock).run],
+        needs_kafka=False,  # it goes on accepting while Kafka is away and catches up
+    )
+
+
+def _fold(ticket: Ticket | None, event: Event) -> Ticket:
+    assert isinstance(event, TicketEvent), "only events of tickets are stored here"
+    return evolve(ticket, event)

@@ -1,0 +1,59 @@
+"""The entrance of time: wakes postponed tickets at their very moment, also after a restart."""
+
+import asyncio
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from services.intake.app import Intake
+from shared.clock import Clock
+from shared.database import TRANSIENT
+from shared.observability.correlation import new_correlation_id
+
+log = structlog.get_logger(__name__)
+
+LOOK_AGAIN_SECONDS: Final = 30.0
+"""A postponement that another process stored rings no bell here; should that process die, this one
+takes over within this time. Its own postponements are woken to the moment."""
+
+_PAUSE_SECONDS_FIRST: Final = 0.2
+_PAUSE_SECONDS_MAX: Final = 10.0
+
+
+class PostponementTimer:
+    """Sleeps until the next postponement ends, or until a new one was stored.
+
+    Any number of processes may run it: rows are locked while they are worked on, and the rules say
+    nothing to a ticket that has moved on.
+    """
+
+    def __init__(self, intake: Intake, clock: Clock) -> None:
+        self._intake = intake
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Until cancelled. When the database is away, tries again with growing pauses."""
+        pause = _PAUSE_SECONDS_FIRST
+        while True:
+            self._intake.postponements.changed.clear()
+            try:
+                next_moment = await asyncio.to_thread(
+                    self._intake.end_postponements, new_correlation_id()
+                )
+            except TRANSIENT as error:
+                log.warning("postponements_wait", error=type(error).__name__, pause_seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _PAUSE_SECONDS_MAX)
+                continue
+            pause = _PAUSE_SECONDS_FIRST
+            await self._sleep_until(next_moment)
+
+    async def _sleep_until(self, moment: datetime | None) -> None:
+        seconds = LOOK_AGAIN_SECONDS
+        if moment is not None:
+            seconds = min(seconds, max(0.0, (moment - self._clock.now()).total_seconds()))
+        try:
+            await asyncio.wait_for(self._intake.postponements.changed.wait(), seconds)
+        except TimeoutError:
+            return

@@ -1,0 +1,112 @@
+"""What an event says that it changed: field → (old value, new value). The audit reads nothing else. Pure."""
+
+from typing import Any
+
+import msgspec
+
+from shared.events import Event
+from shared.events.agents import (
+    AgentDefined,
+    AgentPresenceChanged,
+    GroupDefined,
+    RoutingRulesDefined,
+)
+from shared.events.assignments import (
+    GroupChanged,
+    TicketAssigned,
+    TicketUnassigned,
+)
+from shared.events.policies import CalendarDefined, SlaPolicyDefined
+from shared.events.sla import SlaDueChanged, SlaPolicyApplied
+from shared.events.tickets import (
+    FieldsChanged,
+    PriorityChanged,
+    StatusChanged,
+    SubjectChanged,
+    TagsChanged,
+    TicketClosed,
+    TicketMerged,
+    TicketOpened,
+    TicketReopened,
+    TicketResolved,
+    TypeChanged,
+)
+
+Changes = dict[str, tuple[Any, Any]]
+
+
+def changes_of(event: Event) -> Changes:  # noqa: C901, PLR0911, PLR0912  # one line per kind of event
+    """Old and new value of every field that this event set; empty for a message or a clock's tick."""
+    match event:
+        case TicketOpened():
+            return _opened(event)
+        case StatusChanged():
+            changes: Changes = {}
+            if event.category is not event.previous_category:
+                changes["status"] = (event.previous_category, event.category)
+            if event.label != event.previous_label:
+                changes["label"] = (event.previous_label, event.label)
+            return changes
+        case TicketResolved():
+            return {"status": (event.previous_category, "solved")}
+        case TicketClosed() | TicketMerged():
+            return {"status": (event.previous_category, "closed")}
+        case TicketReopened():
+            return {"status": (event.previous_category, event.category)}
+        case PriorityChanged():
+            return {"priority": (event.previous, event.priority)}
+        case TypeChanged():
+            return {"type": (event.previous, event.ticket_type)}
+        case SubjectChanged():
+            return {"subject": (event.previous, event.subject)}
+        case FieldsChanged():
+            return {
+                f"fields.{name}": (change.previous, change.value)
+                for name, change in event.changes.items()
+            }
+        case TagsChanged():
+            kept = [tag for tag in event.tags if tag not in event.added]
+            return {"tags": (sorted([*kept, *event.removed]), event.tags)}
+        case GroupChanged():
+            return {"group": (event.previous_group_id, event.group_id)}
+        case TicketAssigned():
+            return {"assignee": (event.previous_agent_id, event.agent_id)}
+        case TicketUnassigned():
+            return {"assignee": (event.previous_agent_id, None)}
+        case SlaPolicyApplied():
+            return {"sla_policy": (event.previous_policy_id, event.policy_id)}
+        case SlaDueChanged():
+            return {f"due.{event.metric}": (event.previous_due_at, event.due_at)}
+        case AgentPresenceChanged():
+            return {"presence": (event.previous, event.presence)}
+        case AgentDefined() | GroupDefined():
+            before = msgspec.to_builtins(event.previous) if event.previous is not None else {}
+            return _differences(before, msgspec.to_builtins(event.profile))
+        case SlaPolicyDefined() | CalendarDefined():
+            return _differences(event.previous or {}, event.definition)
+        case RoutingRulesDefined():
+            return {"rules": (event.previous, event.rules)}
+        case _:
+            return {}
+
+
+def _opened(event: TicketOpened) -> Changes:
+    changes: Changes = {
+        "status": (None, event.category),
+        "priority": (None, event.priority),
+        "subject": (None, event.subject),
+        "requester": (None, event.requester.id),
+    }
+    optional = {"label": event.label, "type": event.ticket_type, "tags": event.tags or None}
+    changes |= {name: (None, value) for name, value in optional.items() if value is not None}
+    changes |= {f"fields.{name}": (None, value) for name, value in event.fields.items()}
+    return changes
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> Changes:
+    names = sorted(before.keys() | after.keys())
+    return {
+        name: (before.get(name), after.get(name))
+        for name in names
+        if before.get(name) != after.get(name)
+    }

@@ -1,0 +1,181 @@
+"""What a batch adds beside the tickets' own rows: messages, spans, assignments, words to search for."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg.rows import DictRow
+
+from services.query.projections.tables import Table, as_json, as_text
+from shared.events import Event
+
+SEARCHED_BYTES_MAX: Final = 200_000
+"""How much text of one ticket is searchable. A tsvector holds at most 1 MB; this text is in it twice (as written
+and stemmed), each word with its positions, so 200 kB stay well below whatever the words are."""
+
+
+class Span(msgspec.Struct):
+    """A field had a value from a moment on; `valid_to` is open while it still has."""
+
+    ticket_id: UUID
+    field: str
+    version: int
+    value: str | None
+    valid_from: datetime
+    valid_to: datetime | None = None
+
+
+class Stint(msgspec.Struct, kw_only=True):
+    """An agent had a ticket."""
+
+    ticket_id: UUID
+    version: int
+    agent_id: str
+    agent_name: str | None
+    group_id: str | None
+    assigned_at: datetime
+    ended_at: datetime | None = None
+    end_reason: str | None = None
+    mode: str
+    strategy: str | None
+    decision_id: UUID
+    why: str
+    load_before: float
+    load_after: float
+    capacity: float | None
+    candidates_count: int
+    rule: str | None
+    rules_version: int | None
+    waited_seconds: float
+    actor_id: str
+
+
+class Words(msgspec.Struct):
+    """New text of one ticket, apart by who may find it."""
+
+    public: list[str]
+    internal: list[str]
+
+
+_MESSAGES = Table(
+    "messages",
+    (
+        "ticket_id", "version", "message_id", "kind", "is_automatic", "body", "sent_at",
+        "author_kind", "author_id", "author_name", "via",
+    ),
+    key=("ticket_id", "version"),
+)  # fmt: skip
+_SPANS = Table("spans", Span.__struct_fields__, key=("ticket_id", "field", "version"))
+_SPAN_ENDS = Table(
+    "spans", ("ticket_id", "field", "version", "valid_to"), key=("ticket_id", "field", "version")
+)
+_STINTS = Table("assignments", Stint.__struct_fields__, key=("ticket_id", "version"))
+_STINT_ENDS = Table(
+    "assignments", ("ticket_id", "version", "ended_at", "end_reason"), key=("ticket_id", "version")
+)
+
+# Old words of a changed subject stay: whoever remembers the old subject finds the ticket too.
+_SEARCH: Final = """
+INSERT INTO search_documents AS d (ticket_id, everything, public, indexed_bytes)
+SELECT ticket_id,
+       to_tsvector('simple', everything) || to_tsvector('english', everything),
+       to_tsvector('simple', public) || to_tsvector('english', public),
+       octet_length(everything)
+FROM json_to_recordset(%s::json) AS r (ticket_id uuid, everything text, public text)
+ON CONFLICT (ticket_id) DO UPDATE
+SET everything = d.everything || EXCLUDED.everything,
+    public = d.public || EXCLUDED.public,
+    indexed_bytes = d.indexed_bytes + EXCLUDED.indexed_bytes
+WHERE d.indexed_bytes + EXCLUDED.indexed_bytes <= %s
+"""
+
+
+class Writes:
+    """Collects rows while a batch is folded and writes each table once."""
+
+    def __init__(self) -> None:
+        self._messages: list[tuple[Any, ...]] = []
+        self._spans: dict[tuple[UUID, str, int], Span] = {}
+        self._span_ends: dict[tuple[UUID, str, int], dict[str, Any]] = {}
+        self._stints: dict[tuple[UUID, int], Stint] = {}
+        self._stint_ends: dict[tuple[UUID, int], dict[str, Any]] = {}
+        self._words: dict[UUID, Words] = {}
+
+    def add_message(
+        self, event: Event, message_id: UUID, kind: str, body: str, *, is_automatic: bool = False
+    ) -> None:
+        """A message of the conversation; its words become searchable, a note's only for agents."""
+        actor = event.actor
+        self._messages.append(
+            (
+                event.stream_id, event.version, message_id, kind, is_automatic, as_text(body),
+                event.occurred_at, actor.kind.value, actor.id, actor.name, event.via.value,
+            )
+        )  # fmt: skip
+        self.add_words(event.stream_id, body, is_public=kind != "note")
+
+    def add_words(self, ticket_id: UUID, *texts: str | None, is_public: bool = True) -> None:
+        """Text by which the ticket is to be found."""
+        words = self._words.get(ticket_id)
+        if words is None:
+            words = self._words[ticket_id] = Words([], [])
+        (words.public if is_public else words.internal).extend(filter(None, texts))
+
+    def open_span(
+        self, ticket_id: UUID, field: str, version: int, value: str | None, at: datetime
+    ) -> None:
+        """From `at` on the field has this value."""
+        self._spans[ticket_id, field, version] = Span(ticket_id, field, version, value, at)
+
+    def close_span(self, ticket_id: UUID, field: str, version: int, at: datetime) -> None:
+        """The span that event `version` opened ends."""
+        key = (ticket_id, field, version)
+        if span := self._spans.get(key):
+            span.valid_to = at
+        else:
+            self._span_ends[key] = dict(
+                zip(("ticket_id", "field", "version", "valid_to"), (*key, at), strict=True)
+            )
+
+    def open_stint(self, stint: Stint) -> None:
+        """An agent has the ticket from now on."""
+        self._stints[stint.ticket_id, stint.version] = stint
+
+    def close_stint(self, ticket_id: UUID, version: int, at: datetime, reason: str) -> None:
+        """The stint that event `version` opened ends."""
+        key = (ticket_id, version)
+        if stint := self._stints.get(key):
+            stint.ended_at, stint.end_reason = at, reason
+        else:
+            self._stint_ends[key] = {
+                "ticket_id": ticket_id, "version": version, "ended_at": at, "end_reason": reason,
+            }  # fmt: skip
+
+    def flush(self, cursor: psycopg.Cursor[DictRow]) -> None:
+        """Write everything that was collected."""
+        if self._messages:
+            _MESSAGES.copy(cursor, self._messages)
+        _SPANS.upsert(cursor, self._spans.values())
+        _SPAN_ENDS.update(cursor, self._span_ends.values())
+        _STINTS.upsert(cursor, self._stints.values())
+        _STINT_ENDS.update(cursor, self._stint_ends.values())
+        if self._words:
+            cursor.execute(_SEARCH, (as_json(list(self._documents())), SEARCHED_BYTES_MAX))
+
+    def _documents(self) -> Iterator[dict[str, Any]]:
+        for ticket_id in sorted(self._words):
+            words = self._words[ticket_id]
+            public = cut("\n".join(words.public))
+            # The public part first, so that a flood of notes never hides it.
+            everything = cut("\n".join((public, *words.internal)))
+            yield {"ticket_id": ticket_id, "everything": everything, "public": public}
+
+
+def cut(text: str, *, bytes_max: int = SEARCHED_BYTES_MAX) -> str:
+    """The beginning of `text` that fits into `bytes_max` bytes of UTF-8."""
+    if len(text) * 4 <= bytes_max:
+        return text
+    return text.encode()[:bytes_max].decode(errors="ignore")

@@ -1,0 +1,66 @@
+"""How old an answer may be: said with every answer, so that nothing is stale in secret."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, LiteralString
+
+from services.query.views.pools import Pool
+
+CONSUMER: Final = "query"
+"""The name under which this service's consumer keeps its positions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Everything recorded before `as_of` is in the projections.
+
+    Attributes:
+        as_of: None until Kafka and the projections have been compared once.
+        behind: events published and not yet projected at that comparison.
+        position: events projected so far, of all topics; grows with every one.
+    """
+
+    as_of: datetime | None = None
+    behind: int = 0
+    position: int = 0
+
+    def seconds(self, now: datetime | None = None) -> float | None:
+        """The age of the answer's knowledge in seconds; None when nobody knows."""
+        if self.as_of is None:
+            return None
+        return max(((now or datetime.now(UTC)) - self.as_of).total_seconds(), 0.0)
+
+
+_PROGRESS: Final[LiteralString] = """
+SELECT p.topic, p.partition, p.position, f.last_recorded_at
+FROM consumer_positions AS p LEFT JOIN freshness AS f USING (topic, partition)
+WHERE p.consumer = %s
+"""
+
+Slot = tuple[str, int]
+
+
+async def measure(pool: Pool, ends: dict[Slot, int], looked_at: datetime) -> Freshness:
+    """Compare the projections with Kafka.
+
+    Args:
+        pool: connections.
+        ends: topic (without prefix) and partition → the offset after its last event, asked at `looked_at`.
+        looked_at: a moment before `ends` was asked.
+
+    Returns:
+        With everything applied the answer is as of `looked_at`. Else as of the newest event applied of the partition
+        that is furthest back: what is missing there was recorded after it.
+    """
+    async with pool.connection() as connection:
+        rows = await (await connection.execute(_PROGRESS, (CONSUMER,))).fetchall()
+    applied = {(row["topic"], row["partition"]): row for row in rows}
+    behind, as_of = 0, looked_at
+    for slot, end in ends.items():
+        row = applied.get(slot)
+        missing = end - (row["position"] if row else 0)
+        if missing > 0:
+            behind += missing
+            last = row["last_recorded_at"] if row else None
+            as_of = min(as_of, last or datetime.fromtimestamp(0, UTC))
+    return Freshness(as_of, behind, sum(row["position"] for row in rows))

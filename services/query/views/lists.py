@@ -1,0 +1,229 @@
+"""The ticket list: filters, orders, full text, and pages that stay put while tickets are written."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+import msgspec
+from psycopg.sql import SQL, Composed
+
+from services.query.views.pools import Pool
+from services.query.views.scope import Scope
+from shared.errors import Forbidden
+from shared.events import Channel, Priority, StatusCategory
+from shared.http import cursor
+
+LIMIT_MAX: Final = 200
+"""More than anybody reads at once; a page of 200 rows is some 150 kB."""
+
+NOBODY: Final = "none"
+"""As a filter for group or assignee: tickets without one."""
+
+
+class Sort(StrEnum):
+    """The orders of the list; a leading minus is descending. `due`: tickets without a running clock come last."""
+
+    UPDATED = "updated"
+    UPDATED_DESC = "-updated"
+    CREATED = "created"
+    CREATED_DESC = "-created"
+    PRIORITY = "priority"
+    PRIORITY_DESC = "-priority"
+    DUE = "due"
+    DUE_DESC = "-due"
+
+    @property
+    def is_descending(self) -> bool:
+        return self.startswith("-")
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFilter:
+    """Which tickets; everything that is given must hold, within a tuple any one may (tags: all of them)."""
+
+    status: tuple[StatusCategory, ...] = ()
+    group: tuple[str, ...] = ()
+    assignee: tuple[str, ...] = ()
+    priority: tuple[Priority, ...] = ()
+    channel: tuple[Channel, ...] = ()
+    tag: tuple[str, ...] = ()
+    requester: str | None = None
+    external_id: str | None = None
+    is_open: bool | None = None
+    breached: bool | None = None
+    at_risk: bool | None = None
+    q: str | None = None
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether it asks for facts that customers do not see."""
+        return bool(self.group or self.assignee) or not (self.breached is self.at_risk is None)
+
+
+@dataclass(frozen=True, slots=True)
+class TicketPage:
+    """`next` is the cursor of the following page; None at the end."""
+
+    tickets: list[dict[str, Any]] = field(default_factory=list)
+    next: str | None = None
+
+
+_KEYS: Final[dict[str, tuple[LiteralString, LiteralString]]] = {
+    "updated": ("t.changed_at", "timestamptz"),
+    "created": ("t.opened_at", "timestamptz"),
+    "priority": ("t.priority_rank", "smallint"),
+    "due": ("t.due_sort", "timestamptz"),
+}
+
+PUBLIC_COLUMNS: Final[LiteralString] = """
+    t.ticket_id, t.number, t.external_id, t.subject, t.category AS status, t.label, t.priority,
+    t.ticket_type AS type, t.via AS channel, t.language, t.is_open, t.requester_id, t.requester_name,
+    t.requester_email, t.organization, t.opened_at AS created_at, t.updated_at, t.version,
+    t.last_agent_reply_at, t.last_customer_message_at, t.closed_at,
+    CASE WHEN NOT t.is_open THEN t.resolved_at END AS resolved_at, t.merged_into_number
+"""
+
+INTERNAL_COLUMNS: Final[LiteralString] = """,
+    t.changed_at, t.tags, t.fields, t.links, t.is_outbound, t.waiting_since, t.first_reply_at,
+    t.postponed_until, t.category_since AS status_since, t.merged_into_id, t.closed_reason,
+    t.group_id, (SELECT g.name FROM groups AS g WHERE g.group_id = t.group_id) AS group_name,
+    t.assignee_id,
+    coalesce(t.assignee_name, (SELECT a.name FROM agents AS a WHERE a.agent_id = t.assignee_id)) AS assignee_name,
+    t.assigned_at, t.queued_at, t.routing_why, t.routing_version,
+    t.policy_id, t.policy_version, t.due_at, t.due_metric, t.is_at_risk, t.is_breached,
+    t.at_risk_metrics, t.breached_metrics, t.clocks, t.sla_version,
+    t.reopen_count, t.resolution_count, t.customer_message_count, t.agent_reply_count, t.note_count
+"""
+
+_MATCHES: Final[LiteralString] = (
+    "(websearch_to_tsquery('simple', %(q)s) || websearch_to_tsquery('english', %(q)s))"
+)
+
+
+async def list_tickets(
+    pool: Pool,
+    wanted: TicketFilter,
+    scope: Scope,
+    *,
+    sort: Sort = Sort.UPDATED_DESC,
+    limit: int = 50,
+    after: str | None = None,
+) -> TicketPage:
+    """One page of the list, walked along an index.
+
+    A page begins after the key of the last row seen, so rows that are written meanwhile never make another row
+    appear twice or not at all; a row whose own key changes moves to its new place, as in any live list.
+
+    Raises:
+        Invalid: `after` is not a cursor of this very list.
+        Forbidden: a customer asks by internal facts.
+    """
+    if wanted.is_internal and not scope.sees_internal:
+        raise Forbidden("customers cannot filter by group, assignee or promises")
+    key, key_type = _KEYS[sort.removeprefix("-")]
+    list_name = _scope_of(wanted, scope, sort)
+    conditions, values = _conditions(wanted, scope)
+    if after is not None:
+        # `infinity` (no deadline) travels as None: Python has no such moment.
+        place, ticket_id = cursor.decode(after, tuple[datetime | int | None, UUID], scope=list_name)
+        comparison = SQL("<") if sort.is_descending else SQL(">")
+        conditions.append(
+            SQL("({}, t.ticket_id) {} (%(after_key)s, %(after_id)s)").format(SQL(key), comparison)
+        )
+        values |= {"after_key": "infinity" if place is None else place, "after_id": ticket_id}
+    direction = SQL("DESC") if sort.is_descending else SQL("ASC")
+    internal = SQL(INTERNAL_COLUMNS) if scope.sees_internal else SQL("")
+    statement = SQL(
+        "SELECT {public}{internal}, nullif({key}::text, 'infinity')::{type} AS sort_key FROM tickets AS t"
+        " WHERE {conditions} ORDER BY {key} {direction}, t.ticket_id {direction} LIMIT %(limit)s"
+    ).format(
+        public=SQL(PUBLIC_COLUMNS),
+        internal=internal,
+        key=SQL(key),
+        type=SQL(key_type),
+        conditions=SQL(" AND ").join(conditions),
+        direction=direction,
+    )
+    async with pool.connection() as connection:
+        rows = await (
+            await connection.execute(statement, {**values, "limit": limit + 1})
+        ).fetchall()
+    page = rows[:limit]
+    following = None
+    if len(rows) > limit:
+        last = page[-1]
+        following = cursor.encode((last["sort_key"], last["ticket_id"]), scope=list_name)
+    for row in page:
+        del row["sort_key"]
+    return TicketPage(page, following)
+
+
+# Tests that are the same whatever the value; %(…)s is the attribute of the filter with that name.
+_TESTS: Final[dict[str, LiteralString]] = {
+    "status": "t.category = ANY(%(status)s)",
+    "priority": "t.priority = ANY(%(priority)s)",
+    "channel": "t.via = ANY(%(channel)s)",
+    "tag": "t.tags <> '{}' AND t.tags @> %(tag)s",
+    "requester": "t.requester_id = %(requester)s",
+    "external_id": "t.external_id = %(external_id)s",
+}
+_SWITCHES: Final[dict[str, LiteralString]] = {
+    "is_open": "t.is_open",
+    "breached": "t.is_breached",
+    "at_risk": "t.is_at_risk",
+}
+_ENDED: Final = frozenset({StatusCategory.SOLVED, StatusCategory.CLOSED})
+
+
+def _conditions(wanted: TicketFilter, scope: Scope) -> tuple[list[SQL | Composed], dict[str, Any]]:
+    conditions: list[SQL | Composed] = [SQL("t.version > 0")]
+    values: dict[str, Any] = {
+        name: list(map(str, value)) if isinstance(value, tuple) else value
+        for name in _TESTS
+        if (value := getattr(wanted, name))
+    }
+    conditions += [SQL(_TESTS[name]) for name in values]
+    for name, column in _SWITCHES.items():
+        if (wish := getattr(wanted, name)) is not None:
+            conditions.append(SQL(column) if wish else SQL("NOT " + column))
+    if wanted.status and not _ENDED & set(wanted.status):
+        conditions.append(SQL("t.is_open"))  # lets the planner use the small partial indexes
+    if scope.requester_id is not None:
+        conditions.append(SQL("t.requester_id = %(scope)s"))
+        values["scope"] = scope.requester_id
+    if wanted.group:
+        conditions.append(SQL(_any_or_null("t.group_id", "group", wanted.group)))
+        values["group"] = _ids(wanted.group)
+    if wanted.assignee:
+        conditions.append(SQL(_any_or_null("t.assignee_id", "assignee", wanted.assignee)))
+        values["assignee"] = _ids(wanted.assignee)
+    if wanted.q:
+        # Notes are not in the public document, so no customer can find a ticket by what a note says.
+        document = SQL("everything") if scope.sees_internal else SQL("public")
+        conditions.append(
+            SQL(
+                "t.ticket_id IN (SELECT d.ticket_id FROM search_documents AS d WHERE d.{} @@ {})"
+            ).format(document, SQL(_MATCHES))
+        )
+        values["q"] = wanted.q
+    return conditions, values
+
+
+def _ids(wanted: tuple[str, ...]) -> list[str]:
+    return [value for value in wanted if value != NOBODY]
+
+
+def _any_or_null(
+    column: LiteralString, name: LiteralString, wanted: tuple[str, ...]
+) -> LiteralString:
+    condition = column + " = ANY(%(" + name + ")s)"
+    return "(" + condition + " OR " + column + " IS NULL)" if NOBODY in wanted else condition
+
+
+def _scope_of(wanted: TicketFilter, scope: Scope, sort: Sort) -> str:
+    """A cursor belongs to one filter, one order and one customer."""
+    described = msgspec.json.encode([wanted, scope.requester_id])
+    return f"tickets:{sort}:{hashlib.blake2b(described, digest_size=8).hexdigest()}"

@@ -1,0 +1,75 @@
+"""One ticket: its present state, its figures, its conversation."""
+
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+from psycopg.sql import SQL
+
+from services.query.views.lists import INTERNAL_COLUMNS, PUBLIC_COLUMNS
+from services.query.views.pools import Pool
+from services.query.views.scope import Scope
+from shared.errors import Invalid, NotFound
+
+MESSAGES_MAX: Final = 1_000
+"""The newest ones of a conversation; a ticket with more is a mailing loop. `messages_total` says how many there are."""
+
+_NUMBER_MAX: Final = 2**63 - 1
+_FIGURES: Final[LiteralString] = """,
+    to_jsonb(f) - 'ticket_id' AS figures, t.resolution_summary, t.resolution_code,
+    t.resolved_at AS last_resolved_at, t.first_resolved_at, t.first_assigned_at,
+    t.assignment_count, t.group_change_count
+"""
+
+
+def parse_reference(text: str) -> UUID | int:
+    """A ticket's id or its number for people (`4711` or `#4711`).
+
+    Raises:
+        Invalid: it is neither.
+    """
+    digits = text.removeprefix("#")
+    if digits.isascii() and digits.isdigit() and int(digits[:20]) <= _NUMBER_MAX:
+        return int(digits[:20])
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Invalid.of("ticket_id", "is neither a UUID nor a ticket number") from None
+
+
+async def find_ticket(pool: Pool, reference: UUID | int, scope: Scope) -> dict[str, Any]:
+    """The ticket without its conversation.
+
+    Raises:
+        NotFound: there is none, or it is another customer's.
+    """
+    by = SQL("t.number") if isinstance(reference, int) else SQL("t.ticket_id")
+    internal: LiteralString = INTERNAL_COLUMNS + _FIGURES if scope.sees_internal else ""
+    statement = SQL(
+        "SELECT {columns} FROM tickets AS t LEFT JOIN ticket_figures AS f USING (ticket_id)"
+        " WHERE t.version > 0 AND {by} = %(reference)s"
+        " AND (%(requester)s::text IS NULL OR t.requester_id = %(requester)s)"
+    ).format(columns=SQL(PUBLIC_COLUMNS + internal), by=by)
+    async with pool.connection() as connection:
+        found = await connection.execute(
+            statement, {"reference": reference, "requester": scope.requester_id}
+        )
+        row = await found.fetchone()
+    if row is None:
+        raise NotFound(f"there is no ticket {reference}")
+    return row
+
+
+async def conversation(pool: Pool, ticket_id: UUID, scope: Scope) -> dict[str, Any]:
+    """The messages, oldest first; notes only for those who may read them. The ticket must be in scope already."""
+    async with pool.connection() as connection:
+        found = await connection.execute(
+            "SELECT message_id, version, kind, is_automatic, body, sent_at, author_kind, author_id,"
+            " author_name, via AS channel, count(*) OVER () AS total FROM messages"
+            " WHERE ticket_id = %s AND (kind <> 'note' OR %s) ORDER BY version DESC LIMIT %s",
+            (ticket_id, scope.sees_internal, MESSAGES_MAX),
+        )
+        rows = await found.fetchall()
+    total = rows[0]["total"] if rows else 0
+    for row in rows:
+        del row["total"]
+    return {"messages": rows[::-1], "messages_total": total}

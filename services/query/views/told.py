@@ -1,0 +1,127 @@
+"""An event as a sentence for people. Pure; a kind that nobody described is told by its name."""
+
+from datetime import datetime
+from typing import Any, Final
+
+Facts = dict[str, Any]
+
+_SENTENCES: Final[dict[str, str]] = {
+    "ticket.opened.v1": "opened ticket #{number}",
+    "ticket.customer_replied.v1": "wrote to us",
+    "ticket.agent_replied.v1": "wrote to the customer",
+    "ticket.note_added.v1": "left an internal note",
+    "ticket.subject_changed.v1": "changed the subject to “{subject}”",
+    "ticket.resolved.v1": "solved it: {summary}",
+    "ticket.closed.v1": "closed it",
+    "ticket.merged.v1": "merged it into #{into_number}",
+    "ticket.merge_received.v1": "merged #{from_number} into this ticket",
+    "ticket.linked.v1": "linked it to #{other_number} ({relation})",
+    "ticket.unlinked.v1": "removed the link to #{other_number} ({relation})",
+    "assignment.queued.v1": "put it into the queue: {why}",
+    "assignment.withdrawn.v1": "took it out of the queue ({reason})",
+    "sla.started.v1": "started the clock {metric} (round {cycle}), due {due_at}",
+    "sla.paused.v1": "stopped the clock {metric} with {remaining_seconds} left",
+    "sla.resumed.v1": "restarted the clock {metric}, due {due_at}",
+    "sla.due_changed.v1": "moved the deadline of {metric} from {previous_due_at} to {due_at} ({cause})",
+    "sla.cancelled.v1": "ended the clock {metric} without a result ({reason})",
+    "sla.warning.v1": "warned that {metric} is due {due_at} ({threshold} reached)",
+    "sla.breached.v1": "found {metric} breached: it was due {breached_at} ({cause})",
+    "sla.breach_retracted.v1": "took back the breach of {metric}: {reason}",
+    "agent.defined.v1": "defined agent {agent_id}",
+    "agent.presence_changed.v1": "set {agent_id} to {presence}, before {previous} ({reason})",
+    "group.defined.v1": "defined group {group_id}",
+    "routing_rules.defined.v1": "replaced the routing rules",
+    "sla_policy.defined.v1": "defined SLA policy {policy_id}",
+    "calendar.defined.v1": "defined calendar {calendar_id}",
+}
+
+
+def sentence(type_: str, facts: Facts) -> str:
+    """What happened, to be read after the actor's name: “Anna Berg” + “closed it”."""
+    told = _told(type_, facts)
+    if told is None:
+        template = _SENTENCES.get(type_)
+        told = template.format_map(_Readable(facts)) if template else type_
+    return told
+
+
+def _told(type_: str, facts: Facts) -> str | None:  # noqa: C901, PLR0911  # one sentence each
+    """Sentences whose shape depends on what is in the event."""
+    match type_:
+        case "ticket.status_changed.v1":
+            return _change("the status", facts["previous_category"], facts["category"])
+        case "ticket.priority_changed.v1":
+            return _change("the priority", facts["previous"], facts["priority"])
+        case "ticket.type_changed.v1":
+            return _change("the type", facts.get("previous"), facts.get("ticket_type"))
+        case "ticket.fields_changed.v1":
+            parts = [
+                _change(name, change["previous"], change["value"])
+                for name, change in facts["changes"].items()
+            ]
+            return ", ".join(parts)
+        case "ticket.tags_changed.v1":
+            parts = [f"+{tag}" for tag in facts.get("added", ())]
+            parts += [f"-{tag}" for tag in facts.get("removed", ())]
+            return f"changed the tags: {' '.join(parts)}"
+        case "ticket.reopened.v1":
+            why = f": {facts['reason']}" if facts.get("reason") else ""
+            return f"reopened it (time {facts['reopen_count']}){why}"
+        case "assignment.group_changed.v1":
+            change = _change("the group", facts["previous_group_id"], facts["group_id"])
+            return f"{change}: {facts['why']}"
+        case "assignment.assigned.v1":
+            name = facts.get("agent_name") or facts["agent_id"]
+            before = facts.get("previous_agent_id")
+            return f"assigned it to {name}{f', before {before}' if before else ''}: {facts['why']}"
+        case "assignment.unassigned.v1":
+            return f"took it from {facts['previous_agent_id']} ({facts['reason']})"
+        case "sla.policy_applied.v1":
+            return _change("the SLA policy", facts.get("previous_policy_id"), facts["policy_id"])
+        case "sla.met.v1":
+            how = "late" if facts["was_breached"] else "in time"
+            return f"saw {facts['metric']} fulfilled {how}"
+        case _:
+            return None
+
+
+def _change(what: str, before: Any, after: Any) -> str:
+    if before is None:
+        return f"set {what} to {_readable(after)}"
+    if after is None:
+        return f"removed {what}, before {_readable(before)}"
+    return f"changed {what} from {_readable(before)} to {_readable(after)}"
+
+
+class _Readable(dict[str, str]):
+    """The facts in words; one that an older event lacks is a dash."""
+
+    def __init__(self, facts: Facts) -> None:
+        super().__init__(
+            (name, _duration(value) if name.endswith("_seconds") else _readable(value))
+            for name, value in facts.items()
+        )
+
+    def __missing__(self, key: str) -> str:
+        return "-"
+
+
+def _readable(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, str) and value[10:11] == "T":
+        try:
+            return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M} UTC"
+        except ValueError:
+            return value
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_readable, value))
+    return str(value)
+
+
+def _duration(value: Any) -> str:
+    if not isinstance(value, int | float):
+        return "-"
+    minutes = round(abs(value) / 60)
+    text = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004
+    return f"-{text}" if value < 0 else text

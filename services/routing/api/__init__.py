@@ -1,0 +1,19 @@
+"""The HTTP entrance of routing: each handler translates and calls one verb."""
+
+from fastapi import FastAPI
+
+from services.routing.api import (
+    agents,
+    groups,
+    importing,
+    queue,
+    rules,
+    tickets,
+)
+from services.routing.app.routing import Routing
+
+
+def add_routes(api: FastAPI, routing: Routing) -> None:
+    """Put all addresses of routing on the API."""
+    for room in (agents, groups, rules, queue, tickets, importing):
+        api.include_router(room.router(routing))

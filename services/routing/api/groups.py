@@ -1,0 +1,72 @@
+"""Groups over HTTP."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.routing.api.answers import answer, cause_of
+from services.routing.app.asking import GroupView
+from services.routing.app.routing import Routing
+from shared.events.agents import GroupProfile
+from shared.http.bodies import json_answer, read_json
+from shared.http.conditional import ExpectedVersion, etag
+from shared.http.idempotency import OptionalKey
+from shared.http.openapi import openapi_body
+from shared.http.origin import RequestOrigin
+from shared.security import Principal, Role, require
+
+Staff = Annotated[Principal, Depends(require(Role.AGENT))]
+Supervisor = Annotated[Principal, Depends(require(Role.SUPERVISOR))]
+
+
+class GroupBody(GroupProfile, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A group as it shall be from now on."""
+
+    def profile(self) -> GroupProfile:
+        """The same as events carry it."""
+        return GroupProfile(name=self.name, strategy=self.strategy, is_active=self.is_active)
+
+
+class GroupsView(msgspec.Struct, frozen=True):
+    """All groups, by id."""
+
+    groups: list[GroupView]
+
+
+def router(routing: Routing) -> APIRouter:
+    """Addresses under `/v1/groups`."""
+    api = APIRouter(prefix="/v1/groups", tags=["groups"])
+
+    @api.get("", summary="All groups.", openapi_extra=openapi_body(answer=GroupsView))
+    async def list_groups(_: Staff) -> Response:
+        return json_answer(GroupsView(await routing.reading.groups()))
+
+    @api.get("/{group_id}", summary="One group.", openapi_extra=openapi_body(answer=GroupView))
+    async def get_group(group_id: str, _: Staff) -> Response:
+        group = await routing.reading.group(group_id)
+        return json_answer(group, headers={"ETag": etag(group.version)})
+
+    @api.put(
+        "/{group_id}",
+        summary="Add or change a group.",
+        openapi_extra=openapi_body(GroupBody, answer=GroupView),
+    )
+    async def define_group(
+        group_id: str,
+        request: Request,
+        _: Supervisor,
+        origin: RequestOrigin,
+        expected: ExpectedVersion,
+        key: OptionalKey,
+    ) -> Response:
+        body = await read_json(request, GroupBody)
+        outcome = await routing.command(
+            lambda tx: routing.asking.define_group(
+                tx, group_id, body.profile(), cause_of(origin), expected
+            ),
+            key.claim(await request.body()) if key else None,
+        )
+        return answer(outcome)
+
+    return api

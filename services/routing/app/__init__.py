@@ -1,0 +1,1 @@
+"""The verbs of routing: lock the desk, load, decide, save; all in one transaction."""

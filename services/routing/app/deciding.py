@@ -1,0 +1,147 @@
+"""What routing does of its own accord: act on events, serve the queue, sweep."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
+
+from services.routing.app import tables
+from services.routing.app.desks import Desks
+from services.routing.domain import commands, people
+from services.routing.domain.choice import choose
+from services.routing.domain.desk import Cause, Desk, codes
+from services.routing.domain.observing import FACT_EVENTS, observe, observe_promise
+from shared.events.assignments import (
+    GroupChanged,
+    TicketAssigned,
+    TicketQueued,
+    TicketUnassigned,
+    TicketWithdrawn,
+)
+from shared.events.base import Event
+from shared.events.sla import SlaEvent
+from shared.events.tickets import TicketEvent
+from shared.eventstore import EventTransaction
+from shared.messaging import Received
+from shared.observability import metrics
+from shared.topics import Topic
+
+SWEEP_TICKETS_MAX: Final = 500
+"""Tickets that one sweep touches for each purpose: a transaction of a few tenths of a second at most."""
+
+_KINDS: Final = {
+    TicketAssigned: "assigned",
+    TicketQueued: "queued",
+    TicketUnassigned: "unassigned",
+    TicketWithdrawn: "withdrawn",
+    GroupChanged: "group_changed",
+}
+
+
+class Deciding:
+    """The verbs of the stream and of the timers; each works inside the transaction it is given.
+
+    Args:
+        desks: where decisions are taken.
+        quiet_seconds: how long an imported ticket must have been quiet before live routing takes it up. It is
+            longer than Kafka needs to bring the last event of an import that has just ended.
+        nudge: called when more could be placed at once; may be called from any thread.
+    """
+
+    def __init__(
+        self, desks: Desks, *, quiet_seconds: float, nudge: Callable[[], None] = lambda: None
+    ) -> None:
+        self._desks = desks
+        self._quiet_seconds = quiet_seconds
+        self._nudge = nudge
+
+    def on_batch(self, tx: EventTransaction[Any], batch: Sequence[Received]) -> None:
+        """Act on events of intake and sla (the consumer's handler)."""
+        events = [received.event for received in batch]
+        ids = {event.stream_id for event in events}
+        learning = {event.stream_id for event in events if isinstance(event, FACT_EVENTS)}
+        with self._desks.open(tx, ids, with_facts=learning) as desk:
+            for received in batch:
+                if received.topic is Topic.TICKETS:
+                    observe(desk, cast(TicketEvent, received.event))
+                else:
+                    observe_promise(desk, cast(SlaEvent, received.event))
+            if self._desks.place(tx, desk):
+                self._nudge()
+        count_decisions(desk.events)
+        for received in batch:
+            if received.topic is Topic.TICKETS and received.event.version == 1:
+                delay = (desk.now - received.event.recorded_at).total_seconds()
+                metrics.ROUTING_DECISION_SECONDS.observe(max(0.0, delay))
+
+    def sweep(self, tx: EventTransaction[Any]) -> bool:
+        """The safety net (R2): whatever could be placed is placed, whoever left is relieved, imports join.
+
+        Returns:
+            Whether there is more to do at once.
+        """
+        with self._desks.open(tx) as desk:
+            cause = Cause.by_router()
+            more = self._relieve(tx, desk, cause)
+            if not desk.roster.is_importing:
+                more = self._take_up_imports(tx, desk, cause) or more
+            more = self._desks.place(tx, desk, everywhere=True, cause=cause) or more
+            if not more:
+                more = self._tell_reasons(tx, desk, cause)
+        count_decisions(desk.events)
+        _show(desk)
+        return more
+
+    def lose_heartbeats(self, tx: EventTransaction[Any], agents: Sequence[str]) -> None:
+        """These agents' leases ran out."""
+        with self._desks.open(tx) as desk:
+            cause = Cause.by_router()
+            for agent_id in agents:
+                if agent_id in desk.roster.agents:
+                    people.lose_heartbeat(desk, agent_id, cause)
+                    metrics.ROUTING_HEARTBEATS_LOST.inc()
+
+    def _relieve(self, tx: EventTransaction[Any], desk: Desk, cause: Cause) -> bool:
+        """Tickets of agents who no longer work here go back to the queue."""
+        gone = [one.agent_id for one in desk.roster.agents.values() if not one.profile.is_active]
+        tickets = tables.orphans(tx, gone, at_most=SWEEP_TICKETS_MAX)
+        for ticket in desk.add(tickets):
+            because = f"{ticket.agent_id} is no longer active."
+            commands.requeue(desk, ticket, "agent_left", because, cause)
+        return len(tickets) == SWEEP_TICKETS_MAX
+
+    def _take_up_imports(self, tx: EventTransaction[Any], desk: Desk, cause: Cause) -> bool:
+        tickets = tables.settled_imports(
+            tx, quiet_seconds=self._quiet_seconds, at_most=SWEEP_TICKETS_MAX
+        )
+        for ticket in desk.add(tickets):
+            commands.release(desk, ticket, cause)
+        return len(tickets) == SWEEP_TICKETS_MAX
+
+    def _tell_reasons(self, tx: EventTransaction[Any], desk: Desk, cause: Cause) -> bool:
+        """Queued tickets hear when the reasons for their waiting became other ones (R8)."""
+        now = {}
+        for lane in desk.roster.lanes.values():
+            if lane.waiting:
+                group = desk.roster.groups.get(lane.group_id or "")
+                decision = choose(lane.demand, group, desk.roster.members(lane.group_id))
+                if decision.agent is None:
+                    now[lane.lane] = codes(decision)
+        tickets = tables.misinformed(tx, now, at_most=SWEEP_TICKETS_MAX)
+        told = desk.tell_reasons(tickets, cause)
+        return told == SWEEP_TICKETS_MAX
+
+
+def count_decisions(events: Sequence[Event]) -> None:
+    """Count what was decided, by kind."""
+    for event in events:
+        kind = _KINDS.get(type(event))
+        if kind is not None:
+            metrics.ROUTING_DECISIONS.labels(kind).inc()
+
+
+def _show(desk: Desk) -> None:
+    metrics.ROUTING_QUEUED_TICKETS.set(sum(lane.waiting for lane in desk.roster.lanes.values()))
+    present: dict[str, int] = {}
+    for agent in desk.roster.agents.values():
+        present[agent.presence.value] = present.get(agent.presence.value, 0) + 1
+    for presence in ("online", "away", "busy", "offline"):
+        metrics.ROUTING_AGENTS.labels(presence).set(present.get(presence, 0))

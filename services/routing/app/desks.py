@@ -1,0 +1,77 @@
+"""The desk of a transaction: locked, laid with what the decision needs, cleared into tables and log at the end."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+from services.routing.app import tables
+from services.routing.domain.desk import Cause, Desk
+from services.routing.domain.roster import Roster
+from shared.errors import TicketingError
+from shared.eventstore import EventTransaction
+
+
+class Desks:
+    """Opens desks, one at a time over all processes, and keeps the roster in memory between them.
+
+    The copy in memory is used only while the desk's row still bears the stamp that was written with it: after a
+    rollback, a crash or another process's decision the stamp differs and the roster is read again.
+
+    Args:
+        drain_max: assignments from the queue in one transaction, so that new tickets need not wait behind a
+            long drain.
+    """
+
+    def __init__(self, *, drain_max: int) -> None:
+        self._drain_max = drain_max
+        self._kept: tuple[UUID, Roster] | None = None
+        self._kept_lock = Lock()
+
+    @contextmanager
+    def open(
+        self,
+        tx: EventTransaction[Any],
+        ids: Collection[UUID] = (),
+        *,
+        external_ids: Collection[str] = (),
+        with_facts: Collection[UUID] = (),
+    ) -> Iterator[Desk]:
+        """A desk with these tickets on it; what was decided at it is in the transaction afterwards."""
+        stamp = tables.lock_desk(tx)
+        roster = self._take(stamp) or tables.load_roster(tx)
+        tickets = tables.load_tickets(tx, set(ids) - set(with_facts), external_ids=external_ids)
+        tickets += tables.load_tickets(tx, with_facts, with_facts=True)
+        desk = Desk(now=tx.now, roster=roster, tickets=tickets)
+        try:
+            yield desk
+        except TicketingError:
+            # Refusing is everyday work (nothing to pull) and should not cost a fresh roster.
+            if desk.is_roster_untouched:
+                self._keep(stamp, roster)
+            raise
+        tx.append(*desk.events)
+        self._keep(tables.save(tx, desk) or stamp, roster)
+
+    def place(
+        self,
+        tx: EventTransaction[Any],
+        desk: Desk,
+        *,
+        everywhere: bool = False,
+        cause: Cause | None = None,
+    ) -> bool:
+        """Bring what waits to agents who can take it; returns whether more could be placed at once."""
+        wanted = desk.lanes_to_fetch(everywhere=everywhere, at_most=self._drain_max)
+        return desk.place(tables.heads(tx, wanted), at_most=self._drain_max, cause=cause)
+
+    def _take(self, stamp: UUID) -> Roster | None:
+        """The copy, if it is true; it is given back by `_keep` only when all went well."""
+        with self._kept_lock:
+            kept, self._kept = self._kept, None
+        return kept[1] if kept is not None and kept[0] == stamp else None
+
+    def _keep(self, stamp: UUID, roster: Roster) -> None:
+        with self._kept_lock:
+            self._kept = stamp, roster

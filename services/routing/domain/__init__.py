@@ -1,0 +1,1 @@
+"""What may happen in routing: who can take which ticket, in which order, and why. No I/O, no clock."""

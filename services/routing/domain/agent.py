@@ -1,0 +1,62 @@
+"""An agent and a group as the decisions see them: flat, with the load and the turn of each agent."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from shared.events.agents import AgentProfile, GroupProfile, Presence
+from shared.events.base import StatusCategory
+
+OPEN: frozenset[StatusCategory] = frozenset(
+    {StatusCategory.NEW, StatusCategory.OPEN, StatusCategory.ANSWERED}
+)
+"""Categories in which a ticket needs an agent and takes room in the agent's hands (R5).
+
+`answered` counts: the agent spoke last, and the next word will come to the same agent. Pending, hold,
+postponed, solved and closed free the room; the assignee stays.
+"""
+
+TICKET_UNITS = 1.0
+"""Room that one open ticket takes, in capacity units."""
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Agent(msgspec.Struct, kw_only=True):
+    """Somebody who can be given tickets.
+
+    Attributes:
+        version: of the agent's own stream.
+        position: order of joining; the last tie-breaker of every strategy.
+        presence: what counts now. `chosen_presence`: what the agent said; they differ only while a
+            heartbeat lease is lost (R15).
+        is_leased: this agent's programs send heartbeats, so their absence means something.
+        load: capacity units in hand (R5).
+        turn: rises with every assignment over all agents, so the smallest had its turn longest ago (R6).
+        idle_since: last assignment, last freed ticket or coming online, whichever is latest (R6).
+    """
+
+    agent_id: str
+    position: int
+    profile: AgentProfile
+    version: int = 0
+    presence: Presence = Presence.OFFLINE
+    chosen_presence: Presence = Presence.OFFLINE
+    presence_since: datetime = _LONG_AGO
+    is_leased: bool = False
+    load: float = 0.0
+    turn: int = 0
+    idle_since: datetime = _LONG_AGO
+
+    @property
+    def is_online(self) -> bool:
+        """Whether work may be pushed to this agent."""
+        return self.presence is Presence.ONLINE and self.profile.is_active
+
+
+class Group(msgspec.Struct, kw_only=True):
+    """A team with one queue and one way of sharing it out."""
+
+    group_id: str
+    profile: GroupProfile
+    version: int = 0

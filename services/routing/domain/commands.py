@@ -1,0 +1,204 @@
+"""What people and the import may ask of a ticket's assignment, and when it is refused."""
+
+from services.routing.domain import why
+from services.routing.domain.agent import TICKET_UNITS, Agent
+from services.routing.domain.choice import refusal
+from services.routing.domain.desk import Cause, Desk
+from services.routing.domain.observing import route
+from services.routing.domain.roster import Lane
+from services.routing.domain.ticket import Ticket, queue_key
+from shared.errors import Conflict, NotFound, Refused
+from shared.events.base import Channel, StatusCategory
+
+
+class TicketIsClosed(Refused):
+    """A closed ticket is nobody's work."""
+
+    title = "Ticket is closed"
+
+
+class AgentIsInactive(Refused):
+    """The agent no longer works here."""
+
+    title = "Agent is not active"
+
+
+class GroupIsInactive(Refused):
+    """The group no longer takes tickets."""
+
+    title = "Group is not active"
+
+
+class NothingToPull(Refused):
+    """There is no ticket for this agent now. `reasons`: why, as codes with counts."""
+
+    title = "No ticket for you"
+
+    def __init__(self, reasons: dict[str, int]) -> None:
+        super().__init__(f"No ticket can be taken now: {', '.join(sorted(reasons))}.")
+        self.reasons = reasons
+
+
+def assign(
+    desk: Desk, ticket: Ticket, agent_id: str, cause: Cause, *, expected: int | None = None
+) -> None:
+    """Give it to this agent whatever the load; a manual assignment always wins (R11).
+
+    Raises:
+        TicketIsClosed, AgentIsInactive, NotFound (agent), Conflict.
+    """
+    _check(ticket, expected)
+    agent = known_agent(desk, agent_id)
+    if not agent.profile.is_active:
+        raise AgentIsInactive(f"agent {agent_id} is not active", field="agent_id")
+    if ticket.agent_id == agent_id:
+        return
+    is_import = cause.via is Channel.IMPORT
+    by = "The import" if is_import else cause.actor.name or cause.actor.id
+    load = agent.load + (TICKET_UNITS if ticket.needs_agent else 0.0)
+    desk.drop(ticket)
+    desk.hand_over(
+        ticket,
+        agent,
+        mode="import" if is_import else "manual",
+        because=why.given(agent, by, load),
+        cause=cause,
+    )
+
+
+def unassign(desk: Desk, ticket: Ticket, cause: Cause, *, expected: int | None = None) -> None:
+    """Take it from its agent, who is not offered it again; it goes back to the queue when it needs somebody.
+
+    Raises:
+        TicketIsClosed, Conflict.
+    """
+    _check(ticket, expected)
+    if ticket.agent_id is None:
+        return
+    is_import = cause.via is Channel.IMPORT
+    previous = ticket.agent_id
+    by = "The import" if is_import else cause.actor.name or cause.actor.id
+    desk.take_away(
+        ticket, "import" if is_import else "manual", f"{by} took it from {previous}.", cause
+    )
+    if ticket.needs_agent:
+        if previous not in ticket.excluded:
+            ticket.excluded = tuple(sorted({*ticket.excluded, previous}))
+        desk.wait(ticket, cause)
+
+
+def change_group(
+    desk: Desk, ticket: Ticket, group_id: str, cause: Cause, *, expected: int | None = None
+) -> None:
+    """Hand it to another group. A member of it keeps the ticket; anybody else gives it up (R12).
+
+    Raises:
+        TicketIsClosed, GroupIsInactive, NotFound (group), Conflict.
+    """
+    _check(ticket, expected)
+    group = desk.roster.groups.get(group_id)
+    if group is None:
+        raise NotFound(f"there is no group {group_id}", field="group_id")
+    if not group.profile.is_active:
+        raise GroupIsInactive(f"group {group_id} is not active", field="group_id")
+    if ticket.group_id == group_id:
+        return
+    is_import = cause.via is Channel.IMPORT
+    by = "The import" if is_import else cause.actor.name or cause.actor.id
+    desk.move_to_group(
+        ticket,
+        group_id,
+        mode="import" if is_import else "manual",
+        because=f"{by} moved it to {group.profile.name}.",
+        cause=cause,
+    )
+    if ticket.is_held:
+        return
+    ticket.excluded = tuple(one for one in ticket.excluded if one == ticket.requester_id)
+    ticket.skills = {}
+    agent = desk.roster.agents.get(ticket.agent_id) if ticket.agent_id else None
+    if ticket.agent_id is not None and (agent is None or group_id not in agent.profile.groups):
+        desk.take_away(
+            ticket,
+            "group_changed",
+            f"{ticket.agent_id} is no member of {group.profile.name}.",
+            cause,
+        )
+    if ticket.needs_agent and ticket.agent_id is None:
+        desk.wait(ticket, cause)
+
+
+def lanes_for(desk: Desk, agent: Agent) -> list[Lane]:
+    """The lanes whose head this agent may take now.
+
+    Raises:
+        NothingToPull: none, and why.
+    """
+    lanes = desk.roster.lanes_of(agent.profile.groups)
+    if not lanes:
+        raise NothingToPull({"queue_empty": 1} if agent.profile.groups else {"no_groups": 1})
+    reasons: dict[str, int] = {}
+    fitting = []
+    for lane in lanes:
+        reason = refusal(agent, lane.demand)
+        if reason is None:
+            fitting.append(lane)
+        else:
+            reasons[reason] = reasons.get(reason, 0) + lane.waiting
+    if not fitting:
+        raise NothingToPull(reasons)
+    return fitting
+
+
+def pull(desk: Desk, agent: Agent, heads: list[Ticket], cause: Cause) -> Ticket:
+    """Give the agent the first of these heads of lanes in the order of the queue (R3)."""
+    ticket = min(heads, key=queue_key)
+    waited = 0.0
+    if ticket.queued_at is not None:
+        waited = max(0.0, (desk.now - ticket.queued_at).total_seconds())
+    desk.hand_over(ticket, agent, mode="pull", because=why.pulled(agent, waited), cause=cause)
+    return ticket
+
+
+def release(desk: Desk, ticket: Ticket, cause: Cause) -> None:
+    """The import is over: the ticket joins its agent's load or its group's queue."""
+    if not ticket.is_held:
+        return
+    ticket.is_held = False
+    desk.changed_tickets[ticket.ticket_id] = ticket
+    if not ticket.needs_agent:
+        return
+    agent = desk.roster.agents.get(ticket.agent_id) if ticket.agent_id else None
+    if agent is not None:
+        desk.take(agent)
+        return
+    if ticket.group_id is None:
+        route(desk, ticket, cause)
+    desk.wait(ticket, cause)
+
+
+def requeue(desk: Desk, ticket: Ticket, reason: str, because: str, cause: Cause) -> None:
+    """The agent left: back to the queue with the original waiting time (R9)."""
+    if ticket.agent_id is not None:
+        desk.take_away(ticket, reason, because, cause)
+        if ticket.needs_agent:
+            desk.wait(ticket, cause)
+
+
+def known_agent(desk: Desk, agent_id: str) -> Agent:
+    """The agent of this id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    agent = desk.roster.agents.get(agent_id)
+    if agent is None:
+        raise NotFound(f"there is no agent {agent_id}", field="agent_id")
+    return agent
+
+
+def _check(ticket: Ticket, expected: int | None) -> None:
+    if expected is not None and expected != ticket.version:
+        raise Conflict(f"the assignment is at version {ticket.version}, not {expected}")
+    if ticket.category is StatusCategory.CLOSED and not ticket.is_held:
+        raise TicketIsClosed(f"ticket {ticket.number or ticket.ticket_id} is closed")

@@ -1,0 +1,88 @@
+"""Who is there and by which rules: agents, groups, the rule book and the queue's lanes."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from services.routing.domain.agent import Agent, Group
+from services.routing.domain.choice import Demand
+from services.routing.domain.rules import RuleBook
+
+
+class Lane(msgspec.Struct, kw_only=True):
+    """The queue of all tickets that ask the same of an agent: either its head can be taken, or none of it.
+
+    So a ticket that nobody can take never stands in the way of one that somebody can (R3), and looking for
+    the next ticket costs one look per lane, however long the lanes are.
+    """
+
+    lane: int
+    group_id: str | None
+    skills: tuple[tuple[str, int], ...] = ()
+    excluded: tuple[str, ...] = ()
+    waiting: int = 0
+
+    @property
+    def demand(self) -> Demand:
+        """What its tickets ask of an agent."""
+        return Demand(self.group_id, self.skills, self.excluded)
+
+
+class Roster:
+    """All agents, groups, rules and lanes, in memory; the tables hold the same.
+
+    Attributes:
+        turn: counts assignments over all agents (R6).
+        is_importing: an import is running; its tickets are left alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        agents: Iterable[Agent] = (),
+        groups: Iterable[Group] = (),
+        book: RuleBook | None = None,
+        lanes: Iterable[Lane] = (),
+        turn: int = 0,
+        is_importing: bool = False,
+    ) -> None:
+        self.agents = {agent.agent_id: agent for agent in agents}
+        self.groups = {group.group_id: group for group in groups}
+        self.book = book or RuleBook()
+        self.lanes = {lane.lane: lane for lane in lanes}
+        self.turn = turn
+        self.is_importing = is_importing
+        self._lane_of = {lane.demand: lane for lane in self.lanes.values()}
+        self._members: dict[str, list[Agent]] | None = None
+
+    def members(self, group_id: str | None) -> Sequence[Agent]:
+        """The agents of a group in order of joining."""
+        if self._members is None:
+            self._members = {}
+            for agent in sorted(self.agents.values(), key=lambda agent: agent.position):
+                for group in agent.profile.groups:
+                    self._members.setdefault(group, []).append(agent)
+        return self._members.get(group_id, ()) if group_id is not None else ()
+
+    def membership_changed(self) -> None:
+        """Agents came, or left or joined groups."""
+        self._members = None
+
+    def lane_for(self, demand: Demand) -> Lane:
+        """The lane of this demand; made when it is the first."""
+        lane = self._lane_of.get(demand)
+        if lane is None:
+            lane = Lane(
+                lane=max(self.lanes, default=0) + 1,
+                group_id=demand.group_id,
+                skills=demand.skills,
+                excluded=demand.excluded,
+            )
+            self.lanes[lane.lane] = lane
+            self._lane_of[demand] = lane
+        return lane
+
+    def lanes_of(self, groups: Iterable[str]) -> list[Lane]:
+        """The lanes of these groups in which somebody waits."""
+        wanted = set(groups)
+        return [lane for lane in self.lanes.values() if lane.waiting and lane.group_id in wanted]

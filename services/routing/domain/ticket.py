@@ -1,0 +1,106 @@
+"""A ticket as routing sees it: what it needs, where it waits, who has it."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from services.routing.domain.agent import OPEN
+from services.routing.domain.choice import Demand
+from shared.events.base import Priority, StatusCategory
+
+RANKS: Final = {priority: rank for rank, priority in enumerate(Priority)}
+PRIORITIES: Final = tuple(Priority)
+
+_NEVER: Final = float("inf")
+
+
+class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What rules may ask about a ticket. The text of the opening message is known only while it opens."""
+
+    channel: str
+    subject: str = ""
+    body: str = ""
+    ticket_type: str | None = None
+    language: str | None = None
+    tags: tuple[str, ...] = ()
+    fields: dict[str, Any] = {}
+    requester_id: str | None = None
+    requester_email: str | None = None
+    organization: str | None = None
+    is_outbound: bool = False
+
+
+class Ticket(msgspec.Struct, kw_only=True):
+    """One ticket. It is known once intake's opening event was seen (`ticket_version` > 0).
+
+    Attributes:
+        version: of the ticket's stream here (assignments). `ticket_version`: of its stream in intake.
+        rank: of the priority; the higher, the more urgent.
+        lane: the queue lane it waits in; None when it does not wait.
+        queued_at: when it began to need somebody. It stays the same while it is handed on (R9).
+        generation: how often it began to wait; names the decision (R13).
+        refusals: the reason codes of the last `TicketQueued`, sorted (R8).
+        dues: open SLA deadlines by metric; `due_at` is the earliest (R3).
+        excluded: agents who gave it back (R4).
+        is_held: imported and left alone by live routing until the import has ended and settled.
+        touched_at: when we last heard of it.
+        facts: what the rules ask; None when it was not loaded.
+    """
+
+    ticket_id: UUID
+    version: int = 0
+    ticket_version: int = 0
+    number: int | None = None
+    external_id: str | None = None
+    requester_id: str | None = None
+    rank: int = 1
+    category: StatusCategory = StatusCategory.NEW
+    group_id: str | None = None
+    agent_id: str | None = None
+    skills: dict[str, int] = {}
+    rule: str | None = None
+    rules_version: int | None = None
+    lane: int | None = None
+    queued_at: datetime | None = None
+    generation: int = 0
+    refusals: str = ""
+    due_at: datetime | None = None
+    dues: dict[str, datetime] = {}
+    excluded: tuple[str, ...] = ()
+    is_held: bool = False
+    touched_at: datetime | None = None
+    facts: Facts | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether intake's opening event has been seen."""
+        return self.ticket_version > 0
+
+    @property
+    def needs_agent(self) -> bool:
+        """Whether somebody should have it in hand now."""
+        return self.category in OPEN and not self.is_held
+
+    @property
+    def priority(self) -> Priority:
+        """The priority in words."""
+        return PRIORITIES[self.rank]
+
+    def demand(self) -> Demand:
+        """What it asks of an agent."""
+        return Demand(self.group_id, tuple(sorted(self.skills.items())), self.excluded)
+
+
+def queue_key(ticket: Ticket) -> tuple[float, ...]:
+    """The order of the queue (R3): most urgent, earliest SLA deadline, longest wait, ticket id.
+
+    The table's index `tickets_waiting` has the same order.
+    """
+    return (
+        -ticket.rank,
+        ticket.due_at.timestamp() if ticket.due_at else _NEVER,
+        ticket.queued_at.timestamp() if ticket.queued_at else _NEVER,
+        ticket.ticket_id.int,
+    )

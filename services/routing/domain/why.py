@@ -1,0 +1,75 @@
+"""Decisions in plain English: one sentence for each."""
+
+from services.routing.domain.agent import Agent
+from services.routing.domain.choice import Decision
+from shared.events.agents import Strategy
+
+_CHOSEN = {
+    Strategy.ROUND_ROBIN: "had waited longest for a turn",
+    Strategy.LEAST_LOADED: "was the least loaded",
+    Strategy.LONGEST_IDLE: "had been idle longest",
+    Strategy.MANUAL: "asked for it",
+}
+
+_REASONS = {
+    "no_group": "it belongs to no group",
+    "group_inactive": "its group is not active",
+    "manual_group": "its group takes tickets itself",
+    "no_members": "its group has no agents",
+    "inactive": "no longer active",
+    "away": "away",
+    "busy": "busy",
+    "offline": "offline",
+    "skill_missing": "without the skill it needs",
+    "at_capacity": "with full hands",
+    "excluded": "who gave it back or asked for it",
+    "waiting_turn": "others have waited longer",
+}
+_ABOUT_PEOPLE = frozenset(
+    {"inactive", "away", "busy", "offline", "skill_missing", "at_capacity", "excluded"}
+)
+
+
+def name_of(agent: Agent) -> str:
+    """What people call this agent."""
+    return agent.profile.name or agent.agent_id
+
+
+def chosen(agent: Agent, strategy: Strategy, decision: Decision, load: float) -> str:
+    """Why this agent, for example: Anna was the least loaded of 3 who could take it (load 1 of 5)."""
+    count = len(decision.ranked)
+    among = "the only one who could take it" if count == 1 else f"of {count} who could take it"
+    if count == 1:
+        return f"{name_of(agent)} was {among} ({_hands(agent, load)})."
+    return f"{name_of(agent)} {_CHOSEN[strategy]} {among} ({_hands(agent, load)})."
+
+
+def pulled(agent: Agent, waited_seconds: float) -> str:
+    """Why this agent: the next ticket was asked for."""
+    return f"{name_of(agent)} asked for the next ticket; it had waited {waited_seconds:.0f} s."
+
+
+def given(agent: Agent, by: str, load: float) -> str:
+    """Why this agent: somebody said so."""
+    over = ""
+    if agent.profile.capacity is not None and load > agent.profile.capacity:
+        over = f", above the limit of {agent.profile.capacity:g}"
+    return f"{by} gave it to {name_of(agent)} (load then {load:g}{over})."
+
+
+def nobody(reasons: dict[str, int]) -> str:
+    """Why nobody, for example: Nobody can take it now: 2 offline, 1 with full hands."""
+    if not reasons:
+        return "Nobody can take it now."
+    parts = [
+        f"{count} {_REASONS.get(reason, reason)}"
+        if reason in _ABOUT_PEOPLE
+        else _REASONS.get(reason, reason)
+        for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    return f"Nobody can take it now: {', '.join(parts)}."
+
+
+def _hands(agent: Agent, load: float) -> str:
+    capacity = agent.profile.capacity
+    return f"load {load:g}" if capacity is None else f"load {load:g} of {capacity:g}"

@@ -1,0 +1,1 @@
+"""The sla service: what was promised and when it breaks."""

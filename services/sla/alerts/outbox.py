@@ -1,0 +1,181 @@
+"""The writing side of the outbox: alerts and what is to be said of them, in the caller's transaction.
+
+Everything has a derived id, so a transaction that is repeated, or a history that is judged again,
+says nothing twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from services.sla.alerts.notice import Action, Alert
+from services.sla.alerts.sink import Sink
+from shared.database import Transaction
+from shared.errors import NotFound
+from shared.identifiers import derived_id
+
+_STEPS: Final = {Action.TRIGGER: 1, Action.ACKNOWLEDGE: 2, Action.RESOLVE: 3}
+
+_ALERT_FIELDS: Final = msgspec.structs.fields(Alert)
+_COLUMNS: Final = ", ".join(field.name for field in _ALERT_FIELDS)
+_PLACES: Final = ", ".join(f"%({field.name})s" for field in _ALERT_FIELDS)
+_INSERT_ALERT: Final = (
+    f"INSERT INTO alerts ({_COLUMNS}, state, opened_at)"  # noqa: S608  # our own field names
+    f" VALUES ({_PLACES}, %(state)s, %(opened_at)s)"
+    " ON CONFLICT (alert_id) DO NOTHING RETURNING alert_id"
+)
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """Alerts of a ticket are over: of one metric's cycle, or (both null) all of them."""
+
+    ticket_id: UUID
+    metric: str | None
+    cycle: int | None
+    resolution: str
+    at: datetime
+
+    def ends(self, alert: Alert) -> bool:
+        """Whether this alert is meant."""
+        return alert.ticket_id == self.ticket_id and (
+            self.metric is None or (alert.metric == self.metric and alert.cycle == self.cycle)
+        )
+
+
+class AlertBatch:
+    """What one transaction has to say about alerts, gathered and written at its end.
+
+    An alert that began and ended in the same transaction is logged and not sent: there is nothing
+    left for anybody to do.
+    """
+
+    def __init__(self) -> None:
+        self._opened: dict[UUID, list[Alert]] = {}
+        self._endings: list[Ending] = []
+
+    def open(self, alert: Alert) -> None:
+        """This promise broke."""
+        self._opened.setdefault(alert.ticket_id, []).append(alert)
+
+    def end(self, ending: Ending) -> None:
+        """The cause is gone: met, cancelled, retracted, solved."""
+        opened = self._opened.get(ending.ticket_id, [])
+        for place, alert in enumerate(opened):
+            if alert.resolved_at is None and ending.ends(alert):
+                opened[place] = msgspec.structs.replace(
+                    alert, resolved_at=ending.at, resolution=ending.resolution
+                )
+        self._endings.append(ending)
+
+    def write(self, tx: Transaction, sinks: Sequence[Sink], *, now: datetime) -> bool:
+        """Write all of it; returns whether there is something to send."""
+        opened = [alert for alerts in self._opened.values() for alert in alerts]
+        lasting = _insert(tx, opened, now=now)
+        ended = _end(tx, self._endings)
+        _deliver(tx, lasting, Action.TRIGGER, sinks, now=now)
+        _deliver(tx, ended, Action.RESOLVE, sinks, now=now)
+        return bool(sinks) and bool(lasting or ended)
+
+
+def acknowledge(
+    tx: Transaction, alert_id: UUID, *, by: str, now: datetime, sinks: Sequence[Sink]
+) -> Mapping[str, object]:
+    """Somebody looks after it; the same again, or after the end, changes nothing.
+
+    Returns:
+        The alert's row as it is now.
+
+    Raises:
+        NotFound: there is no such alert.
+    """
+    tx.cursor.execute("SELECT * FROM alerts WHERE alert_id = %s FOR UPDATE", (alert_id,))
+    row = tx.cursor.fetchone()
+    if row is None:
+        raise NotFound(f"There is no alert {alert_id}.", field="alert_id")
+    if row["state"] != "firing":
+        return row
+    tx.cursor.execute(
+        "UPDATE alerts SET state = 'acknowledged', acknowledged_at = %s, acknowledged_by = %s"
+        " WHERE alert_id = %s RETURNING *",
+        (now, by, alert_id),
+    )
+    changed = tx.cursor.fetchone()
+    assert changed is not None
+    _deliver(tx, [alert_id], Action.ACKNOWLEDGE, sinks, now=now)
+    return changed
+
+
+def _insert(tx: Transaction, alerts: Sequence[Alert], *, now: datetime) -> list[UUID]:
+    """Insert, and return those that are new and still burning."""
+    lasting: list[UUID] = []
+    for alert in alerts:
+        state = "firing" if alert.resolved_at is None else "resolved"
+        values = {**msgspec.structs.asdict(alert), "state": state, "opened_at": now}
+        tx.cursor.execute(_INSERT_ALERT, values)
+        if tx.cursor.fetchone() is not None and alert.resolved_at is None:
+            lasting.append(alert.alert_id)
+    return lasting
+
+
+def _end(tx: Transaction, endings: Sequence[Ending]) -> list[UUID]:
+    if not endings:
+        return []
+    tx.cursor.execute(
+        "WITH ended AS ("
+        "  SELECT DISTINCT ON (a.alert_id) a.alert_id, e.at, e.resolution"
+        "  FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::text[], %s::timestamptz[])"
+        "       WITH ORDINALITY AS e (ticket_id, metric, cycle, resolution, at, place)"
+        "  JOIN alerts AS a ON a.ticket_id = e.ticket_id AND a.state <> 'resolved'"
+        "       AND (e.metric IS NULL OR (a.metric = e.metric AND a.cycle = e.cycle))"
+        "  ORDER BY a.alert_id, e.place)"
+        " UPDATE alerts AS a SET state = 'resolved', resolved_at = ended.at,"
+        "        resolution = ended.resolution"
+        " FROM ended WHERE a.alert_id = ended.alert_id RETURNING a.alert_id",
+        (
+            [ending.ticket_id for ending in endings],
+            [ending.metric for ending in endings],
+            [ending.cycle for ending in endings],
+            [ending.resolution for ending in endings],
+            [ending.at for ending in endings],
+        ),
+    )
+    ended = [row["alert_id"] for row in tx.cursor.fetchall()]
+    if ended:
+        # Not said again from now on; the resolve has its own.
+        tx.cursor.execute(
+            "UPDATE deliveries SET refresh_at = NULL"
+            " WHERE alert_id = ANY(%s) AND refresh_at IS NOT NULL",
+            (ended,),
+        )
+    return ended
+
+
+def _deliver(
+    tx: Transaction, alerts: Sequence[UUID], action: Action, sinks: Sequence[Sink], *, now: datetime
+) -> None:
+    rows = [
+        (derived_id("delivery", alert_id, sink.name, _STEPS[action]), alert_id, sink.name)
+        for alert_id in alerts
+        for sink in sinks
+        if action in sink.actions
+    ]
+    if rows:
+        tx.cursor.execute(
+            "INSERT INTO deliveries"
+            " (delivery_id, alert_id, sink, action, step, next_attempt_at, created_at)"
+            " SELECT id, alert_id, sink, %s, %s, %s, %s"
+            " FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS d (id, alert_id, sink)"
+            " ON CONFLICT (delivery_id) DO NOTHING",
+            (
+                action,
+                _STEPS[action],
+                now,
+                now,
+                [row[0] for row in rows],
+                [row[1] for row in rows],
+                [row[2] for row in rows],
+            ),
+        )

@@ -1,0 +1,49 @@
+"""Which sinks there are, by configuration; another one is a module beside this and a line here."""
+
+from datetime import timedelta
+
+from services.sla.alerts import alertmanager
+from services.sla.alerts.alertmanager import AlertmanagerSink
+from services.sla.alerts.delivery import Poster
+from services.sla.alerts.sink import Sink
+from services.sla.alerts.webhook import WebhookSink
+from services.sla.settings import Settings
+
+
+def build_sinks(settings: Settings) -> list[Sink]:
+    """The sinks this installation has addresses for.
+
+    Raises:
+        ValueError: an address is not an absolute http(s) URL, or a secret is not what it should be.
+    """
+    sinks: list[Sink] = []
+    if settings.alert_webhook_url and settings.alert_webhook_secret:
+        sinks.append(
+            WebhookSink(
+                _poster(settings, settings.alert_webhook_url),
+                secrets=settings.alert_webhook_secret.get_secret_value(),
+                public_url=settings.public_url,
+            )
+        )
+    if settings.alertmanager_url:
+        sinks.append(
+            AlertmanagerSink(
+                _poster(
+                    settings,
+                    settings.alertmanager_url.rstrip("/") + alertmanager.PATH,
+                    rejects_on_bad_request=True,
+                ),
+                resend_every=timedelta(seconds=settings.alertmanager_resend_seconds),
+                public_url=settings.public_url,
+            )
+        )
+    return sinks
+
+
+def _poster(settings: Settings, url: str, *, rejects_on_bad_request: bool = False) -> Poster:
+    return Poster(
+        url,
+        timeout_seconds=settings.alert_timeout_seconds,
+        private_addresses_allowed=settings.alert_private_addresses_allowed,
+        rejects_on_bad_request=rejects_on_bad_request,
+    )

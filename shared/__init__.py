@@ -1,0 +1,1 @@
+"""What every service stands on: the wire (events, topics) and the plumbing; it knows no service."""

@@ -1,0 +1,195 @@
+"""PostgreSQL of one service: its pool, its transactions, its migrations."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any, Final, TypeVar
+
+import psycopg
+import structlog
+from psycopg.rows import DictRow, dict_row
+from psycopg.sql import SQL, Identifier
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from shared.settings import ServiceSettings
+
+R = TypeVar("R")
+log = structlog.get_logger(__name__)
+
+TRANSIENT: Final = (psycopg.OperationalError, psycopg.InterfaceError)
+"""What a lost or restarting server raises (`PoolTimeout` is an OperationalError): worth trying again."""
+
+_ATTEMPTS_MAX: Final = 3
+_POOL_WAIT_SECONDS_MAX: Final = 5.0
+_MIGRATION_FILE: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+
+
+class CommitUnknown(psycopg.OperationalError):
+    """The connection broke while COMMIT was under way: it may have happened or not.
+
+    The caller must not be told either; with an `Idempotency-Key` it may ask again safely.
+    """
+
+
+class Transaction:
+    """One PostgreSQL transaction: everything in it happens, or nothing.
+
+    Attributes:
+        cursor: rows as dictionaries; `search_path` is the service's own schema.
+        now: the moment the transaction began (aware UTC): the `recorded_at` of what it stores.
+    """
+
+    def __init__(self, cursor: psycopg.Cursor[DictRow]) -> None:
+        self.cursor = cursor
+        self.now = datetime.now(UTC)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo only what happens inside when it raises."""
+        with self.cursor.connection.transaction():
+            yield
+
+
+T = TypeVar("T", bound=Transaction)
+
+
+class Database:
+    """A service's own corner of PostgreSQL, without events.
+
+    Args:
+        settings: addresses and pool size.
+        schema: the schema that the service owns; the `search_path` of every connection.
+    """
+
+    def __init__(self, settings: ServiceSettings, *, schema: str) -> None:
+        self.schema = schema
+        self._url = settings.database_url.get_secret_value()
+        options = {
+            "options": f"-c search_path={schema},public",
+            "application_name": f"ticketing-{schema}-{settings.instance}",
+            "row_factory": dict_row,
+            "connect_timeout": 5,
+        }
+        self._sync = ConnectionPool(
+            self._url,
+            connection_class=psycopg.Connection[DictRow],
+            kwargs=options,
+            min_size=1,
+            max_size=settings.database_pool_size,
+            timeout=_POOL_WAIT_SECONDS_MAX,
+            open=False,
+        )
+        self._async = AsyncConnectionPool(
+            self._url,
+            connection_class=psycopg.AsyncConnection[DictRow],
+            kwargs={**options, "autocommit": True},
+            min_size=1,
+            max_size=settings.database_pool_size,
+            timeout=_POOL_WAIT_SECONDS_MAX,
+            open=False,
+        )
+
+    def open(self) -> None:
+        """Make the synchronous pool usable; it connects in the background and again after an outage."""
+        self._sync.open()
+
+    async def pool(self) -> AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]:
+        """The asynchronous pool for reads in HTTP handlers (autocommit, dictionary rows)."""
+        if self._async.closed:
+            await self._async.open()
+        return self._async
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        self._sync.close()
+        if not self._async.closed:
+            await self._async.close()
+
+    async def connect(self) -> psycopg.AsyncConnection[DictRow]:
+        """A connection of its own, for session-level locks."""
+        return await psycopg.AsyncConnection.connect(
+            self._url,
+            row_factory=dict_row,
+            autocommit=True,
+            options=f"-c search_path={self.schema},public",
+            connect_timeout=5,
+        )
+
+    def transact(self, work: Callable[[Transaction], R]) -> R:
+        """Run `work` in one transaction and commit. Blocks: call it from a worker thread.
+
+        A connection that breaks before COMMIT is replaced and `work` runs again, so it must have no effects
+        outside the transaction.
+
+        Raises:
+            CommitUnknown: the connection broke during COMMIT.
+        """
+        return self._transact(Transaction, work, lambda _tx: None)
+
+    def _transact(
+        self,
+        make: Callable[[psycopg.Cursor[DictRow]], T],
+        work: Callable[[T], R],
+        before_commit: Callable[[T], None],
+    ) -> R:
+        for attempt in range(1, _ATTEMPTS_MAX + 1):
+            try:
+                with self._sync.connection() as connection:
+                    tx = make(connection.cursor())
+                    result = work(tx)
+                    before_commit(tx)
+                    try:
+                        connection.commit()
+                    except TRANSIENT as error:
+                        raise CommitUnknown(str(error)) from error
+                    return result
+            except CommitUnknown:
+                raise
+            except psycopg.OperationalError as error:
+                if attempt == _ATTEMPTS_MAX or not _is_connection_lost(error):
+                    raise
+                log.warning("transaction_repeated", attempt=attempt, error=type(error).__name__)
+        raise AssertionError("unreachable")
+
+    def migrate(self, *packages: str) -> None:
+        """Apply each package's `migrations/NNNN_name.sql` once, in order, one process at a time."""
+
+        def apply(tx: Transaction) -> None:
+            run = tx.cursor.execute
+            run("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"migrate:{self.schema}",))
+            if not _has_schema(tx, self.schema):
+                # Asked first: a role without CREATE on the database may not even say IF NOT EXISTS.
+                run(SQL("CREATE SCHEMA {}").format(Identifier(self.schema)))
+            run(
+                "CREATE TABLE IF NOT EXISTS schema_migrations"
+                " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+            )
+            done = {row["name"] for row in run("SELECT name FROM schema_migrations")}
+            for package in packages:
+                for name, text in _migration_files(package):
+                    if name not in done:
+                        run(text)
+                        run("INSERT INTO schema_migrations (name) VALUES (%s)", (name,))
+                        log.info("migration_applied", schema=self.schema, migration=name)
+
+        self.transact(apply)
+
+
+def _is_connection_lost(error: psycopg.OperationalError) -> bool:
+    """A lost connection has no SQLSTATE, or one of class 57P (server going away) or 08; a deadlock has 40P01."""
+    state: Any = error.sqlstate
+    return state is None or state[:2] == "08" or state[:3] == "57P" or state in {"40P01", "40001"}
+
+
+def _has_schema(tx: Transaction, schema: str) -> bool:
+    tx.cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,))
+    return tx.cursor.fetchone() is not None
+
+
+def _migration_files(package: str) -> Iterator[tuple[str, str]]:
+    folder = resources.files(package) / "migrations"
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if _MIGRATION_FILE.fullmatch(file.name):
+            yield f"{package}/{file.name}", file.read_text(encoding="utf-8")

@@ -1,0 +1,135 @@
+"""Events of routing about people and rules. Stream = agent, group or rule set."""
+
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+import msgspec
+
+from shared.events.base import Event, Owner
+from shared.identifiers import derived_id
+
+
+class Presence(StrEnum):
+    """Whether an agent can take work now."""
+
+    ONLINE = "online"
+    AWAY = "away"
+    BUSY = "busy"
+    OFFLINE = "offline"
+
+
+class Strategy(StrEnum):
+    """How a group picks among its eligible agents (R6)."""
+
+    ROUND_ROBIN = "round_robin"
+    LEAST_LOADED = "least_loaded"
+    LONGEST_IDLE = "longest_idle"
+    MANUAL = "manual"
+
+
+class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent is. `capacity` in units of work (`null`: no limit); `skills`: name → level 1-5."""
+
+    name: str
+    email: str | None = None
+    groups: tuple[str, ...] = ()
+    skills: dict[str, int] = {}
+    capacity: float | None = None
+    is_active: bool = True
+
+
+class GroupProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a group is and how it shares out its work."""
+
+    name: str
+    strategy: Strategy = Strategy.LEAST_LOADED
+    is_active: bool = True
+
+
+class AgentDefined(Event, frozen=True, kw_only=True, tag="agent.defined.v1"):
+    """An agent was added or changed; the whole profile before and after."""
+
+    OWNER: ClassVar[Owner] = Owner.ROUTING
+
+    agent_id: str
+    profile: AgentProfile
+    previous: AgentProfile | None = None
+
+    @property
+    def stream_id(self) -> UUID:
+        return agent_stream(self.agent_id)
+
+
+class AgentPresenceChanged(Event, frozen=True, kw_only=True, tag="agent.presence_changed.v1"):
+    """An agent came, went or turned busy. `reason`: `requested`, `heartbeat_lost`, `heartbeat_back`."""
+
+    OWNER: ClassVar[Owner] = Owner.ROUTING
+
+    agent_id: str
+    presence: Presence
+    previous: Presence
+    reason: str = "requested"
+
+    @property
+    def stream_id(self) -> UUID:
+        return agent_stream(self.agent_id)
+
+
+class GroupDefined(Event, frozen=True, kw_only=True, tag="group.defined.v1"):
+    """A group was added or changed."""
+
+    OWNER: ClassVar[Owner] = Owner.ROUTING
+
+    group_id: str
+    profile: GroupProfile
+    previous: GroupProfile | None = None
+
+    @property
+    def stream_id(self) -> UUID:
+        return group_stream(self.group_id)
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """One test on a ticket: `field` (`channel`, `priority`, `tags`, `subject`, `fields.product` …), `op`, `value`."""
+
+    field: str
+    op: str
+    value: Any
+
+
+class RoutingRule(msgspec.Struct, frozen=True, kw_only=True):
+    """When all `when` hold, the ticket goes to `group`; `skills`: name → least level an agent must have."""
+
+    id: str
+    group: str
+    when: tuple[Condition, ...] = ()
+    skills: dict[str, int] = {}
+
+
+class RoutingRulesDefined(Event, frozen=True, kw_only=True, tag="routing_rules.defined.v1"):
+    """The ordered rule set was replaced; `version` of this stream is the rules' version. First match wins."""
+
+    OWNER: ClassVar[Owner] = Owner.ROUTING
+
+    rules: tuple[RoutingRule, ...]
+    previous: tuple[RoutingRule, ...] = ()
+
+    @property
+    def stream_id(self) -> UUID:
+        return RULES_STREAM
+
+
+def agent_stream(agent_id: str) -> UUID:
+    """The stream of one agent."""
+    return derived_id("agent", agent_id)
+
+
+def group_stream(group_id: str) -> UUID:
+    """The stream of one group."""
+    return derived_id("group", group_id)
+
+
+RULES_STREAM = derived_id("routing_rules")
+
+AgentEvent = AgentDefined | AgentPresenceChanged | GroupDefined | RoutingRulesDefined

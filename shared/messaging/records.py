@@ -1,0 +1,83 @@
+"""Kafka records: CloudEvents 1.0, binary mode (headers say what it is, the value is the event's own JSON)."""
+
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from aiokafka.structs import ConsumerRecord
+
+from shared.errors import Unreadable
+from shared.events import Event, Owner
+from shared.topics import Topic
+
+
+class Received(msgspec.Struct, frozen=True):
+    """An event as it came from Kafka; `raw` is its exact JSON."""
+
+    topic: Topic
+    partition: int
+    offset: int
+    event: Event
+    raw: bytes
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A record whose envelope is read and whose value is not yet."""
+
+    topic: Topic
+    partition: int
+    offset: int
+    stream_id: UUID
+    version: int
+    wire_type: str
+    raw: bytes
+
+
+class _Head(msgspec.Struct):
+    """The few members of an event that headers repeat."""
+
+    recorded_at: str
+    correlation_id: str
+
+
+_HEAD: Final = msgspec.json.Decoder(_Head)
+
+
+def headers_of(
+    owner: Owner, stream_id: UUID, version: int, wire_type: str, raw: bytes
+) -> list[tuple[str, bytes]]:
+    """The CloudEvents headers of an event; `ce_id` is unique for ever and the same on every resend."""
+    head = _HEAD.decode(raw)
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", f"{owner}:{stream_id}:{version}".encode()),
+        ("ce_type", wire_type.encode()),
+        ("ce_source", f"/ticketing/{owner}".encode()),
+        ("ce_time", head.recorded_at.encode()),
+        ("ce_subject", str(stream_id).encode()),
+        ("ce_sequence", str(version).encode()),
+        ("ce_partitionkey", str(stream_id).encode()),
+        ("ce_correlationid", head.correlation_id.encode()),
+        ("content-type", b"application/json"),
+    ]
+
+
+def read_envelope(record: ConsumerRecord, prefix: str) -> Record:
+    """The envelope of a record.
+
+    Raises:
+        Unreadable: a header is missing or malformed: not one of our records.
+    """
+    headers = dict(record.headers)
+    try:
+        return Record(
+            topic=Topic(record.topic.removeprefix(prefix)),
+            partition=record.partition,
+            offset=record.offset,
+            stream_id=UUID(headers["ce_subject"].decode()),
+            version=int(headers["ce_sequence"]),
+            wire_type=headers["ce_type"].decode(),
+            raw=record.value or b"",
+        )
+    except (KeyError, ValueError) as error:
+        raise Unreadable(f"{record.topic}/{record.partition}@{record.offset}: {error!r}") from error

@@ -1,0 +1,173 @@
+"""The relay: publishes a service's event table to Kafka in order, at least once, from one leader at a time."""
+
+import asyncio
+import contextlib
+from typing import Any, Final
+
+import psycopg
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from psycopg.rows import DictRow
+from psycopg.sql import SQL, Identifier
+
+from shared.eventstore import EventStore
+from shared.messaging.records import headers_of
+from shared.observability import metrics
+from shared.settings import ServiceSettings
+from shared.topics import topic_of
+
+log = structlog.get_logger(__name__)
+
+_PAUSE_SECONDS_MAX: Final = 10.0
+_LEADER_CHECK_SECONDS: Final = 2.0
+REQUEST_BYTES_MAX: Final = 8 * 1024 * 1024
+"""The largest record: a 256 KiB body in which every character needs a six-character JSON escape, and more."""
+
+
+class Relay:
+    """Follows `<owner>_events` by `notification_id` and publishes the stored bytes.
+
+    The leader holds an advisory lock on a session of its own; the position lies in the same database. A relay that
+    lost its lock without noticing can only publish again what was published: readers gate on the stream's version.
+
+    Args:
+        store: whose events to publish.
+        settings: addresses and limits.
+    """
+
+    def __init__(self, *, store: EventStore[Any], settings: ServiceSettings) -> None:
+        self._store = store
+        self._settings = settings
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.position = 0
+        self.is_leader = False
+        self.problem: str | None = "not started"
+
+    def wake(self) -> None:
+        """Look at once; callable from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+    async def run(self) -> None:
+        """Lead, or wait to lead, until `stop`. A failure is followed by a growing pause and a fresh start."""
+        self._loop = asyncio.get_running_loop()
+        self._store.on_commit(self.wake)
+        pause = 0.2
+        while not self._stopping:
+            try:
+                await self._lead()
+                pause = 0.2
+            except (psycopg.Error, KafkaError, OSError) as error:
+                self.problem = (
+                    f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+                )
+                log.warning("relay_interrupted", owner=self._store.owner, error=self.problem)
+                metrics.RELAY_INTERRUPTIONS.labels(self._store.owner).inc()
+                await self._pause(pause)
+                pause = min(pause * 2, _PAUSE_SECONDS_MAX)
+            finally:
+                self.is_leader = False
+
+    def stop(self) -> None:
+        """End after the batch under way."""
+        self._stopping = True
+        self._woken.set()
+
+    async def _lead(self) -> None:
+        connection = await self._store.connect()
+        try:
+            while not await self._is_locked(connection):
+                self.problem = None
+                await self._pause(_LEADER_CHECK_SECONDS)
+                if self._stopping:
+                    return
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._settings.kafka_bootstrap_servers,
+                client_id=f"relay-{self._store.owner}-{self._settings.instance}",
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=2,
+                max_batch_size=262_144,
+                max_request_size=REQUEST_BYTES_MAX,
+                compression_type="lz4",
+            )
+            await producer.start()
+            try:
+                self.is_leader = True
+                self.problem = None
+                await self._follow(connection, producer)
+            finally:
+                await producer.stop()
+        finally:
+            await connection.close()
+
+    async def _is_locked(self, connection: psycopg.AsyncConnection[DictRow]) -> bool:
+        cursor = await connection.execute(
+            "SELECT pg_try_advisory_lock(hashtext(current_database()), hashtext(%s)) AS locked",
+            (f"relay:{self._store.owner}",),
+        )
+        row = await cursor.fetchone()
+        return row is not None and bool(row["locked"])
+
+    async def _follow(
+        self, connection: psycopg.AsyncConnection[DictRow], producer: AIOKafkaProducer
+    ) -> None:
+        cursor = await connection.execute("SELECT notification_id FROM relay_position")
+        row = await cursor.fetchone()
+        assert row is not None
+        self.position = row["notification_id"]
+        select = SQL(
+            "SELECT notification_id, originator_id, originator_version, topic, state FROM {}"
+            " WHERE notification_id > %s ORDER BY notification_id LIMIT %s"
+        ).format(Identifier(self._store.events_table))
+        while not self._stopping:
+            self._woken.clear()
+            cursor = await connection.execute(
+                select, (self.position, self._settings.relay_batch_max), prepare=True
+            )
+            rows = await cursor.fetchall()
+            if not rows:
+                await self._pause(self._settings.relay_wake_ms_max / 1000)
+                continue
+            await self._publish(producer, rows)
+            await self._advance(connection, rows[-1]["notification_id"])
+            metrics.RELAY_PUBLISHED.labels(self._store.owner).inc(len(rows))
+
+    async def _publish(self, producer: AIOKafkaProducer, rows: list[DictRow]) -> None:
+        """All or an error: after the first failure nothing more is sent, so order in a partition holds."""
+        owner, prefix = self._store.owner, self._settings.topic_prefix
+        sent = [
+            await producer.send(
+                prefix + topic_of(row["topic"]),
+                row["state"],
+                key=str(row["originator_id"]).encode(),
+                headers=headers_of(
+                    owner,
+                    row["originator_id"],
+                    row["originator_version"],
+                    row["topic"],
+                    row["state"],
+                ),
+            )
+            for row in rows
+        ]
+        for result in await asyncio.gather(*sent, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _advance(self, connection: psycopg.AsyncConnection[DictRow], position: int) -> None:
+        cursor = await connection.execute(
+            "UPDATE relay_position SET notification_id = %s WHERE notification_id = %s",
+            (position, self.position),
+        )
+        if cursor.rowcount != 1:
+            raise psycopg.OperationalError("another relay moved the position: leadership was lost")
+        self.position = position
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), seconds)
+        self._woken.clear()

@@ -1,0 +1,1 @@
+"""What the outside can see of a running service: logs, metrics, correlation."""

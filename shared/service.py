@@ -1,0 +1,243 @@
+"""One way to run a service: wait for the servers, migrate, serve, consume, publish, and stop without losing a step."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import psycopg
+import structlog
+import uvicorn
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from fastapi import FastAPI
+
+from shared.database import Database
+from shared.eventstore import EventStore, GroupCommitter
+from shared.http.health import HealthState
+from shared.messaging import Consumer, Relay
+from shared.messaging.positions import Slot
+from shared.observability import metrics
+from shared.settings import ServiceSettings
+
+log = structlog.get_logger(__name__)
+
+_PAUSE_SECONDS_FIRST: Final = 0.2
+_PAUSE_SECONDS_MAX: Final = 5.0
+_WATCH_SECONDS: Final = 1.0
+
+
+class Service:
+    """The parts of one service, and their order of coming and going.
+
+    HTTP answers from the first moment (`/livez` yes, `/readyz` no and why). Then, in the background:
+    PostgreSQL is waited for, migrations run, the relay and the own tasks start, Kafka is waited for, consumers start.
+
+    Args:
+        name: the service.
+        settings: addresses and limits.
+        api: made by `shared.http.app.build_api`.
+        store: an `EventStore`, or a `Database` for a service without events.
+        migrations: packages with a `migrations` folder, the plumbing's own excepted.
+        consumers: what to read from Kafka.
+        relay: what to publish.
+        committers: drained before the store closes.
+        tasks: coroutines that run until cancelled, started after the migrations.
+        needs_kafka: whether the service is unready without Kafka (intake is not: it goes on accepting).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: ServiceSettings,
+        *,
+        api: FastAPI,
+        store: Database | EventStore[Any],
+        migrations: Sequence[str] = (),
+        consumers: Sequence[Consumer] = (),
+        relay: Relay | None = None,
+        committers: Sequence[GroupCommitter[Any]] = (),
+        tasks: Sequence[Callable[[], Awaitable[None]]] = (),
+        needs_kafka: bool = True,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.api = api
+        self.store = store
+        self.consumers = tuple(consumers)
+        self.relay = relay
+        self.health: HealthState = api.state.health
+        self._migrations = tuple(migrations)
+        self._committers = tuple(committers)
+        self._task_makers = tuple(tasks)
+        self._needs_kafka = needs_kafka
+        self._tasks: list[asyncio.Task[None]] = []
+        self._started_consumers: list[Consumer] = []
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then drain."""
+        try:
+            import uvloop  # noqa: PLC0415  # not on every platform
+        except ImportError:
+            asyncio.run(self._serve())
+        else:
+            uvloop.run(self._serve())
+
+    async def start(self) -> None:
+        """Begin to bring the parts up, in the background; `/readyz` tells when they are."""
+        self.health.set("postgres", False, "not reached yet")
+        self.health.set("kafka", False, "not reached yet", gates=self._needs_kafka)
+        self._tasks.append(asyncio.create_task(self._bring_up(), name=f"{self.name}-start"))
+
+    async def stop(self) -> None:
+        """Drain: no new work, finish what was begun, commit, leave."""
+        self.health.drain()
+        for consumer in self._started_consumers:
+            await self._within_limit(consumer.stop(), "consumer")
+        for task in self._tasks:
+            if task.get_name() != f"{self.name}-relay":
+                task.cancel()
+        for committer in self._committers:
+            await self._within_limit(committer.stop(), "committer")
+        if self.relay is not None:
+            self.relay.stop()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._within_limit(task, "task")
+        await self.store.close()
+        log.info("service_stopped", service=self.name)
+
+    async def _serve(self) -> None:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                self.api,
+                host=self.settings.http_host,
+                port=self.settings.http_port,
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=self.settings.shutdown_seconds_max,
+            )
+        )
+        await self.start()
+        try:
+            await server.serve()
+        finally:
+            await self.stop()
+
+    async def _bring_up(self) -> None:
+        await self._until(self._reach_postgres, "postgres")
+        self.health.set("postgres", True)
+        if self.relay is not None:
+            self._run(self.relay.run(), "relay")
+        for make in self._task_makers:
+            self._run(make(), getattr(make, "__name__", "task"))
+        self._run(self._watch(), "watch")
+        if not self._needs_kafka:
+            self.health.started()
+        await self._until(self._reach_kafka, "kafka", gates=self._needs_kafka)
+        for consumer in self.consumers:
+            await self._until(consumer.start, "kafka", gates=self._needs_kafka)
+            self._started_consumers.append(consumer)
+        self.health.set("kafka", True, gates=self._needs_kafka)
+        self.health.started()
+        log.info("service_started", service=self.name, port=self.settings.http_port)
+
+    async def _reach_postgres(self) -> None:
+        def migrate() -> None:
+            self.store.open()
+            packages = ("shared.messaging", *self._migrations)
+            self.store.migrate(*packages)
+
+        await asyncio.to_thread(migrate)
+        await self.store.pool()
+
+    async def _reach_kafka(self) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.kafka_bootstrap_servers)
+        try:
+            await admin.start()
+            existing = set(await admin.list_topics())
+        finally:
+            await admin.close()
+        wanted = {
+            self.settings.topic_prefix + topic
+            for consumer in self.consumers
+            for topic in consumer.topics
+        }
+        if missing := sorted(wanted - existing):
+            raise KafkaError(f"topics are missing: {', '.join(missing)}")
+
+    async def _until(
+        self, action: Callable[[], Awaitable[None]], condition: str, *, gates: bool = True
+    ) -> None:
+        """Try until it works, saying what is waited for; only an answer that cannot change is an error."""
+        pause = _PAUSE_SECONDS_FIRST
+        while True:
+            try:
+                await action()
+            except (psycopg.Error, KafkaError, OSError) as error:
+                reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                self.health.set(condition, False, reason, gates=gates)
+                log.warning("waiting_for", service=self.name, what=condition, reason=reason)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _PAUSE_SECONDS_MAX)
+            else:
+                return
+
+    async def _watch(self) -> None:
+        """Keep health and the lag metrics true while the service runs."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            self._watch_kafka()
+            await self._watch_postgres()
+
+    def _watch_kafka(self) -> None:
+        problems = [consumer.problem for consumer in self.consumers if consumer.problem]
+        if self.relay is not None and self.relay.problem:
+            problems.append(f"relay: {self.relay.problem}")
+        self.health.set("kafka", not problems, "; ".join(problems), gates=self._needs_kafka)
+        for consumer in self._started_consumers:
+            for topic, behind in _by_topic(consumer.lag()).items():
+                metrics.CONSUMER_LAG.labels(consumer.name, topic).set(behind)
+
+    async def _watch_postgres(self) -> None:
+        try:
+            pool = await self.store.pool()
+            async with pool.connection(timeout=_WATCH_SECONDS) as connection:
+                await connection.execute("SELECT 1")
+        except (psycopg.Error, OSError) as error:
+            self.health.set("postgres", False, type(error).__name__)
+        else:
+            self.health.set("postgres", True)
+
+    def _run(self, coroutine: Awaitable[None], name: str) -> None:
+        task = asyncio.ensure_future(coroutine)
+        task.set_name(f"{self.name}-{name}")
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception() is None:
+            return
+        # A task that ends with an error is a bug: say so loudly and let the supervisor start the process afresh.
+        log.error("task_failed", task=task.get_name(), exc_info=task.exception())
+        self.health.set(task.get_name(), False, repr(task.exception()))
+
+    async def _within_limit(self, waited_for: Awaitable[None], what: str) -> None:
+        try:
+            await asyncio.wait_for(waited_for, self.settings.shutdown_seconds_max)
+        except TimeoutError:
+            log.warning("stop_took_too_long", service=self.name, what=what)
+        except (KafkaError, psycopg.Error, OSError) as error:
+            log.warning("stop_incomplete", service=self.name, what=what, error=repr(error))
+
+
+def _by_topic(lag: dict[Slot, int]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for (topic, _), behind in lag.items():
+        total[topic.value] = total.get(topic.value, 0) + behind
+    return total

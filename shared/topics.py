@@ -1,0 +1,53 @@
+"""The Kafka topics: one owner each, created explicitly, kept for ever."""
+
+from enum import StrEnum
+from typing import Final
+
+from shared.events.base import Owner
+
+PARTITIONS: Final = 24
+"""Fixed at creation: adding partitions later would move keys, and with them the order of a ticket's events."""
+
+
+class Topic(StrEnum):
+    """A topic's name without the installation's prefix."""
+
+    TICKETS = "tickets.v1"
+    ASSIGNMENTS = "assignments.v1"
+    AGENTS = "agents.v1"
+    SLA = "sla.v1"
+    POLICIES = "policies.v1"
+
+
+OWNERS: Final = {
+    Topic.TICKETS: Owner.INTAKE,
+    Topic.ASSIGNMENTS: Owner.ROUTING,
+    Topic.AGENTS: Owner.ROUTING,
+    Topic.SLA: Owner.SLA,
+    Topic.POLICIES: Owner.SLA,
+}
+
+_BY_NOUN: Final = {
+    "ticket": Topic.TICKETS,
+    "assignment": Topic.ASSIGNMENTS,
+    "agent": Topic.AGENTS,
+    "group": Topic.AGENTS,
+    "routing_rules": Topic.AGENTS,
+    "sla": Topic.SLA,
+    "sla_policy": Topic.POLICIES,
+    "calendar": Topic.POLICIES,
+}
+
+
+def topic_of(wire_type: str) -> Topic:
+    """Where events of this wire type are published.
+
+    Raises:
+        KeyError: the noun before the first dot belongs to no topic; a new noun is added above.
+    """
+    return _BY_NOUN[wire_type.partition(".")[0]]
+
+
+def all_topics(prefix: str) -> list[str]:
+    """Every topic's full name in an installation, for example `ticketing.tickets.v1`."""
+    return [prefix + topic for topic in Topic]

@@ -1,0 +1,58 @@
+"""What the tests of the live sla service share: a clean schema, and parts on the real PostgreSQL."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from services.sla.settings import Settings
+from shared.eventstore import EventStore
+from tests.integration.sla.support import MIGRATIONS, Desk, clean, make_settings, open_store
+from tests.support.database import Database
+
+__all__ = ["MIGRATIONS"]
+
+
+@pytest.fixture(scope="session")
+def migrated(database: Database) -> Database:
+    store = open_store(make_settings(database))
+    store.migrate("shared.messaging", *MIGRATIONS)
+    store._sync.close()
+    return database
+
+
+@pytest.fixture
+def clean_database(migrated: Database) -> Database:
+    with psycopg.connect(migrated.url("sla"), options="-c search_path=sla") as connection:
+        clean(connection)
+    return migrated
+
+
+@pytest.fixture
+def settings(clean_database: Database) -> Settings:
+    return make_settings(clean_database)
+
+
+@pytest.fixture
+def stores(clean_database: Database) -> Iterator[Callable[[], EventStore[Any]]]:
+    """Makes stores, each like that of a process of its own."""
+    made: list[EventStore[Any]] = []
+
+    def make() -> EventStore[Any]:
+        store = open_store(make_settings(clean_database))
+        store.migrate("shared.messaging", *MIGRATIONS)
+        made.append(store)
+        return store
+
+    yield make
+    for store in made:
+        store._sync.close()
+        if store._application is not None:
+            store._application.close()
+
+
+@pytest.fixture
+async def desk(stores: Callable[[], EventStore[Any]], settings: Settings) -> AsyncIterator[Desk]:
+    desk = Desk(stores(), settings)
+    yield desk
