@@ -36,8 +36,8 @@ bench: setup ## measure, with the limit beside each figure
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 lock: setup ## pin the newest versions that pyproject.toml allows
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --output-file deploy/requirements/services.txt pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --constraints deploy/requirements/services.txt --extra dev --output-file deploy/requirements/dev.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade --output-file deploy/requirements/services.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade --constraints deploy/requirements/services.txt --extra dev --output-file deploy/requirements/dev.txt pyproject.toml
 	$(BIN)/python -m deploy.web.vendor --lock
 
 clean: ## remove what setup has made; .ticketing stays

@@ -13,6 +13,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Identifier
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
+from shared.observability import metrics
 from shared.settings import ServiceSettings
 
 R = TypeVar("R")
@@ -136,7 +137,10 @@ class Database:
     ) -> R:
         for attempt in range(1, _ATTEMPTS_MAX + 1):
             try:
-                with self._sync.connection() as connection:
+                with (
+                    metrics.STORE_TRANSACTION_SECONDS.time(),
+                    self._sync.connection() as connection,
+                ):
                     tx = make(connection.cursor())
                     result = work(tx)
                     before_commit(tx)
@@ -150,6 +154,7 @@ class Database:
             except psycopg.OperationalError as error:
                 if attempt == _ATTEMPTS_MAX or not _is_connection_lost(error):
                     raise
+                metrics.STORE_TRANSACTIONS_REPEATED.labels("connection").inc()
                 log.warning("transaction_repeated", attempt=attempt, error=type(error).__name__)
         raise AssertionError("unreachable")
 

@@ -16,9 +16,12 @@ from shared.database import Database
 from shared.eventstore import EventStore, GroupCommitter
 from shared.http.health import HealthState
 from shared.messaging import Consumer, Relay
+from shared.messaging.admin import parked_router
+from shared.messaging.asyncapi import asyncapi_document
 from shared.messaging.positions import Slot
 from shared.observability import metrics
 from shared.settings import ServiceSettings
+from shared.topics import OWNERS
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +75,7 @@ class Service:
         self._task_makers = tuple(tasks)
         self._needs_kafka = needs_kafka
         self._tasks: list[asyncio.Task[None]] = []
+        self._add_plumbing_routes()
         self._started_consumers: list[Consumer] = []
 
     def run(self) -> None:
@@ -106,6 +110,22 @@ class Service:
                 await self._within_limit(task, "task")
         await self.store.close()
         log.info("service_stopped", service=self.name)
+
+    def _add_plumbing_routes(self) -> None:
+        """What every service answers beside its own: parked events, and the document of its topics."""
+        self.api.include_router(parked_router(self.consumers))
+        publishes = [topic for topic, owner in OWNERS.items() if owner == self.name and self.relay]
+        document = asyncapi_document(
+            title=f"ticketing {self.name}",
+            version=self.api.version,
+            prefix=self.settings.topic_prefix,
+            publishes=publishes,
+            reads=[topic for consumer in self.consumers for topic in consumer.topics],
+        )
+
+        @self.api.get("/asyncapi.json", tags=["health"], summary="The AsyncAPI document")
+        async def asyncapi() -> dict[str, Any]:
+            return document
 
     async def _serve(self) -> None:
         server = uvicorn.Server(

@@ -8,6 +8,9 @@ from shared.events.base import Owner
 PARTITIONS: Final = 24
 """Fixed at creation: adding partitions later would move keys, and with them the order of a ticket's events."""
 
+RECORD_BYTES_MAX: Final = 8 * 1024 * 1024
+"""The largest record: a 256 KiB text whose every character needs a six-character escape, several times over."""
+
 
 class Topic(StrEnum):
     """A topic's name without the installation's prefix."""

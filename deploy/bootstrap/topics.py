@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import Field
 
-from shared.topics import PARTITIONS
+from shared.topics import PARTITIONS, RECORD_BYTES_MAX
 
 _ALREADY_EXISTS: Final = 36
 """Kafka's error code TOPIC_ALREADY_EXISTS: the state we want."""
@@ -66,6 +66,7 @@ def _new_topic(name: str, plan: TopicPlan) -> NewTopic:
             "retention.ms": "-1",  # views are rebuilt from this log
             "retention.bytes": "-1",
             "min.insync.replicas": str(in_sync),
+            "max.message.bytes": str(RECORD_BYTES_MAX),
         },
     )
 

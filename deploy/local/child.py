@@ -241,7 +241,11 @@ def stop_all(children: Sequence[Child]) -> None:
 
 
 def wait_until(
-    condition: Callable[[], bool], *, child: Child, seconds_max: float, pause_seconds: float = _LOOK_SECONDS
+    condition: Callable[[], bool],
+    *,
+    child: Child,
+    seconds_max: float,
+    pause_seconds: float = _LOOK_SECONDS,
 ) -> None:
     """Poll a real protocol check until it holds, the child dies, or the time is up.
 

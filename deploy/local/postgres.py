@@ -14,7 +14,15 @@ import psutil
 import psycopg
 
 from deploy.local import ports
-from deploy.local.child import Account, Child, command_as, has_setpriv, identity_of, wait_gone, wait_until
+from deploy.local.child import (
+    Account,
+    Child,
+    command_as,
+    has_setpriv,
+    identity_of,
+    wait_gone,
+    wait_until,
+)
 from deploy.local.folder import StateFolder, port_variable
 from deploy.local.problems import CannotStart, disk_errors_in_words
 
@@ -107,9 +115,7 @@ class Postgres:
         )
         self.child.end_leftover()
         _end_orphans(self.data)
-        # Nothing serves this folder now. PostgreSQL's own pid file would be believed even when another program
-        # has the number by now, and the server would refuse to start after a power cut.
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        _forget_reused_number(self.data)
         ports.require_free(self.port, server=self.name, variable=port_variable("postgres"))
         self.child.start()
 
@@ -193,7 +199,7 @@ def _programs() -> Path:
 def _account_for(home: Path, programs: Path) -> Account | None:
     """Whom the server runs as: ourselves; or, since PostgreSQL refuses root, an unprivileged account that exists.
 
-    The account keeps the data's owner for ever. When root's folders are closed to it (`/root` usually is), it is
+    The account keeps the data's owner for ever. When root's folders are closed to it (its home usually is), it is
     lent the smallest capability that opens the way, instead of opening root's folders to everybody.
 
     Raises:
@@ -259,3 +265,19 @@ def _end_orphans(data: Path) -> None:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     wait_gone(orphans, seconds_max=_ORPHAN_SECONDS_MAX)
+
+
+def _forget_reused_number(data: Path) -> None:
+    """Remove PostgreSQL's pid file when an unrelated program has its number by now, as after a power cut.
+
+    PostgreSQL would believe that program to be itself and refuse. In every other case the file stays: it names
+    the shared memory by which PostgreSQL notices processes that still use the data.
+    """
+    lock = data / "postmaster.pid"
+    try:
+        process = psutil.Process(int(lock.read_text().split("\n", 1)[0]))
+        is_unrelated = process.name() != "postgres" or process.cwd() != str(data)
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
+        return
+    if is_unrelated:
+        lock.unlink()

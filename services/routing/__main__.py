@@ -4,4 +4,4 @@ from services.routing.main import build
 from services.routing.settings import Settings
 
 if __name__ == "__main__":
-    build(Settings()).run()  # type: ignore[call-arg]  # required values come from the environment
+    build(Settings()).run()

@@ -14,6 +14,7 @@ import structlog
 from shared.errors import KeyReused
 from shared.eventstore.claims import Claim, Claimed, find_claims, store_claims
 from shared.eventstore.store import EventStore, EventTransaction
+from shared.observability import metrics
 
 S = TypeVar("S")
 Result = TypeVar("Result")
@@ -131,6 +132,8 @@ class GroupCommitter(Generic[S]):
                 return
 
     def _commit(self, members: list[_Member]) -> None:
+        metrics.STORE_GROUP_SIZE.observe(len(members))
+        metrics.STORE_COMMANDS_WAITING.set(self._queue.qsize())
         try:
             self._attempt(members)
         except psycopg.errors.UniqueViolation:
@@ -197,6 +200,7 @@ def _replay(claim: Claim, earlier: Claimed) -> Outcome[Any]:
             "This Idempotency-Key was used before for another request.",
             field="header Idempotency-Key",
         )
+    metrics.STORE_REPLAYS.inc()
     return Outcome(msgspec.json.decode(earlier.result), replayed=True)
 
 

@@ -18,6 +18,7 @@ from shared.errors import Unreadable
 from shared.events import Event, Owner, UnknownEvent, decode
 from shared.eventstore.mapper import StructMapper
 from shared.eventstore.recorder import TransactionalRecorder
+from shared.observability import metrics
 from shared.settings import ServiceSettings
 
 S = TypeVar("S")
@@ -99,6 +100,7 @@ class EventStore(Database, Generic[S]):
             except psycopg.errors.UniqueViolation as error:
                 if attempt == _CONFLICTS_MAX or error.diag.table_name != self.events_table:
                     raise
+                metrics.STORE_TRANSACTIONS_REPEATED.labels("conflict").inc()
         raise AssertionError("unreachable")
 
     def history(self, stream_id: UUID, *, after: int = 0) -> list[Event]:
@@ -121,7 +123,8 @@ class EventStore(Database, Generic[S]):
         result = self._transact(make, work, EventTransaction.flush)
         assert transaction is not None
         self._keep(transaction.touched())
-        if transaction.has_stored:
+        if transaction.stored_count:
+            metrics.STORE_EVENTS_APPENDED.inc(transaction.stored_count)
             for listener in self._listeners:
                 listener()
         return result
@@ -163,7 +166,7 @@ class EventTransaction(Transaction, Generic[S]):
         self._overlay: dict[UUID, tuple[S | None, int]] = {}
         self._pending: list[Event] = []
         self._undo: list[tuple[UUID, tuple[S | None, int] | None]] = []
-        self.has_stored = False
+        self.stored_count = 0
 
     def prefetch(self, streams: Collection[UUID]) -> None:
         """Bring the states of these streams up to date with the database, in one query."""
@@ -244,7 +247,7 @@ class EventTransaction(Transaction, Generic[S]):
             self._store.recorder.append_with(self.cursor, stored)
             self._pending.clear()
             self._undo.clear()
-            self.has_stored = True
+            self.stored_count = len(stored)
 
     def touched(self) -> Iterable[tuple[UUID, tuple[S | None, int]]]:
         """The states this transaction has seen or made."""

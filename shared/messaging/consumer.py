@@ -20,10 +20,9 @@ from shared.messaging.gate import Gate, StreamKey
 from shared.messaging.parking import ParkedStream, Parking, key_of
 from shared.messaging.positions import Fenced, Positions, Slot
 from shared.messaging.records import Received, Record, read_envelope
-from shared.messaging.relay import REQUEST_BYTES_MAX
 from shared.observability import metrics
 from shared.settings import ServiceSettings
-from shared.topics import Topic
+from shared.topics import RECORD_BYTES_MAX, Topic
 
 log = structlog.get_logger(__name__)
 
@@ -135,7 +134,7 @@ class Consumer:
             max_records=settings.consumer_batch_max,
             batch_timeout_ms=settings.consumer_wait_ms_max,
             fetch_max_wait_ms=100,
-            max_partition_fetch_bytes=REQUEST_BYTES_MAX,
+            max_partition_fetch_bytes=RECORD_BYTES_MAX,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             isolation_level="read_committed",
@@ -236,7 +235,8 @@ class Consumer:
                 moves[slot] = position, news[-1].offset + 1
                 fresh.extend(news)
         if fresh:
-            applied = self._store.transact(lambda tx: self._apply(tx, fresh, moves))
+            with metrics.CONSUMER_BATCH_SECONDS.labels(self.name).time():
+                applied = self._store.transact(lambda tx: self._apply(tx, fresh, moves))
             self._known.update({slot: after for slot, (_, after) in moves.items()})
             self._tell(applied)
         return {}

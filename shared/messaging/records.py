@@ -1,5 +1,6 @@
 """Kafka records: CloudEvents 1.0, binary mode (headers say what it is, the value is the event's own JSON)."""
 
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -60,6 +61,11 @@ def headers_of(
         ("ce_correlationid", head.correlation_id.encode()),
         ("content-type", b"application/json"),
     ]
+
+
+def recorded_at(raw: bytes) -> datetime:
+    """When the event with this JSON was stored."""
+    return datetime.fromisoformat(_HEAD.decode(raw).recorded_at)
 
 
 def read_envelope(record: ConsumerRecord, prefix: str) -> Record:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
@@ -12,17 +13,15 @@ from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
 
 from shared.eventstore import EventStore
-from shared.messaging.records import headers_of
+from shared.messaging.records import headers_of, recorded_at
 from shared.observability import metrics
 from shared.settings import ServiceSettings
-from shared.topics import topic_of
+from shared.topics import RECORD_BYTES_MAX, topic_of
 
 log = structlog.get_logger(__name__)
 
 _PAUSE_SECONDS_MAX: Final = 10.0
 _LEADER_CHECK_SECONDS: Final = 2.0
-REQUEST_BYTES_MAX: Final = 8 * 1024 * 1024
-"""The largest record: a 256 KiB body in which every character needs a six-character JSON escape, and more."""
 
 
 class Relay:
@@ -70,6 +69,7 @@ class Relay:
                 pause = min(pause * 2, _PAUSE_SECONDS_MAX)
             finally:
                 self.is_leader = False
+                metrics.RELAY_IS_LEADER.labels(self._store.owner).set(0)
 
     def stop(self) -> None:
         """End after the batch under way."""
@@ -91,12 +91,13 @@ class Relay:
                 enable_idempotence=True,
                 linger_ms=2,
                 max_batch_size=262_144,
-                max_request_size=REQUEST_BYTES_MAX,
+                max_request_size=RECORD_BYTES_MAX,
                 compression_type="lz4",
             )
             await producer.start()
             try:
                 self.is_leader = True
+                metrics.RELAY_IS_LEADER.labels(self._store.owner).set(1)
                 self.problem = None
                 await self._follow(connection, producer)
             finally:
@@ -135,6 +136,9 @@ class Relay:
             await self._publish(producer, rows)
             await self._advance(connection, rows[-1]["notification_id"])
             metrics.RELAY_PUBLISHED.labels(self._store.owner).inc(len(rows))
+            metrics.RELAY_DELAY_SECONDS.labels(self._store.owner).observe(
+                max(0.0, (datetime.now(UTC) - recorded_at(rows[0]["state"])).total_seconds())
+            )
 
     async def _publish(self, producer: AIOKafkaProducer, rows: list[DictRow]) -> None:
         """All or an error: after the first failure nothing more is sent, so order in a partition holds."""

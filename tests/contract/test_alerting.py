@@ -1,6 +1,7 @@
 """The alert rules mean what they say, and Alertmanager and Grafana can read what we give them."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Final
 
 import pytest
 import yaml
+
+from shared.observability import metrics
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 COMPOSE: Final = DEPLOY.parent / "docker-compose.yml"
@@ -108,3 +111,20 @@ def test_dashboards_ask_only_the_data_sources_that_are_provisioned() -> None:
             assert panel["description"], panel["title"]
             for target in panel["targets"]:
                 assert target["datasource"]["uid"] in known, panel["title"]
+
+
+def test_rules_and_dashboards_ask_only_for_metrics_that_exist() -> None:
+    exposed = "".join(
+        metrics.exposition(room).decode() for room in ("intake", "routing", "sla", "query")
+    )
+    known = set(re.findall(r"^# TYPE (ticketing_\w+)", exposed, re.MULTILINE))
+    assert known
+    sources = [
+        *(DEPLOY / "prometheus" / "rules").glob("*.yml"),
+        *(DEPLOY / "grafana").rglob("*.json"),
+    ]
+    for path in sources:
+        asked = set(re.findall(r"\bticketing_\w+", path.read_text()))
+        for name in asked:
+            whole = re.sub(r"_(bucket|count|sum|total)$", "", name)
+            assert known & {name, whole, f"{whole}_total"}, f"{path.name}: {name}"

@@ -181,6 +181,11 @@ def test_postgres_killed_under_open_sessions_starts_again_with_what_was_committe
             server.start()
             server.wait_until_ready()
         assert wait_gone([backend], seconds_max=5)
+        server.child.kill()
+        lock = server.data / "postmaster.pid"
+        lock.write_text(f"{os.getpid()}\n" + lock.read_text().split("\n", 1)[1])
+        server.start()  # the number belongs to another program now
+        server.wait_until_ready()
         with psycopg.connect(server.conninfo()) as session:
             assert session.execute("SELECT x FROM kept").fetchone() == (42,)
     finally:

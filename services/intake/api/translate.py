@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from services.intake.api import bodies
+from services.intake.api.words import check_fields
 from services.intake.app import Asking
 from services.intake.domain import Command, OpenTicket, commands, limits
 from shared.errors import FieldError, Forbidden, Invalid
@@ -64,6 +65,7 @@ def opening(body: bodies.Open, principal: Principal) -> OpenTicket:
         requester = Person(id=body.actor.id, name=body.actor.name)
     else:
         raise Invalid.of("requester", "is needed: for which customer is this ticket?")
+    check_fields(body.fields)
     return OpenTicket(
         ticket_id=new_id(),
         message_id=new_id(),
@@ -130,6 +132,7 @@ def patch(body: bodies.Patch) -> Command:
     if not isinstance(body.ticket_type, UnsetType):
         parts.append(commands.ChangeType(ticket_type=body.ticket_type))
     if not isinstance(body.fields, UnsetType):
+        check_fields(body.fields)
         parts.append(commands.ChangeFields(fields=body.fields))
     if body.tags is not UNSET or body.add_tags or body.remove_tags:
         tags = None if isinstance(body.tags, UnsetType) else body.tags

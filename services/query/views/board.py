@@ -36,7 +36,7 @@ _AGENTS: Final[LiteralString] = """
 SELECT a.agent_id, a.name, a.groups, a.presence, a.presence_since, a.capacity,
        coalesce(l.working, 0) AS working_count, coalesce(l.open, 0) AS open_count
 FROM agents AS a
-FULL JOIN (
+LEFT JOIN (
     SELECT assignee_id, count(*) AS open, count(*) FILTER (WHERE category IN ('new', 'open')) AS working
     FROM tickets WHERE is_open AND assignee_id IS NOT NULL AND version > 0 GROUP BY assignee_id
 ) AS l ON l.assignee_id = a.agent_id

@@ -65,7 +65,7 @@ JOIN (
     SELECT ticket_id, bool_or(is_breached) AS is_breached FROM cycle_figures
     WHERE metric = %(metric)s AND is_decided GROUP BY ticket_id
 ) AS c USING (ticket_id)
-WHERE lower(t.fields ->> %(field)s) IN ('true', 'false') AND"""
+WHERE lower(t.fields ->> %(field)s) IN ('true', 'false') AND"""  # noqa: S608  # our own words
     + _CHOSEN
     + "GROUP BY t.priority ORDER BY t.priority"
 )

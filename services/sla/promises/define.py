@@ -170,6 +170,28 @@ def current_calendars(tx: EventTransaction[Any]) -> dict[str, tuple[int, dict[st
     return {row["calendar_id"]: (row["version"], row["definition"]) for row in tx.cursor.fetchall()}
 
 
+_TABLES: Final = {
+    "policy": ("policy_versions", "policy_id"),
+    "calendar": ("calendar_versions", "calendar_id"),
+}
+
+
+def find_version(
+    tx: EventTransaction[Any], what: str, name: str, version: int | None
+) -> Defined | None:
+    """One version of a policy or calendar (`what`), the newest when `version` is None."""
+    table, key = _TABLES[what]
+    tx.cursor.execute(
+        f"SELECT version, definition FROM {table} WHERE {key} = %s"  # noqa: S608  # constants
+        " AND (%s::int IS NULL OR version = %s) ORDER BY version DESC LIMIT 1",
+        (name, version, version),
+    )
+    row = tx.cursor.fetchone()
+    if row is None:
+        return None
+    return Defined(id=name, version=row["version"], definition=row["definition"])
+
+
 def _store_policy(
     tx: EventTransaction[Any],
     policy_id: str,

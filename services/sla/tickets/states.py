@@ -60,6 +60,17 @@ def load(tx: Transaction, ticket_ids: Collection[UUID]) -> dict[UUID, Row]:
     return rows
 
 
+def find(tx: Transaction, ticket_id: UUID) -> Row | None:
+    """One ticket's row for reading, not locked."""
+    tx.cursor.execute(
+        f"SELECT {_COLUMNS} FROM ticket_states WHERE ticket_id = %s",  # noqa: S608  # a constant
+        (ticket_id,),
+        binary=True,
+    )
+    found = tx.cursor.fetchone()
+    return _row(found) if found is not None else None
+
+
 def load_due(tx: Transaction, horizon: datetime, *, limit: int) -> list[Row]:
     """The tickets whose timer is due, first things first; those another process works on are left out."""
     tx.cursor.execute(

@@ -287,10 +287,13 @@ def test_an_edited_policy_leaves_open_tickets_alone_until_it_is_applied_again():
     assert the(PolicyApplied, told).policy_version == 2
 
 
-def test_a_withdrawn_policy_does_not_match_new_tickets():
+def test_a_withdrawn_policy_matches_no_new_ticket_and_escalates_none_it_is_reapplied_to():
     withdrawn = a_policy(version=2, enabled=False, in_force_from=minute(10))
-    _, told = lived(rules(a_policy(), withdrawn), created(11), until=10_000)
-    assert said(told) == []
+    book = rules(a_policy(), withdrawn)
+    assert said(lived(book, created(11), until=10_000)[1]) == []
+    _, told = lived(book, created(), PolicyChanged(at=minute(20)), until=10_000)
+    assert {o.reason for o in told if isinstance(o, Cancelled)} == {"no_policy"}
+    assert not [o for o in told if isinstance(o, Breached)]
 
 
 def test_a_rulebook_without_the_pinned_version_is_the_callers_mistake():
@@ -463,3 +466,29 @@ def test_a_discarded_ticket_is_cancelled_with_its_reason(reason):
     _, told = lived(rules(), created(), Discarded(at=minute(10), reason=reason), until=10_000)
     assert {o.reason for o in told if isinstance(o, Cancelled)} == {reason}
     assert len(said(told)) == 4
+
+
+def test_a_target_that_was_reached_exactly_where_a_pause_began_names_that_deadline():
+    book = rules(a_policy(targets=by_priority(normal=240, high=10)))
+    _, told = lived(
+        book,
+        created(),
+        status(10, "pending"),
+        status(30, "open"),
+        PriorityChanged(at=minute(60), priority="high"),
+    )
+    breach = the(Breached, told)
+    assert (breach.due_at, breach.breached_at) == (minute(10), minute(60))
+
+
+def test_another_target_on_the_same_calendar_keeps_the_pinned_version():
+    policy = a_policy(
+        targets=[
+            {"metric": "resolution", "priority": p, "seconds": s, "calendar_id": "office"}
+            for p, s in (("normal", 32_400), ("low", 36_000))
+        ]
+    )
+    book = rules(policy, calendars=[OFFICE, office(2, 30, "19:00")])
+    _, told = lived(book, created(), PriorityChanged(at=minute(60), priority="low"))
+    change = the(DueChanged, told)
+    assert (change.calendar_version, change.due_at) == (1, minute(1440 + 120))

@@ -172,3 +172,16 @@ def test_a_fact_from_the_future_is_pulled_back_and_flagged():
     early = AgentReplied(at=minute(2))
     assert clamped(early, known_at=minute(1)) == (early, False)
     assert clamped(early, known_at=minute(0.99)) == (AgentReplied(at=minute(0.99)), True)
+
+
+def test_a_threshold_told_once_is_not_scheduled_again_when_a_late_fact_moves_it():
+    chosen = [
+        {"metric": "resolution", "priority": "normal", "seconds": 6000},
+        {"metric": "resolution", "priority": "low", "seconds": 12_000},
+    ]
+    book = rules(a_policy(targets=chosen, warnings=[{"percent": 50}]))
+    state, _ = lived(book, created(), until=60)
+    state, told = fold(state, PriorityChanged(at=minute(30), priority="low"), book)
+    assert said(told) == [("due_changed", "resolution", 1, 30)]
+    _, told = advance(state, minute(199), book)
+    assert told == []

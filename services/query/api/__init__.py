@@ -1,0 +1,14 @@
+"""The entrance over HTTP: translates a request into one view and its answer into JSON that says how fresh it is."""
+
+from fastapi import APIRouter
+
+from services.query.api import dashboard, reports, tickets
+from services.query.parts import Parts
+
+
+def make_router(parts: Parts) -> APIRouter:
+    """All routes of this service's API."""
+    router = APIRouter(prefix="/v1")
+    for room in (tickets, dashboard, reports):
+        router.include_router(room.make_router(parts))
+    return router

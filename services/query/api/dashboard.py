@@ -1,0 +1,48 @@
+"""`/v1/dashboard`: the board once, and live."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from services.query.api.answers import answer
+from services.query.live import LiveBoard
+from services.query.parts import Parts
+from shared.security import Principal, Role, require
+
+Agent = Annotated[Principal, Depends(require(Role.AGENT))]
+
+
+def _live(request: Request) -> LiveBoard:
+    live: LiveBoard = request.app.state.live
+    return live
+
+
+def _admit(request: Request) -> None:
+    _live(request).admit()
+
+
+def make_router(parts: Parts) -> APIRouter:
+    """The routes."""
+    router = APIRouter(tags=["dashboard"])
+
+    @router.get("/dashboard", summary="Backlog, promises, agents' load, intake rate, lag.")
+    async def dashboard(_principal: Agent) -> Response:
+        return answer(parts, await parts.dashboard())
+
+    @router.get(
+        "/dashboard/stream",
+        response_class=EventSourceResponse,
+        dependencies=[Depends(_admit)],
+        summary="The same as server-sent events: whole snapshots, at most one a second.",
+    )
+    async def stream(
+        request: Request,
+        _principal: Agent,
+        last_event_id: Annotated[str | None, Header()] = None,
+    ) -> AsyncIterator[ServerSentEvent]:
+        async for snapshot in _live(request).watch(last_event_id):
+            yield snapshot
+
+    return router

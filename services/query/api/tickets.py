@@ -1,0 +1,143 @@
+"""`/v1/tickets`: the list, one ticket, its timeline."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.query.api.answers import Several, Text, answer
+from services.query.parts import Parts
+from services.query.views import lists, timeline
+from services.query.views.lists import Sort, TicketFilter
+from services.query.views.scope import Scope
+from services.query.views.ticket import conversation, find_ticket, parse_reference
+from shared.events import Channel, Priority, StatusCategory
+from shared.security import Principal, Role, require
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+_VALUES_MAX = 50
+
+Anybody = Annotated[Principal, Depends(require())]
+Agent = Annotated[Principal, Depends(require(Role.AGENT))]
+
+
+class ListQuery(BaseModel):
+    """Parameters of the list. Those with several values take them repeated or separated by commas."""
+
+    model_config = _STRICT
+
+    status: Annotated[list[StatusCategory], Several, Field(max_length=_VALUES_MAX)] = []
+    group: Annotated[list[Text], Several, Field(max_length=_VALUES_MAX)] = []
+    assignee: Annotated[list[Text], Several, Field(max_length=_VALUES_MAX)] = []
+    priority: Annotated[list[Priority], Several, Field(max_length=_VALUES_MAX)] = []
+    channel: Annotated[list[Channel], Several, Field(max_length=_VALUES_MAX)] = []
+    tag: Annotated[list[Text], Several, Field(max_length=_VALUES_MAX)] = []
+    requester: Text | None = None
+    external_id: Text | None = None
+    is_open: bool | None = None
+    breached: bool | None = None
+    at_risk: bool | None = None
+    q: Text | None = None
+    sort: Sort = Sort.UPDATED_DESC
+    limit: Annotated[int, Field(ge=1, le=lists.LIMIT_MAX)] = 50
+    cursor: Text | None = None
+
+    def filter(self, principal: Principal) -> TicketFilter:
+        """The same for the view; assignee `me` is the caller."""
+        assignees = (principal.id if value == "me" else value for value in self.assignee)
+        return TicketFilter(
+            status=tuple(self.status),
+            group=tuple(self.group),
+            assignee=tuple(assignees),
+            priority=tuple(self.priority),
+            channel=tuple(self.channel),
+            tag=tuple(self.tag),
+            requester=self.requester,
+            external_id=self.external_id,
+            is_open=self.is_open,
+            breached=self.breached,
+            at_risk=self.at_risk,
+            q=self.q,
+        )
+
+
+class SearchQuery(ListQuery):
+    """As the list, with words to search for."""
+
+    q: Text
+
+
+class TicketQuery(BaseModel):
+    """`min_version`: do not answer before the projection has this version of the ticket."""
+
+    model_config = _STRICT
+
+    min_version: Annotated[int, Field(ge=1, le=2**53)] | None = None
+
+
+class TimelineQuery(BaseModel):
+    """A page of the timeline."""
+
+    model_config = _STRICT
+
+    limit: Annotated[int, Field(ge=1, le=timeline.LIMIT_MAX)] = timeline.LIMIT_MAX
+    cursor: Text | None = None
+
+
+def make_router(parts: Parts) -> APIRouter:
+    """The routes."""
+    router = APIRouter(tags=["tickets"])
+
+    async def listed(principal: Principal, query: ListQuery) -> Response:
+        page = await lists.list_tickets(
+            await parts.pool(),
+            query.filter(principal),
+            Scope.of(principal),
+            sort=query.sort,
+            limit=query.limit,
+            after=query.cursor,
+        )
+        return answer(parts, {"tickets": page.tickets, "next": page.next})
+
+    @router.get("/tickets", summary="The ticket list: filters, order, full text, stable pages.")
+    async def list_tickets(principal: Anybody, query: Annotated[ListQuery, Query()]) -> Response:
+        return await listed(principal, query)
+
+    @router.get("/search", summary="Tickets that contain these words.")
+    async def search(principal: Anybody, query: Annotated[SearchQuery, Query()]) -> Response:
+        return await listed(principal, query)
+
+    @router.get(
+        "/tickets/{ticket}", summary="A ticket (by id or number) with its conversation and figures."
+    )
+    async def read_ticket(
+        ticket: str, principal: Anybody, query: Annotated[TicketQuery, Query()]
+    ) -> Response:
+        reference, scope, pool = parse_reference(ticket), Scope.of(principal), await parts.pool()
+        if query.min_version is not None:
+            await parts.arrivals.wait_for(
+                pool,
+                reference,
+                query.min_version,
+                scope,
+                seconds_max=parts.settings.min_version_seconds_max,
+            )
+        found = await find_ticket(pool, reference, scope)
+        found |= await conversation(pool, found["ticket_id"], scope)
+        return answer(parts, {"ticket": found}, version=found["version"])
+
+    @router.get(
+        "/tickets/{ticket}/timeline",
+        summary="Every event of a ticket: who, when, old and new value, as sentence and as data.",
+    )
+    async def read_timeline(
+        ticket: str, principal: Agent, query: Annotated[TimelineQuery, Query()]
+    ) -> Response:
+        pool = await parts.pool()
+        found = await find_ticket(pool, parse_reference(ticket), Scope.of(principal))
+        page = await timeline.timeline(
+            pool, found["ticket_id"], limit=query.limit, after=query.cursor
+        )
+        return answer(parts, {"ticket_id": found["ticket_id"], "number": found["number"], **page})
+
+    return router

@@ -1,0 +1,69 @@
+"""Wiring: the only place that knows which parts of this service are real."""
+
+import asyncio
+from collections.abc import Sequence
+from importlib import import_module, metadata, util
+
+from services.query.api import make_router
+from services.query.arrivals import Arrivals
+from services.query.lag import LagWatch
+from services.query.live import LiveBoard
+from services.query.parts import Parts
+from services.query.projections import Projections
+from services.query.settings import QuerySettings
+from services.query.views.freshness import CONSUMER
+from shared.database import Database
+from shared.http.app import build_api
+from shared.messaging import Consumer
+from shared.messaging.records import Received
+from shared.security.session import session_router
+from shared.service import Service
+from shared.topics import Topic
+
+
+def build(settings: QuerySettings) -> Service:
+    """The service, ready to run."""
+    store = Database(settings, schema="query")
+    api = build_api(
+        name="query",
+        title="Ticketing: query",
+        version=metadata.version("ticketing"),
+        settings=settings,
+    )
+    parts = Parts(settings, store, LagWatch(settings, store), Arrivals())
+    live = LiveBoard(settings, parts.dashboard, api.state.health)
+    api.state.parts, api.state.live = parts, live
+    api.include_router(make_router(parts))
+    api.include_router(session_router())
+    if util.find_spec("services.query.web.pages") is not None:
+        api.include_router(import_module("services.query.web.pages").router)
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def announce_here() -> None:
+        """The loop is only known once it runs; commits are announced into it from the consumer's thread."""
+        loops.append(asyncio.get_running_loop())
+        await live.run()
+
+    def after_commit(batch: Sequence[Received]) -> None:
+        changed = {received.event.stream_id for received in batch}
+        for loop in loops:
+            loop.call_soon_threadsafe(parts.arrivals.announce, changed)
+            loop.call_soon_threadsafe(live.announce)
+
+    consumer = Consumer(
+        name=CONSUMER,
+        topics=tuple(Topic),
+        settings=settings,
+        store=store,
+        handler=Projections(),
+        after_commit=after_commit,
+    )
+    return Service(
+        "query",
+        settings,
+        api=api,
+        store=store,
+        migrations=("services.query",),
+        consumers=(consumer,),
+        tasks=(announce_here, parts.lag.run),
+    )

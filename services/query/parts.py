@@ -1,0 +1,42 @@
+"""What the entrances of this service work with; `main` makes it once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.query.arrivals import Arrivals
+from services.query.lag import LagWatch
+from services.query.settings import QuerySettings
+from services.query.views.board import board
+from services.query.views.pools import Pool
+from shared.database import Database
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Pages and API get the same parts, so they show the same numbers."""
+
+    settings: QuerySettings
+    store: Database
+    lag: LagWatch
+    arrivals: Arrivals
+
+    async def pool(self) -> Pool:
+        """Connections for reading."""
+        return await self.store.pool()
+
+    async def dashboard(self) -> dict[str, Any]:
+        """The board together with how fresh it is and how far each consumer is behind."""
+        content = await board(await self.pool())
+        return {**self.freshness(), **content}
+
+    def freshness(self) -> dict[str, Any]:
+        """What every answer says about its age; the seconds are None until Kafka was asked once."""
+        fresh = self.lag.freshness
+        return {
+            "as_of": fresh.as_of,
+            "freshness_seconds": fresh.seconds(),
+            "position": fresh.position,
+            "behind_events": fresh.behind,
+            "lag_events": self.lag.lags,
+            "freshness_problem": self.lag.problem,
+        }

@@ -1,0 +1,31 @@
+"""Settings of this service, from the environment (prefix `TICKETING_`)."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings
+
+
+class QuerySettings(ServiceSettings):
+    """Addresses and limits of the reading side."""
+
+    # Projections gain from large batches (one statement a table); 2,000 events are some 3 MB in memory.
+    consumer_batch_max: Annotated[int, Field(ge=1, le=10_000)] = 2_000
+    min_version_seconds_max: Annotated[float, Field(gt=0, le=30)] = Field(
+        default=5.0,
+        description="how long `min_version` waits for the projection; longer than any healthy lag, shorter than a"
+        " client's patience",
+    )
+    board_seconds_min: Annotated[float, Field(ge=0.1, le=60)] = Field(
+        default=1.0,
+        description="the live board is computed at most this often, however much happens",
+    )
+    board_seconds_max: Annotated[float, Field(ge=0.5, le=60)] = Field(
+        default=5.0,
+        description="and at least this often while somebody watches, because clocks tick",
+    )
+    board_viewers_max: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=2_000,
+        description="open live boards of one process; each is a connection and a few kB",
+    )

@@ -1,0 +1,290 @@
+"""Builders that say what was given, and a floor on which desks follow one another as in the service."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from services.routing.domain import commands, people
+from services.routing.domain.agent import OPEN, Agent
+from services.routing.domain.desk import Cause, Desk
+from services.routing.domain.observing import observe, observe_promise
+from services.routing.domain.roster import Roster
+from services.routing.domain.ticket import Ticket, queue_key
+from shared.events.agents import (
+    AgentProfile,
+    Condition,
+    GroupProfile,
+    Presence,
+    RoutingRule,
+    Strategy,
+)
+from shared.events.base import (
+    Actor,
+    ActorKind,
+    Channel,
+    Event,
+    Priority,
+    Stamp,
+    StatusCategory,
+)
+from shared.events.sla import SlaEvent, SlaStarted
+from shared.events.tickets import (
+    Person,
+    PriorityChanged,
+    StatusChanged,
+    TicketClosed,
+    TicketEvent,
+    TicketOpened,
+    TicketReopened,
+    TicketResolved,
+)
+from shared.identifiers import new_id
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+BOSS = Actor(kind=ActorKind.AGENT, id="boss", name="Berta Boss")
+DRAIN_MAX = 50
+
+
+def by_hand() -> Cause:
+    return Cause(BOSS, Channel.AGENT, "by-hand")
+
+
+def by_import(occurred_at: datetime) -> Cause:
+    return Cause(BOSS, Channel.IMPORT, "by-import", occurred_at=occurred_at)
+
+
+class Floor:
+    """What the tables hold between transactions, and every event so far."""
+
+    def __init__(self) -> None:
+        self.roster = Roster()
+        self.tickets: dict[UUID, Ticket] = {}
+        self.log: list[Event] = []
+        self.now = START
+        self.versions: dict[UUID, int] = {}
+        self.is_more = False
+
+    # Who is there.
+
+    def group(self, group_id: str = "support", strategy: Strategy = Strategy.ROUND_ROBIN) -> None:
+        profile = GroupProfile(name=group_id.title(), strategy=strategy)
+        self.at_desk(lambda desk: people.define_group(desk, group_id, profile, by_hand()))
+
+    def agent(
+        self,
+        agent_id: str,
+        *,
+        groups: tuple[str, ...] = ("support",),
+        capacity: float | None = None,
+        presence: Presence = Presence.ONLINE,
+        skills: dict[str, int] | None = None,
+        is_active: bool = True,
+    ) -> Agent:
+        profile = AgentProfile(
+            name=agent_id.title(),
+            groups=groups,
+            capacity=capacity,
+            skills=skills or {},
+            is_active=is_active,
+        )
+
+        def act(desk: Desk) -> None:
+            people.define_agent(desk, agent_id, profile, by_hand())
+            people.choose_presence(desk, agent_id, presence, by_hand())
+
+        self.at_desk(act)
+        return self.roster.agents[agent_id]
+
+    def rules(self, *rules: RoutingRule, default: str | None = None) -> None:
+        last = (RoutingRule(id="default", group=default),) if default else ()
+        self.at_desk(lambda desk: people.define_rules(desk, (*rules, *last), by_hand()))
+
+    def presence(self, agent_id: str, presence: Presence) -> list[Event]:
+        return self.at_desk(
+            lambda desk: people.choose_presence(desk, agent_id, presence, by_hand())
+        )
+
+    # What happens to tickets.
+
+    def opened(
+        self,
+        *,
+        priority: Priority = Priority.NORMAL,
+        category: StatusCategory = StatusCategory.NEW,
+        via: Channel = Channel.EMAIL,
+        requester: str = "cora",
+        tags: tuple[str, ...] = (),
+        ticket_id: UUID | None = None,
+    ) -> UUID:
+        ticket_id = ticket_id or new_id()
+        self.heard(
+            TicketOpened(
+                **self.stamp(ticket_id, via),
+                ticket_id=ticket_id,
+                number=len(self.versions),
+                subject="The printer burns",
+                message_id=new_id(),
+                body="Really.",
+                requester=Person(requester),
+                priority=priority,
+                category=category,
+                tags=tags,
+            )
+        )
+        return ticket_id
+
+    def moved(self, ticket_id: UUID, category: StatusCategory) -> list[Event]:
+        previous = self.tickets[ticket_id].category
+        stamp = self.stamp(ticket_id)
+        event: TicketEvent
+        if category is StatusCategory.SOLVED:
+            event = TicketResolved(
+                **stamp,
+                ticket_id=ticket_id,
+                summary="Put out.",
+                previous_category=previous,
+                resolution_count=1,
+            )
+        elif category is StatusCategory.CLOSED:
+            event = TicketClosed(**stamp, ticket_id=ticket_id, previous_category=previous)
+        elif previous in {StatusCategory.SOLVED, StatusCategory.CLOSED}:
+            event = TicketReopened(
+                **stamp,
+                ticket_id=ticket_id,
+                category=category,
+                previous_category=previous,
+                reopen_count=1,
+            )
+        else:
+            event = StatusChanged(
+                **stamp, ticket_id=ticket_id, category=category, previous_category=previous
+            )
+        return self.heard(event)
+
+    def reprioritised(self, ticket_id: UUID, priority: Priority) -> list[Event]:
+        previous = self.tickets[ticket_id].priority
+        return self.heard(
+            PriorityChanged(
+                **self.stamp(ticket_id), ticket_id=ticket_id, priority=priority, previous=previous
+            )
+        )
+
+    def due(self, ticket_id: UUID, due_at: datetime) -> list[Event]:
+        event = SlaStarted(
+            **self.stamp(ticket_id),
+            ticket_id=ticket_id,
+            metric="first_reply",
+            cycle=1,
+            policy_id="gold",
+            policy_version=1,
+            priority=Priority.NORMAL,
+            target_seconds=3600,
+            started_at=self.now,
+            due_at=due_at,
+        )
+        return self.promised(event)
+
+    def heard(self, event: TicketEvent) -> list[Event]:
+        return self.at_desk(lambda desk: observe(desk, event))
+
+    def promised(self, event: SlaEvent) -> list[Event]:
+        return self.at_desk(lambda desk: observe_promise(desk, event))
+
+    # What people ask.
+
+    def assign(self, ticket_id: UUID, agent_id: str, expected: int | None = None) -> list[Event]:
+        ticket = self.tickets[ticket_id]
+        return self.at_desk(
+            lambda desk: commands.assign(desk, ticket, agent_id, by_hand(), expected=expected)
+        )
+
+    def unassign(self, ticket_id: UUID) -> list[Event]:
+        ticket = self.tickets[ticket_id]
+        return self.at_desk(lambda desk: commands.unassign(desk, ticket, by_hand()))
+
+    def change_group(self, ticket_id: UUID, group_id: str) -> list[Event]:
+        ticket = self.tickets[ticket_id]
+        return self.at_desk(lambda desk: commands.change_group(desk, ticket, group_id, by_hand()))
+
+    def pull(self, agent_id: str) -> list[Event]:
+        def act(desk: Desk) -> None:
+            agent = commands.known_agent(desk, agent_id)
+            lanes = commands.lanes_for(desk, agent)
+            commands.pull(desk, agent, self._heads({lane.lane: 1 for lane in lanes}), by_hand())
+
+        return self.at_desk(act)
+
+    def sweep(self) -> list[Event]:
+        return self.at_desk(lambda _desk: None, everywhere=True)
+
+    # How it works.
+
+    def at_desk(self, act: object, *, everywhere: bool = False) -> list[Event]:
+        """One transaction: act, place what waits, keep events and tickets; returns its events."""
+        assert callable(act)
+        desk = Desk(now=self.now, roster=self.roster, tickets=self.tickets.values())
+        act(desk)
+        wanted = desk.lanes_to_fetch(everywhere=everywhere, at_most=DRAIN_MAX)
+        self.is_more = desk.place(self._heads(wanted), at_most=DRAIN_MAX)
+        self.tickets.update(desk.tickets)
+        self.log += desk.events
+        return desk.events
+
+    def later(self, seconds: float) -> datetime:
+        self.now += timedelta(seconds=seconds)
+        return self.now
+
+    def holder(self, ticket_id: UUID) -> str | None:
+        return self.tickets[ticket_id].agent_id
+
+    def stamp(self, ticket_id: UUID, via: Channel = Channel.EMAIL) -> Stamp:
+        self.versions[ticket_id] = self.versions.get(ticket_id, 0) + 1
+        return {
+            "version": self.versions[ticket_id],
+            "occurred_at": self.now,
+            "recorded_at": self.now,
+            "actor": Actor(kind=ActorKind.CUSTOMER, id="cora"),
+            "via": via,
+            "correlation_id": f"about-{ticket_id}",
+            "causation_id": None,
+        }
+
+    def _heads(self, wanted: dict[int, int]) -> list[Ticket]:
+        found: list[Ticket] = []
+        for lane, count in wanted.items():
+            waiting = [ticket for ticket in self.tickets.values() if ticket.lane == lane]
+            found += sorted(waiting, key=queue_key)[:count]
+        return found
+
+    # What must always hold.
+
+    def check(self) -> None:
+        """Loads and lanes are what the tickets say."""
+        loads = dict.fromkeys(self.roster.agents, 0.0)
+        waiting = dict.fromkeys(self.roster.lanes, 0)
+        for ticket in self.tickets.values():
+            assert ticket.agent_id is None or ticket.lane is None, "in hand and in the queue"
+            if ticket.agent_id is not None and ticket.category in OPEN and not ticket.is_held:
+                loads[ticket.agent_id] += 1
+            if ticket.lane is not None:
+                waiting[ticket.lane] += 1
+                assert ticket.needs_agent
+            if ticket.needs_agent and ticket.is_known:
+                assert ticket.agent_id is not None or ticket.lane is not None, "forgotten"
+        assert loads == {agent.agent_id: agent.load for agent in self.roster.agents.values()}
+        assert waiting == {lane.lane: lane.waiting for lane in self.roster.lanes.values()}
+
+
+def a_floor(strategy: Strategy = Strategy.ROUND_ROBIN, *agents: str) -> Floor:
+    """One group that takes every ticket, and these agents online in it."""
+    floor = Floor()
+    floor.group("support", strategy)
+    floor.rules(default="support")
+    for agent in agents:
+        floor.agent(agent)
+    return floor
+
+
+def a_rule(rule_id: str, group: str, *when: tuple[str, str, object], **skills: int) -> RoutingRule:
+    return RoutingRule(
+        id=rule_id, group=group, when=tuple(Condition(*one) for one in when), skills=skills
+    )
