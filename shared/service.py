@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 _PAUSE_SECONDS_FIRST: Final = 0.2
 _PAUSE_SECONDS_MAX: Final = 5.0
 _WATCH_SECONDS: Final = 1.0
+_TURNS_BETWEEN_COUNTS: Final = 10
 
 
 class Service:
@@ -210,10 +212,12 @@ class Service:
 
     async def _watch(self) -> None:
         """Keep health and the lag metrics true while the service runs."""
-        while True:
+        for turn in itertools.count():
             await asyncio.sleep(_WATCH_SECONDS)
             self._watch_kafka()
             await self._watch_postgres()
+            if turn % _TURNS_BETWEEN_COUNTS == 0:
+                await self._count_set_aside()
 
     def _watch_kafka(self) -> None:
         problems = [consumer.problem for consumer in self.consumers if consumer.problem]
@@ -223,6 +227,11 @@ class Service:
         for consumer in self._started_consumers:
             for topic, behind in _by_topic(consumer.lag()).items():
                 metrics.CONSUMER_LAG.labels(consumer.name, topic).set(behind)
+
+    async def _count_set_aside(self) -> None:
+        for consumer in self._started_consumers:
+            with contextlib.suppress(psycopg.Error):  # an outage is told by _watch_postgres
+                await asyncio.to_thread(consumer.measure_set_aside)
 
     async def _watch_postgres(self) -> None:
         try:

@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
 from pydantic import Field
+from tenacity import retry, retry_if_exception_type, stop_after_delay
+from tenacity.wait import wait_fixed
 
 from shared.topics import PARTITIONS, RECORD_BYTES_MAX
 
 _ALREADY_EXISTS: Final = 36
 """Kafka's error code TOPIC_ALREADY_EXISTS: the state we want."""
+
+_METADATA_SECONDS_MAX: Final = 10
+"""A topic that exists is known to every broker well within this."""
 
 _IN_SYNC_REPLICAS: Final = {1: 1, 2: 1}
 """With three replicas or more, two must hold a record before it counts as written."""
@@ -49,7 +55,7 @@ async def prepare_topics(bootstrap_servers: str, plan: TopicPlan) -> list[str]:
         made = [name for name, code, *why in answer.topic_errors if _is_made(name, code, why)]
         existing = [name for name in plan.names if name not in made]
         if existing:
-            _check_partitions(await admin.describe_topics(existing), plan.partitions)
+            await _check_partitions(admin, existing, plan.partitions)
     finally:
         await admin.close()
     return made
@@ -77,11 +83,28 @@ def _is_made(name: str, code: int, why: Sequence[str | None]) -> bool:
     return code == 0
 
 
-def _check_partitions(described: Sequence[dict[str, Any]], wanted: int) -> None:
-    for topic in described:
-        found = len(topic["partitions"])
-        if topic["error_code"] == 0 and found != wanted:
+@retry(
+    retry=retry_if_exception_type(KafkaError),
+    stop=stop_after_delay(_METADATA_SECONDS_MAX),
+    wait=wait_fixed(0.1),
+    reraise=True,
+)
+async def _check_partitions(
+    admin: AIOKafkaAdminClient, existing: Sequence[str], wanted: int
+) -> None:
+    described = {topic["topic"]: topic for topic in await admin.describe_topics(list(existing))}
+    for name in existing:
+        # a broker hears of a topic a moment after the controller: what is not known is not yet right
+        code = (
+            described[name]["error_code"]
+            if name in described
+            else UnknownTopicOrPartitionError.errno
+        )
+        if code != 0:
+            raise for_code(code)(name)
+        found = len(described[name]["partitions"])
+        if found != wanted:
             raise TopicRefused(
-                f"topic {topic['topic']} has {found} partitions, {wanted} are wanted: "
+                f"topic {name} has {found} partitions, {wanted} are wanted: "
                 "changing them would move keys; use the existing number or another topic prefix"
             )

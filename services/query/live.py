@@ -12,13 +12,14 @@ from fastapi.sse import ServerSentEvent
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from services.query.settings import QuerySettings
+from services.query.settings import Settings
 from shared.errors import Refused
 from shared.http.health import HealthState
 
 log = structlog.get_logger(__name__)
 
 _REDIS_PAUSE_SECONDS: Final = 2.0
+_COST_SHARE: Final = 10
 _RETRY_MS: Final = 2_000
 """What a browser is told to wait before it connects again."""
 
@@ -47,7 +48,7 @@ class LiveBoard:
 
     def __init__(
         self,
-        settings: QuerySettings,
+        settings: Settings,
         compute: Callable[[], Awaitable[dict[str, Any]]],
         health: HealthState,
     ) -> None:
@@ -124,13 +125,17 @@ class LiveBoard:
                 self._say_redis(ok=False, detail="TICKETING_REDIS_URL is not set")
 
     async def _produce(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             await self._somebody_watches.wait()
             self._changed.clear()
+            began = loop.time()
             await self._publish()
-            # However much happens, one snapshot a second; and one now and then when nothing does.
-            await asyncio.sleep(self._settings.board_seconds_min)
-            rest = self._settings.board_seconds_max - self._settings.board_seconds_min
+            # However much happens, one snapshot a second (fewer when the backlog is huge: computing them never takes
+            # more than a tenth of a core); and one now and then when nothing does.
+            pause = max(self._settings.board_seconds_min, _COST_SHARE * (loop.time() - began))
+            await asyncio.sleep(pause)
+            rest = self._settings.board_seconds_max - pause
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), max(rest, 0.0))
 

@@ -10,7 +10,7 @@ from services.query.lag import LagWatch
 from services.query.live import LiveBoard
 from services.query.parts import Parts
 from services.query.projections import Projections
-from services.query.settings import QuerySettings
+from services.query.settings import Settings
 from services.query.views.freshness import CONSUMER
 from shared.database import Database
 from shared.http.app import build_api
@@ -21,7 +21,7 @@ from shared.service import Service
 from shared.topics import Topic
 
 
-def build(settings: QuerySettings) -> Service:
+def build(settings: Settings) -> Service:
     """The service, ready to run."""
     store = Database(settings, schema="query")
     api = build_api(

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.query.arrivals import Arrivals
 from services.query.lag import LagWatch
-from services.query.settings import QuerySettings
+from services.query.settings import Settings
 from services.query.views.board import board
 from services.query.views.pools import Pool
 from shared.database import Database
@@ -15,7 +15,7 @@ from shared.database import Database
 class Parts:
     """Pages and API get the same parts, so they show the same numbers."""
 
-    settings: QuerySettings
+    settings: Settings
     store: Database
     lag: LagWatch
     arrivals: Arrivals

@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.settings import ServiceSettings
 
 
-class QuerySettings(ServiceSettings):
+class Settings(ServiceSettings):
     """Addresses and limits of the reading side."""
 
     # Projections gain from large batches (one statement a table); 2,000 events are some 3 MB in memory.

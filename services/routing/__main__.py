@@ -2,6 +2,7 @@
 
 from services.routing.main import build
 from services.routing.settings import Settings
+from shared.entry import run_service
 
 if __name__ == "__main__":
-    build(Settings()).run()
+    run_service("routing", Settings, build)

@@ -6,7 +6,8 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 from fastapi import Request
 from fastapi.responses import StreamingResponse
-from starlette.types import Send
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from shared.errors import Refused
 from shared.http.bodies import decode_json, require_media_type
@@ -74,7 +75,18 @@ def ndjson_answer(items: AsyncIterable[Any], *, status: int = 200) -> "LinesResp
 
 
 class LinesResponse(StreamingResponse):
-    """Sends its head only when the first chunk is there."""
+    """Sends its head only when the first chunk is there, and leaves the request's body to whoever reads it.
+
+    Starlette's own listens for the caller's going away by receiving, which would swallow the lines still to be read.
+    What was begun for a caller who has gone is finished: commands are not left half done.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive
+        try:
+            await self.stream_response(send)
+        except OSError as gone:  # how ASGI servers tell that nobody listens any more (ASGI 2.4)
+            raise ClientDisconnect from gone
 
     async def stream_response(self, send: Send) -> None:
         """Send the head and all chunks."""

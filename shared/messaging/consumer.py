@@ -383,6 +383,16 @@ class Consumer:
 
     # Parked streams, for the people who decide about them.
 
+    def measure_set_aside(self) -> None:
+        """Bring the gauges of parked and held events up to date. Blocks."""
+
+        def read(tx: Transaction) -> tuple[int, float]:
+            return self._parking.count(tx), self._gate.oldest_held_seconds(tx)
+
+        parked, oldest = self._store.transact(read)
+        metrics.CONSUMER_PARKED_STREAMS.labels(self.name).set(parked)
+        metrics.CONSUMER_HELD_OLDEST_SECONDS.labels(self.name).set(oldest)
+
     def parked(self) -> list[ParkedStream]:
         """The parked streams, oldest first. Blocks."""
         return self._store.transact(self._parking.list)

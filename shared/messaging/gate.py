@@ -105,6 +105,15 @@ class Gate:
                 (self._consumer, topic.value, stream, version),
             )
 
+    def oldest_held_seconds(self, tx: Transaction) -> float:
+        """How long the oldest held event has waited; 0 when none is held."""
+        tx.cursor.execute(
+            "SELECT coalesce(extract(epoch FROM now() - min(held_at)), 0)::float8 AS age"
+            " FROM held_events WHERE consumer = %s",
+            (self._consumer,),
+        )
+        return float((tx.cursor.fetchone() or {"age": 0.0})["age"])
+
     @staticmethod
     def _release(
         admission: Admission,

@@ -124,12 +124,14 @@ class Relay:
             "SELECT notification_id, originator_id, originator_version, topic, state FROM {}"
             " WHERE notification_id > %s ORDER BY notification_id LIMIT %s"
         ).format(Identifier(self._store.events_table))
+        lag = metrics.RELAY_LAG_EVENTS.labels(self._store.owner)
         while not self._stopping:
             self._woken.clear()
             cursor = await connection.execute(
                 select, (self.position, self._settings.relay_batch_max), prepare=True
             )
             rows = await cursor.fetchall()
+            lag.set(await self._behind(connection, rows))
             if not rows:
                 await self._pause(self._settings.relay_wake_ms_max / 1000)
                 continue
@@ -139,6 +141,20 @@ class Relay:
             metrics.RELAY_DELAY_SECONDS.labels(self._store.owner).observe(
                 max(0.0, (datetime.now(UTC) - recorded_at(rows[0]["state"])).total_seconds())
             )
+
+    async def _behind(
+        self, connection: psycopg.AsyncConnection[DictRow], rows: list[DictRow]
+    ) -> int:
+        """Events not yet published; asked for only when they are more than a batch."""
+        if len(rows) < self._settings.relay_batch_max:
+            return len(rows)
+        cursor = await connection.execute(
+            SQL("SELECT max(notification_id) AS newest FROM {}").format(
+                Identifier(self._store.events_table)
+            )
+        )
+        row = await cursor.fetchone()
+        return 0 if row is None else int(row["newest"]) - self.position
 
     async def _publish(self, producer: AIOKafkaProducer, rows: list[DictRow]) -> None:
         """All or an error: after the first failure nothing more is sent, so order in a partition holds."""

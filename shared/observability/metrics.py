@@ -190,6 +190,17 @@ CONSUMER_BATCH_SECONDS: Final = _histogram(
     "ticketing_consumer_batch_seconds", "Time to handle and commit one batch.", "consumer"
 )
 
+CONSUMER_PARKED_STREAMS: Final = _gauge(
+    "ticketing_consumer_parked_streams",
+    "Streams (tickets, mostly) that are parked now and wait for a person to decide.",
+    "consumer",
+)
+CONSUMER_HELD_OLDEST_SECONDS: Final = _gauge(
+    "ticketing_consumer_held_oldest_seconds",
+    "Age of the oldest event that still waits for an earlier one of its stream; 0 when none does.",
+    "consumer",
+)
+
 # --- intake
 
 INTAKE_COMMANDS: Final = _counter(

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, assert_never
 
+import msgspec
 import structlog
 from fastapi import APIRouter, Request, Response
 
@@ -16,7 +17,7 @@ from shared.clock import Clock
 from shared.errors import Refused
 from shared.eventstore import Outcome
 from shared.http.idempotency import CommandKey
-from shared.http.ndjson import MEDIA_TYPE, Limits, Line, ndjson_answer, read_lines
+from shared.http.ndjson import MEDIA_TYPE, Limits, Line, read_lines
 from shared.http.openapi import openapi_body
 from shared.http.origin import Origin
 from shared.http.problems import problem_of
@@ -36,6 +37,7 @@ _LIMITS: Final = Limits(
     total_bytes=limits.BATCH_BYTES_MAX,
 )
 _SERVER_ERROR: Final = 500
+_ENCODER: Final = msgspec.json.Encoder()
 _ANY_LINE: Final[Any] = BatchLine
 
 
@@ -62,16 +64,17 @@ def add_batch(router: APIRouter, intake: Intake, clock: Clock) -> None:
         principal = await authenticate(request, Role.AGENT)
         origin = Origin.of(request, principal)
 
-        async def answers() -> AsyncIterator[LineAnswer]:
-            async with turns:
-                # The whole body first: nothing is done of a batch that turns out to be too large.
-                found: AsyncIterator[Line[BatchLine]] = read_lines(request, _ANY_LINE, _LIMITS)
-                given = [line async for line in found]
-                await intake.meet(_external_ids(given))
-                async for answer in _Run(intake, clock, origin).answers(given):
-                    yield answer
-
-        return ndjson_answer(answers())
+        async with turns:
+            # The whole body first: nothing is done of a batch that turns out to be too large. And the
+            # whole answer at once: it is small, and a status once sent could not be taken back.
+            found: AsyncIterator[Line[BatchLine]] = read_lines(request, _ANY_LINE, _LIMITS)
+            given = [line async for line in found]
+            await intake.meet(_external_ids(given))
+            run = _Run(intake, clock, origin)
+            text = b"".join(
+                [_ENCODER.encode(answer) + b"\n" async for answer in run.answers(given)]
+            )
+        return Response(text, media_type=MEDIA_TYPE)
 
 
 class _Run:
@@ -84,7 +87,7 @@ class _Run:
         self._failure: Exception | None = None
 
     async def answers(self, given: Sequence[Line[BatchLine]]) -> AsyncIterator[LineAnswer]:
-        """The answers. A caller who goes away leaves what is in flight to finish."""
+        """The answers, in order."""
         flying: deque[asyncio.Task[LineAnswer]] = deque()
         for line in given:
             if len(flying) >= IN_FLIGHT_MAX:

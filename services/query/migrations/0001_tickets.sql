@@ -97,7 +97,8 @@ CREATE TABLE tickets (
     due_sort               timestamptz GENERATED ALWAYS AS (COALESCE(due_at, 'infinity'::timestamptz)) STORED
 ) WITH (fillfactor = 80);
 
--- A list is one walk along one of these; `version > 0` leaves out rows that intake has not told us about yet.
+-- A list is one walk along one of these; `version > 0` leaves out rows that intake has not told us about yet
+-- (`is_open` implies it).
 CREATE INDEX tickets_changed   ON tickets (changed_at DESC, ticket_id DESC) WHERE version > 0;
 CREATE INDEX tickets_opened    ON tickets (opened_at DESC, ticket_id DESC) WHERE version > 0;
 CREATE INDEX tickets_priority  ON tickets (priority_rank DESC, ticket_id DESC) WHERE version > 0;
@@ -107,6 +108,7 @@ CREATE INDEX tickets_number    ON tickets (number) WHERE number IS NOT NULL;
 CREATE INDEX tickets_external  ON tickets (external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tickets_tags      ON tickets USING gin (tags) WHERE tags <> '{}';
 CREATE INDEX tickets_backlog   ON tickets (group_id, assignee_id, category, priority) WHERE is_open;
+CREATE INDEX tickets_group_due ON tickets (group_id, due_sort, ticket_id) WHERE is_open;
 CREATE INDEX tickets_assignee  ON tickets (assignee_id, changed_at DESC, ticket_id DESC) WHERE is_open;
 CREATE INDEX tickets_at_risk   ON tickets (due_sort, ticket_id) WHERE is_open AND (is_at_risk OR is_breached);
 

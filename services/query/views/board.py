@@ -1,5 +1,6 @@
 """The operations board: what is open, what is late, who is busy, how fast it comes in."""
 
+from collections import Counter
 from typing import Any, Final, LiteralString
 
 from services.query.views.pools import Pool
@@ -9,26 +10,23 @@ URGENT_MAX: Final = 50
 
 RATE_MINUTES: Final = 60
 
-# One pass over a small partial index answers all counts.
+# Only columns of one small partial index, so the rows themselves are not touched.
 _BACKLOG: Final[LiteralString] = """
-SELECT grouping(category) = 0 AS by_status, grouping(group_id) = 0 AS by_group,
-       grouping(priority) = 0 AS by_priority, category, group_id, priority, count(*) AS count,
-       count(*) FILTER (WHERE assignee_id IS NULL) AS unassigned_count
-FROM tickets WHERE is_open AND version > 0
-GROUP BY GROUPING SETS ((), (category), (group_id, category), (priority))
+SELECT group_id, category, priority, assignee_id IS NULL AS is_unassigned, count(*) AS count
+FROM tickets WHERE is_open GROUP BY group_id, category, priority, assignee_id IS NULL
 """
 
 _URGENT: Final[LiteralString] = """
 SELECT t.ticket_id, t.number, t.subject, t.category AS status, t.priority, t.group_id, t.assignee_id, t.due_at,
        t.due_metric, t.is_breached, t.breached_metrics, t.at_risk_metrics
 FROM tickets AS t
-WHERE t.is_open AND (t.is_at_risk OR t.is_breached) AND t.version > 0
+WHERE t.is_open AND (t.is_at_risk OR t.is_breached)
 ORDER BY t.due_sort, t.ticket_id LIMIT %s
 """
 
 _URGENT_COUNTS: Final[LiteralString] = """
 SELECT count(*) FILTER (WHERE is_breached) AS breached, count(*) FILTER (WHERE is_at_risk) AS at_risk
-FROM tickets WHERE is_open AND (is_at_risk OR is_breached) AND version > 0
+FROM tickets WHERE is_open AND (is_at_risk OR is_breached)
 """
 
 # Capacity counts tickets that wait for the agent; the others are theirs but ask nothing of them now.
@@ -38,7 +36,7 @@ SELECT a.agent_id, a.name, a.groups, a.presence, a.presence_since, a.capacity,
 FROM agents AS a
 LEFT JOIN (
     SELECT assignee_id, count(*) AS open, count(*) FILTER (WHERE category IN ('new', 'open')) AS working
-    FROM tickets WHERE is_open AND assignee_id IS NOT NULL AND version > 0 GROUP BY assignee_id
+    FROM tickets WHERE is_open AND assignee_id IS NOT NULL GROUP BY assignee_id
 ) AS l ON l.assignee_id = a.agent_id
 WHERE a.is_active
 ORDER BY working_count DESC, a.agent_id
@@ -73,37 +71,33 @@ async def board(pool: Pool) -> dict[str, Any]:
 
 
 def _backlog(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    total = unassigned = 0
-    by_status: dict[str, int] = {}
-    by_priority: dict[str, int] = {}
+    by_status: Counter[str] = Counter()
+    by_priority: Counter[str] = Counter()
     by_group: dict[str | None, dict[str, Any]] = {}
     for row in rows:
-        if row["by_group"]:
-            group = by_group.setdefault(
-                row["group_id"],
-                {
-                    "group_id": row["group_id"],
-                    "open_count": 0,
-                    "unassigned_count": 0,
-                    "by_status": {},
-                },
-            )
-            group["open_count"] += row["count"]
-            group["unassigned_count"] += row["unassigned_count"]
-            group["by_status"][row["category"]] = row["count"]
-        elif row["by_status"]:
-            by_status[row["category"]] = row["count"]
-        elif row["by_priority"]:
-            by_priority[row["priority"]] = row["count"]
-        else:
-            total, unassigned = row["count"], row["unassigned_count"]
+        count, unassigned = row["count"], row["count"] if row["is_unassigned"] else 0
+        by_status[row["category"]] += count
+        by_priority[row["priority"]] += count
+        group = by_group.setdefault(row["group_id"], _no_tickets(row["group_id"]))
+        group["open_count"] += count
+        group["unassigned_count"] += unassigned
+        group["by_status"][row["category"]] += count
     groups = sorted(
         by_group.values(), key=lambda group: (-group["open_count"], str(group["group_id"]))
     )
     return {
-        "open_count": total,
-        "unassigned_count": unassigned,
+        "open_count": by_status.total(),
+        "unassigned_count": sum(group["unassigned_count"] for group in groups),
         "by_status": by_status,
         "by_priority": by_priority,
         "by_group": groups,
+    }
+
+
+def _no_tickets(group_id: str | None) -> dict[str, Any]:
+    return {
+        "group_id": group_id,
+        "open_count": 0,
+        "unassigned_count": 0,
+        "by_status": Counter[str](),
     }

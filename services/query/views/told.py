@@ -49,7 +49,7 @@ def _told(type_: str, facts: Facts) -> str | None:  # noqa: PLR0911  # one sente
     """Sentences whose shape depends on what is in the event."""
     match type_:
         case "ticket.status_changed.v1":
-            return _change("the status", facts["previous_category"], facts["category"])
+            return _status(facts)
         case "ticket.priority_changed.v1":
             return _change("the priority", facts["previous"], facts["priority"])
         case "ticket.type_changed.v1":
@@ -85,8 +85,14 @@ def _told(type_: str, facts: Facts) -> str | None:  # noqa: PLR0911  # one sente
             return None
 
 
+def _status(facts: Facts) -> str:
+    if facts["category"] == facts["previous_category"]:
+        return _change("the label", facts.get("previous_label"), facts.get("label"))
+    return _change("the status", facts["previous_category"], facts["category"])
+
+
 def _change(what: str, before: Any, after: Any) -> str:
-    if before is None:
+    if before is None and after is not None:
         return f"set {what} to {_readable(after)}"
     if after is None:
         return f"removed {what}, before {_readable(before)}"

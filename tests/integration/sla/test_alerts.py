@@ -125,7 +125,9 @@ async def test_during_a_rotation_both_secrets_verify(
 async def test_a_warning_pages_nobody(on_call: Callable[..., OnCall], pager: Receiver) -> None:
     duty = on_call()
     duty.desk.policy(
-        targets=[{"metric": "first_reply", "seconds": 3_600}], warnings=[{"percent": 50}]
+        targets=[{"metric": "first_reply", "seconds": 3_600}],
+        warnings=[{"percent": 50}],
+        in_force_from=NOON.isoformat(),
     )
     story = Story()
     duty.hear(story.opened(NOON))

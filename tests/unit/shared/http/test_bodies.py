@@ -1,5 +1,6 @@
 """A body is read as its type, or refused with the field that is wrong."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -10,8 +11,8 @@ from fastapi import FastAPI, Request, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import Refused
-from shared.http.bodies import DEPTH_MAX, decode_json, json_answer, read_json
+from shared.errors import Invalid, Refused
+from shared.http.bodies import DEPTH_MAX, NotJson, decode_json, json_answer, read_json
 
 
 class Person(msgspec.Struct, forbid_unknown_fields=True):
@@ -93,10 +94,8 @@ def test_a_backslash_before_u0000_is_just_text() -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
-    try:
+    with contextlib.suppress(NotJson, Invalid):
         decode_json(raw, Body)
-    except Refused as error:
-        assert error.status in {400, 422}
 
 
 json_values = st.recursive(

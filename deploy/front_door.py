@@ -1,0 +1,73 @@
+"""The product's front door, as a program sees it: one address, a token, problems told in words."""
+
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+_TIMEOUT_SECONDS = 30.0
+
+
+class RequestRefused(Exception):
+    """The product said no; `status` and the problem's words say why."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        words = problem.get("detail") or problem.get("title") or "no reason given"
+        fields = "; ".join(
+            f"{error.get('field')}: {error.get('message')}" for error in problem.get("errors", [])
+        )
+        super().__init__(f"{status}: {words}{f' ({fields})' if fields else ''}")
+        self.status = status
+        self.problem = problem
+
+
+class FrontDoor:
+    """Calls as one person or machine.
+
+    Args:
+        address: for example `http://127.0.0.1:8080`.
+        token: a bearer token.
+    """
+
+    def __init__(self, address: str, token: str) -> None:
+        self._client = httpx2.Client(
+            base_url=address,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=_TIMEOUT_SECONDS,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def call(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None
+    ) -> dict[str, Any]:
+        """The JSON of the answer ({} when it has none).
+
+        Args:
+            method: of HTTP.
+            path: with its query.
+            body: sent as JSON.
+            key: the `Idempotency-Key`.
+
+        Raises:
+            RequestRefused: any answer from 400 on.
+            httpx2.TransportError: nobody answered.
+        """
+        answer = self._client.request(
+            method, path, json=body, headers={"Idempotency-Key": key} if key else None
+        )
+        is_json = "json" in answer.headers.get("content-type", "")
+        content: dict[str, Any] = answer.json() if is_json and answer.content else {}
+        if answer.is_error:
+            raise RequestRefused(answer.status_code, content)
+        return content

@@ -1,0 +1,82 @@
+"""Every kind of event has a sentence, and the sentence says old and new."""
+
+import json
+from typing import Any
+
+import pytest
+
+from services.query.projections.changes import changes_of
+from services.query.views.told import sentence
+from shared.events import Priority, StatusCategory, encode, known_types
+from shared.events.tickets import Changed, FieldsChanged, PriorityChanged, StatusChanged
+from shared.identifiers import new_id
+from tests.integration.query.stories import Story
+from tests.support.events import ANNA, stamp
+
+
+@pytest.mark.parametrize("wire_type", sorted(known_types()))
+def test_every_known_kind_is_described(wire_type: str) -> None:
+    facts = dict.fromkeys(known_types()[wire_type].__struct_fields__)
+    lists: dict[str, Any] = {"changes": {}, "added": [], "removed": []}
+    said = sentence(wire_type, facts | {key: lists[key] for key in lists.keys() & facts.keys()})
+    assert said != wire_type
+    assert "{" not in said
+
+
+def test_a_kind_of_the_future_is_told_by_its_name() -> None:
+    assert sentence("ticket.teleported.v1", {}) == "ticket.teleported.v1"
+
+
+@pytest.mark.parametrize(
+    ("event", "said", "changes"),
+    [
+        (
+            PriorityChanged(
+                **stamp(2, actor=ANNA),
+                ticket_id=new_id(),
+                priority=Priority.HIGH,
+                previous=Priority.LOW,
+            ),
+            "changed the priority from low to high",
+            {"priority": ("low", "high")},
+        ),
+        (
+            StatusChanged(
+                **stamp(2),
+                ticket_id=new_id(),
+                category=StatusCategory.OPEN,
+                previous_category=StatusCategory.OPEN,
+                label="calling",
+            ),
+            "set the label to calling",
+            {"label": (None, "calling")},
+        ),
+        (
+            FieldsChanged(
+                **stamp(2),
+                ticket_id=new_id(),
+                changes={"site": Changed("Riga", None), "room": Changed(None, 4)},
+            ),
+            "set site to Riga, removed room, before 4",
+            {"fields.site": (None, "Riga"), "fields.room": (4, None)},
+        ),
+    ],
+)
+def test_a_change_is_told_and_kept_with_both_values(
+    event: Any, said: str, changes: dict[str, Any]
+) -> None:
+    assert sentence(event.wire_type, json.loads(encode(event))) == said
+    assert changes_of(event) == changes
+
+
+def test_times_and_durations_are_told_in_words() -> None:
+    story = Story(1).opened().promise(0, "resolution", 4).pause(1.5, "resolution", 4)
+    started, paused = story.events[-2:]
+    assert (
+        sentence(started.wire_type, json.loads(encode(started)))
+        == "started the clock resolution (round 1), due 2026-03-02 16:00 UTC"
+    )
+    assert (
+        sentence(paused.wire_type, json.loads(encode(paused)))
+        == "stopped the clock resolution with 2 h 30 min left"
+    )
