@@ -86,7 +86,9 @@ class _Incident:
         self._place = 0
         self._priority = rows[0].priority or Priority.NORMAL
         self._ends = dict(_ends(rows))
-        self._status = _open_status(rows[0])
+        # A ticket cannot begin ended: until its first row it is new.
+        is_ended = rows[0].has_ended
+        self._status = Status(StatusCategory.NEW) if is_ended else _open_status(rows[0])
 
     def told(self) -> History:
         intake: list[IntakeLine] = [self._open()]
@@ -252,7 +254,10 @@ def _ends(rows: Sequence[Row]) -> Iterator[tuple[int, str]]:
         is_stepped_back_from = following in OPEN_STATES
         known = rows[0].resolved_at if state == RESOLVED else rows[0].closed_at
         if state == CLOSED:
-            yield _end_of(rows, places, known if number == last[state] else None), "close"
+            if (
+                following != RESOLVED
+            ):  # else it was taken back to where it had been, without being reopened
+                yield _end_of(rows, places, known if number == last[state] else None), "close"
             continue
         if known is None and not is_stepped_back_from:
             yield from ((place, _NOT_YET) for place in places)

@@ -200,9 +200,7 @@ def _row(row: dict[str, str], line: int, width: int, cells: list[str]) -> Row | 
     try:
         return _checked(row, line, number)
     except _Bad as bad:
-        return RefusedRow(
-            line, number, bad.column, row[bad.column][:_TEXT_CHARS_MAX], bad.reason
-        )
+        return RefusedRow(line, number, bad.column, row[bad.column][:_TEXT_CHARS_MAX], bad.reason)
 
 
 def _checked(row: dict[str, str], line: int, number: str) -> Row:

@@ -70,18 +70,23 @@ class StateFolder:
             CannotStart: the variable is no port.
         """
         variable = port_variable(name)
+        state = self._read("state.json")
+        known: dict[str, int] = state.setdefault("ports", {})
         if wanted := os.environ.get(variable):
             if not wanted.isdecimal() or not 1 <= int(wanted) <= ports.HIGHEST_OF_ALL:
                 raise CannotStart(
                     f"{variable}={wanted!r} is no port; give a number from 1 to 65535"
                 )
-            return int(wanted)
-        state = self._read("state.json")
-        known: dict[str, int] = state.setdefault("ports", {})
-        if name not in known:
-            known[name] = ports.choose(preferred=preferred, avoid=set(known.values()))
+            port = int(wanted)
+        elif name in known:
+            port = known[name]
+        else:
+            port = ports.choose(preferred=preferred, avoid=set(known.values()))
+        if known.get(name) != port:
+            # A chosen one too: commands in another terminal look here for the front door.
+            known[name] = port
             self._write("state.json", state, mode=0o644)
-        return known[name]
+        return port
 
     def secret(self, name: str) -> str:
         """A random password, made at first use and kept with mode 0600."""
@@ -120,6 +125,15 @@ class StateFolder:
             _replace(
                 self.path / name, json.dumps(content, indent=2, sort_keys=True) + "\n", mode=mode
             )
+
+
+def remembered_port(home: Path, name: str) -> int | None:
+    """The port that `name` had when the installation in `home` last ran; None when it never did."""
+    try:
+        state: dict[str, Any] = json.loads((home / "state.json").read_text())
+        return int(state["ports"][name])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def port_variable(name: str) -> str:

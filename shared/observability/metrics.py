@@ -232,7 +232,9 @@ ROUTING_DECISION_SECONDS: Final = _histogram(
 ROUTING_QUEUED_TICKETS: Final = _gauge(
     "ticketing_routing_queued_tickets", "Tickets for which nobody was eligible yet."
 )
-ROUTING_AGENTS: Final = _gauge("ticketing_routing_agents", "Agents, by presence.", "presence")
+ROUTING_AGENTS: Final = _gauge(
+    "ticketing_routing_agents", "Agents known to routing, by presence.", "presence"
+)
 ROUTING_HEARTBEATS_LOST: Final = _counter(
     "ticketing_routing_heartbeats_lost_total",
     "Agents whose presence lapsed because their heartbeat stopped.",

@@ -24,6 +24,7 @@ KNOWN_SECONDS_MAX: Final = 300.0
 
 _ID_CHARS_MAX: Final = 255  # OpenID Connect Core §2 on `sub`
 _NAME_CHARS_MAX: Final = 200
+_END_MAX: Final = 253_402_300_800  # the year 10000
 _GROUPS_MAX: Final = 200
 
 # What PyJWT raises, and what its parsing of hostile headers can run into.
@@ -108,7 +109,7 @@ class TokenVerifier:
             return known
         try:
             claims = await self._check(token)
-            principal, ends_at = _principal(claims), float(claims["exp"])
+            principal, ends_at = _principal(claims), _end(claims["exp"])
         except InvalidToken:
             self._known.pop(token, None)
             metrics.SECURITY_TOKENS_CHECKED.labels("refused").inc()
@@ -161,6 +162,13 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
         email=_text(claims.get("email")),
         groups=_groups(claims.get("groups")),
     )
+
+
+def _end(exp: Any) -> float:
+    # PyJWT has seen to it that this is a number; JSON knows larger ones than clocks do.
+    if not exp < _END_MAX:
+        raise InvalidToken("The token is malformed.")
+    return float(exp)
 
 
 def _id(subject: Any) -> str:

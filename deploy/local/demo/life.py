@@ -33,7 +33,11 @@ _CUSTOMERS: Final = (
 
 _REQUESTS: Final[tuple[dict[str, Any], ...]] = (
     {"subject": "Invoice 2291 shows the wrong VAT rate", "ticket_type": "billing"},
-    {"subject": "Please split our invoice by cost centre", "ticket_type": "billing", "priority": "low"},
+    {
+        "subject": "Please split our invoice by cost centre",
+        "ticket_type": "billing",
+        "priority": "low",
+    },
     {"subject": "VPN drops every few minutes since this morning", "ticket_type": "incident"},
     {"subject": "Nobody in our Lyon office can log in", "priority": "urgent"},
     {"subject": "Export to CSV takes very long", "ticket_type": "incident", "priority": "high"},

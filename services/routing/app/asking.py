@@ -150,7 +150,7 @@ class Asking:
         with self._desks.open(tx) as desk:
             agent = commands.known_agent(desk, agent_id)
             lanes = commands.lanes_for(desk, agent)
-            heads = desk.add(tables.heads(tx, {lane.lane: 1 for lane in lanes}))
+            heads = desk.add(tables.heads(tx, {lane.lane: 1 for lane in lanes}, at_most=1))
             ticket = commands.pull(desk, agent, heads, cause)
             event = desk.events[-1]
         count_decisions(desk.events)

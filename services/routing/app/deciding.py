@@ -86,6 +86,7 @@ class Deciding:
             more = self._desks.place(tx, desk, everywhere=True, cause=cause) or more
             if not more:
                 more = self._tell_reasons(tx, desk, cause)
+            desk.forget_empty_lanes()
         count_decisions(desk.events)
         _show(desk)
         return more

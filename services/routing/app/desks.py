@@ -64,7 +64,10 @@ class Desks:
     ) -> bool:
         """Bring what waits to agents who can take it; returns whether more could be placed at once."""
         wanted = desk.lanes_to_fetch(everywhere=everywhere, at_most=self._drain_max)
-        return desk.place(tables.heads(tx, wanted), at_most=self._drain_max, cause=cause)
+        waiting = tables.heads(tx, wanted, at_most=self._drain_max)
+        has_more = desk.place(waiting, at_most=self._drain_max, cause=cause)
+        is_cut_short = len(waiting) == self._drain_max < sum(wanted.values())
+        return has_more or is_cut_short
 
     def _take(self, stamp: UUID) -> Roster | None:
         """The copy, if it is true; it is given back by `_keep` only when all went well."""

@@ -26,6 +26,7 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 
 TICKET_COLUMNS: Final = tuple(name for name in Ticket.__struct_fields__ if name != "facts")
 _WITHOUT_FACTS: Final = SQL(", ").join(Identifier("t", name) for name in TICKET_COLUMNS)
+_ORDER: Final = SQL("t.rank DESC, t.due_at NULLS LAST, t.queued_at, t.ticket_id")
 _WITH_FACTS: Final = SQL("{}, t.facts").format(_WITHOUT_FACTS)
 
 
@@ -75,19 +76,19 @@ def load_tickets(
     return found
 
 
-def heads(tx: Transaction, wanted: Mapping[int, int]) -> list[Ticket]:
-    """The first tickets of lanes in the order of the queue (R3): lane → how many."""
+def heads(tx: Transaction, wanted: Mapping[int, int], *, at_most: int) -> list[Ticket]:
+    """The first tickets of lanes in the order of the queue (R3): lane → how many; `at_most` of them all."""
     if not wanted:
         return []
     return _decode(
         tx,
         SQL(
             "SELECT coalesce(json_agg(t), '[]')::text AS found"
-            " FROM unnest(%s::int[], %s::int[]) AS want (lane, count) CROSS JOIN LATERAL"
-            " (SELECT {} FROM tickets t WHERE t.lane = want.lane"
-            " ORDER BY t.rank DESC, t.due_at NULLS LAST, t.queued_at, t.ticket_id LIMIT want.count) t"
-        ).format(_WITHOUT_FACTS),
-        (list(wanted), list(wanted.values())),
+            " FROM (SELECT t.* FROM unnest(%s::int[], %s::int[]) AS want (lane, count) CROSS JOIN LATERAL"
+            " (SELECT {} FROM tickets t WHERE t.lane = want.lane ORDER BY {} LIMIT want.count) t"
+            " ORDER BY {} LIMIT %s) t"
+        ).format(_WITHOUT_FACTS, _ORDER, _ORDER),
+        (list(wanted), list(wanted.values()), at_most),
     )
 
 
@@ -139,7 +140,9 @@ def save(tx: Transaction, desk: Desk) -> UUID | None:
         _upsert(tx, "groups", [desk.roster.groups[one] for one in desk.changed_groups]),
         _upsert(tx, "lanes", list(desk.changed_lanes.values())),
     ]
-    if not (any(wrote) or desk.is_book_changed or desk.is_import_changed):
+    if desk.forgotten_lanes:
+        tx.cursor.execute("DELETE FROM lanes WHERE lane = ANY(%s)", (list(desk.forgotten_lanes),))
+    if not (any(wrote) or desk.forgotten_lanes or desk.is_book_changed or desk.is_import_changed):
         return None
     stamp = new_id()
     roster = desk.roster

@@ -66,6 +66,7 @@ class Desk:
         self.changed_agents: dict[str, Agent] = {}
         self.changed_groups: set[str] = set()
         self.changed_lanes: dict[int, Lane] = {}
+        self.forgotten_lanes: set[int] = set()
         self.is_book_changed = False
         self.is_import_changed = False
         self.over_capacity_count = 0
@@ -80,6 +81,7 @@ class Desk:
             or self.changed_agents
             or self.changed_groups
             or self.changed_lanes
+            or self.forgotten_lanes
             or self.is_book_changed
             or self.is_import_changed
         )
@@ -284,6 +286,14 @@ class Desk:
                 self._queue(ticket, decision, cause)
                 told += 1
         return told
+
+    def forget_empty_lanes(self) -> None:
+        """Lanes with excluded agents are made for single tickets; empty ones would pile up."""
+        for lane in list(self.roster.lanes.values()):
+            if lane.excluded and not lane.waiting:
+                self.roster.forget_lane(lane)
+                self.changed_lanes.pop(lane.lane, None)
+                self.forgotten_lanes.add(lane.lane)
 
     # Recording.
 

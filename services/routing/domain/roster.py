@@ -82,6 +82,11 @@ class Roster:
             self._lane_of[demand] = lane
         return lane
 
+    def forget_lane(self, lane: Lane) -> None:
+        """Nobody waits in it, and perhaps nobody ever will again."""
+        del self.lanes[lane.lane]
+        del self._lane_of[lane.demand]
+
     def lanes_of(self, groups: Iterable[str]) -> list[Lane]:
         """The lanes of these groups in which somebody waits."""
         wanted = set(groups)

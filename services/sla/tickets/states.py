@@ -99,13 +99,14 @@ def save(tx: Transaction, rows: Iterable[Row], *, now: datetime) -> None:
     if not values:
         return
     columns: Sequence[list[object]] = [list(column) for column in zip(*values, strict=True)]
+    # %b: binary parameters; as text, every value of every row would be escaped and parsed again.
     tx.cursor.execute(
         "UPDATE ticket_states AS t SET state = n.state, stream_version = n.stream_version,"
         "  next_due = n.next_due, held_due = n.held_due, is_open = n.is_open,"
         "  is_imported = n.is_imported, number = n.number, group_id = n.group_id,"
         "  agent_id = n.agent_id, correlation_id = n.correlation_id"
-        " FROM unnest(%s::uuid[], %s::bytea[], %s::int[], %s::timestamptz[], %s::timestamptz[],"
-        "  %s::bool[], %s::bool[], %s::bigint[], %s::text[], %s::text[], %s::text[]) AS n"
+        " FROM unnest(%b::uuid[], %b::bytea[], %b::int[], %b::timestamptz[], %b::timestamptz[],"
+        "  %b::bool[], %b::bool[], %b::bigint[], %b::text[], %b::text[], %b::text[]) AS n"
         "  (ticket_id, state, stream_version, next_due, held_due, is_open, is_imported, number,"
         "   group_id, agent_id, correlation_id)"
         " WHERE t.ticket_id = n.ticket_id",

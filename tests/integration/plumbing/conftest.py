@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from shared.eventstore import EventStore
 from shared.events import Owner
+from shared.eventstore import EventStore
 from shared.settings import ServiceSettings
 from tests.support.database import fresh_database
 from tests.support.servers import Servers

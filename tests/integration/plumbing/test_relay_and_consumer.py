@@ -7,8 +7,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from shared.database import Database
-from shared.eventstore import EventStore
 from shared.events import Owner, encode
+from shared.eventstore import EventStore
 from shared.identifiers import new_id
 from shared.messaging import Consumer, Relay
 from shared.messaging.positions import Fenced, Positions
@@ -31,11 +31,13 @@ class Reader:
         self.database.migrate("shared.messaging")
         self.poison: set[str] = set()
         self.database.transact(
-            lambda tx: tx.cursor.execute(
-                "CREATE TABLE IF NOT EXISTS applied"
-                " (n bigserial, stream_id uuid, version int, PRIMARY KEY (stream_id, version))"
+            lambda tx: (
+                tx.cursor.execute(
+                    "CREATE TABLE IF NOT EXISTS applied"
+                    " (n bigserial, stream_id uuid, version int, PRIMARY KEY (stream_id, version))"
+                )
+                and None
             )
-            and None
         )
         self.consumer = Consumer(
             name="reader",
@@ -106,7 +108,9 @@ async def publishing(place: Place):
             raw,
             key=str(event.stream_id).encode(),
             headers=headers
-            or headers_of(Owner.INTAKE, event.stream_id, event.version, event.wire_type, encode(event)),
+            or headers_of(
+                Owner.INTAKE, event.stream_id, event.version, event.wire_type, encode(event)
+            ),
         )
 
     try:
@@ -132,7 +136,9 @@ async def test_stored_events_arrive_once_each_and_in_order(place: Place, store: 
         assert [version for stream, version in applied if stream == ticket] == [1, 2, 3, 4, 5]
 
 
-async def test_a_relay_that_starts_afresh_goes_on_where_it_was(place: Place, store: EventStore[int]):
+async def test_a_relay_that_starts_afresh_goes_on_where_it_was(
+    place: Place, store: EventStore[int]
+):
     first, second = new_id(), new_id()
     async with a_reader(place) as reader:
         save(store, opened(first))
@@ -149,16 +155,15 @@ async def test_only_one_of_two_relays_leads_and_the_other_takes_over(
     place: Place, store: EventStore[int]
 ):
     other_store = a_store(place, "2")
-    async with a_reader(place) as reader:
-        async with relaying(place, store) as leader:
-            await eventually(lambda: leader.is_leader)
-            async with relaying(place, other_store, "2") as other:
-                await eventually(lambda: other.problem is None)
-                assert not other.is_leader
-                leader.stop()
-                await eventually(lambda: other.is_leader)
-                save(other_store, opened(new_id()))
-                await reader.until(1)
+    async with a_reader(place) as reader, relaying(place, store) as leader:
+        await eventually(lambda: leader.is_leader)
+        async with relaying(place, other_store, "2") as other:
+            await eventually(lambda: other.problem is None)
+            assert not other.is_leader
+            leader.stop()
+            await eventually(lambda: other.is_leader)
+            save(other_store, opened(new_id()))
+            await reader.until(1)
     await other_store.close()
 
 
@@ -225,7 +230,9 @@ async def test_a_discarded_event_lets_those_behind_it_go_on(place: Place):
 async def test_unreadable_bytes_are_parked_and_unknown_types_passed_over(place: Place):
     ticket, broken = new_id(), new_id()
     async with publishing(place) as publish, a_reader(place) as reader:
-        unknown = headers_of(Owner.INTAKE, ticket, 2, "ticket.teleported.v1", encode(noted(ticket, 2)))
+        unknown = headers_of(
+            Owner.INTAKE, ticket, 2, "ticket.teleported.v1", encode(noted(ticket, 2))
+        )
         await publish(opened(ticket))
         await publish(noted(ticket, 2), headers=unknown)
         await publish(opened(broken), raw=b'{"type": "ticket.opened.v1"')
@@ -237,7 +244,9 @@ async def test_unreadable_bytes_are_parked_and_unknown_types_passed_over(place: 
     assert {p.wire_type for p in parked} == {"ticket.opened.v1", "stray"}
 
 
-async def test_a_batch_that_fails_as_a_whole_stops_the_consumer_instead_of_parking_all(place: Place):
+async def test_a_batch_that_fails_as_a_whole_stops_the_consumer_instead_of_parking_all(
+    place: Place,
+):
     async with publishing(place) as publish:
         for _ in range(60):
             await publish(opened(new_id(), body="poison"))

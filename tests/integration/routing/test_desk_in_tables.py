@@ -40,9 +40,7 @@ async def test_capacity_that_returns_drains_the_stored_queue(office: Office) -> 
     await office.check()
 
 
-async def test_a_long_queue_is_drained_in_bounded_transactions(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_long_queue_is_drained_in_bounded_transactions(office: Office) -> None:
     await office.ready("ann", "bob", presence="offline")
     await office.hear(*(office.tickets.opened() for _ in range(1_200)))
     (queue,) = (await office.done("GET", "/v1/queue"))["queues"]
@@ -75,6 +73,25 @@ async def test_tickets_of_an_agent_who_leaves_go_back_to_the_queue(office: Offic
     await office.swept()
     assert await office.holder(first) == "bob"
     assert await office.holder(resting) == "ann"
+    await office.check()
+
+
+async def test_lanes_made_for_single_tickets_are_forgotten_when_they_are_empty(
+    office: Office,
+) -> None:
+    await office.ready("ann")
+    ticket = await office.opened()
+    await office.done("POST", f"/v1/tickets/{ticket}/unassign")
+    await office.swept()
+    lanes = await office.rows("SELECT excluded, waiting FROM lanes")
+    assert lanes == [{"excluded": ["ann"], "waiting": 1}]
+    await office.done("POST", f"/v1/tickets/{ticket}/assign", {"agent_id": "ann"})
+    await office.swept()
+    assert await office.rows("SELECT 1 FROM lanes") == []
+    other = await office.opened()
+    await office.done("POST", f"/v1/tickets/{other}/unassign")
+    await office.agent("bob")
+    assert await office.holder(other) == "bob"
     await office.check()
 
 

@@ -1,6 +1,6 @@
 """What the tests of the live sla service share: a clean schema, and parts on the real PostgreSQL."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -53,6 +53,5 @@ def stores(clean_database: Database) -> Iterator[Callable[[], EventStore[Any]]]:
 
 
 @pytest.fixture
-async def desk(stores: Callable[[], EventStore[Any]], settings: Settings) -> AsyncIterator[Desk]:
-    desk = Desk(stores(), settings)
-    yield desk
+def desk(stores: Callable[[], EventStore[Any]], settings: Settings) -> Desk:
+    return Desk(stores(), settings)

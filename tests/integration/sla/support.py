@@ -187,9 +187,7 @@ class Desk:
         self.store.transact(lambda tx: self.judging.take(tx, received(*events)))
 
     def time_is(self, horizon: datetime, *, limit: int = 1_000) -> int:
-        return self.store.transact(
-            lambda tx: self.judging.let_time_speak(tx, horizon, limit=limit)
-        )
+        return self.store.transact(lambda tx: self.judging.let_time_speak(tx, horizon, limit=limit))
 
     def told(self, ticket_id: UUID) -> list[Event]:
         return self.store.history(ticket_id)

@@ -4,8 +4,9 @@ import json
 import os
 import shutil
 import subprocess
+import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from services.sla.settings import Settings
 from shared.events.base import Priority
 from shared.eventstore import EventStore
 from tests.integration.sla.receivers import Receiver, receiver
-from tests.integration.sla.support import NOON
+from tests.integration.sla.support import NOON, Story
 from tests.integration.sla.test_alerts import OnCall
 
 pytestmark = pytest.mark.integration
@@ -32,16 +33,28 @@ def manager() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def duty(stores: Callable[[], EventStore[Any]], settings: Settings, manager: Receiver) -> OnCall:
-    return _duty(stores(), settings, manager.url)
+async def on_duty(
+    stores: Callable[[], EventStore[Any]], settings: Settings
+) -> AsyncIterator[Callable[..., OnCall]]:
+    made: list[OnCall] = []
+
+    def make(url: str, **changes: Any) -> OnCall:
+        values = {"alertmanager_url": url, "alertmanager_resend_seconds": EVERY}
+        duty = OnCall(stores(), settings.model_copy(update=values | changes))
+        duty.desk.policy(targets=[{"metric": "first_reply", "seconds": 3_600}])
+        duty.sinks[0]._now = duty.clock.now  # type: ignore[attr-defined]
+        made.append(duty)
+        return duty
+
+    yield make
+    for duty in made:
+        for sink in duty.sinks:
+            await sink.close()
 
 
-def _duty(store: EventStore[Any], settings: Settings, url: str) -> OnCall:
-    changes = {"alertmanager_url": url, "alertmanager_resend_seconds": EVERY}
-    made = OnCall(store, settings.model_copy(update=changes))
-    made.desk.policy(targets=[{"metric": "first_reply", "seconds": 3_600}])
-    made.sinks[0]._now = made.clock.now  # type: ignore[attr-defined]
-    return made
+@pytest.fixture
+def duty(on_duty: Callable[..., OnCall], manager: Receiver) -> OnCall:
+    return on_duty(manager.url)
 
 
 async def test_what_we_post_keeps_to_the_published_schema(duty: OnCall, manager: Receiver) -> None:
@@ -97,11 +110,9 @@ async def test_an_ended_alert_has_its_end_and_is_not_revived(
 
 
 async def test_many_alerts_go_in_one_request_and_none_into_a_summary(
-    stores: Callable[[], EventStore[Any]], settings: Settings, manager: Receiver
+    on_duty: Callable[..., OnCall], manager: Receiver
 ) -> None:
-    from tests.integration.sla.support import Story
-
-    duty = _duty(stores(), settings.model_copy(update={"alerts_per_minute_max": 2}), manager.url)
+    duty = on_duty(manager.url, alerts_per_minute_max=2)
     duty.hear(*(Story(number=number).opened(NOON) for number in range(50)))
     duty.desk.time_is(NOON + 2 * HOUR)
     await duty.send()
@@ -117,9 +128,12 @@ async def test_a_body_it_will_never_take_is_not_sent_again(duty: OnCall, manager
 
 @pytest.fixture
 def real_manager(tmp_path: Path) -> Iterator[str]:
-    program = os.environ.get("TICKETING_TEST_ALERTMANAGER") or shutil.which("alertmanager")
+    if running := os.environ.get("TICKETING_TEST_ALERTMANAGER"):
+        yield running
+        return
+    program = shutil.which("alertmanager")
     if program is None:
-        pytest.skip("no alertmanager program on this machine (PATH, TICKETING_TEST_ALERTMANAGER)")
+        pytest.skip("no alertmanager: neither TICKETING_TEST_ALERTMANAGER (a URL) nor on the PATH")
     configuration = tmp_path / "alertmanager.yml"
     configuration.write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
     port = _free_port()
@@ -148,22 +162,23 @@ def real_manager(tmp_path: Path) -> Iterator[str]:
 
 
 async def test_the_real_alertmanager_takes_an_alert_and_ends_it(
-    stores: Callable[[], EventStore[Any]], settings: Settings, real_manager: str
+    on_duty: Callable[..., OnCall], real_manager: str
 ) -> None:
-    duty = _duty(stores(), settings, real_manager)
+    duty = on_duty(real_manager)
     story = duty.breach(priority=Priority.HIGH)
     await duty.send()
-    (active,) = _active(real_manager)
-    assert active["labels"]["ticket_id"] == str(story.ticket_id)
+    (active,) = _active(real_manager, story)
+    assert active["labels"]["dedupe_key"] == f"sla:{story.ticket_id}:first_reply:1"
     assert _moment(active["startsAt"]) == NOON + HOUR
     duty.hear(story.agent_replied(NOON + 3 * HOUR))
     await duty.send()
     assert duty.statuses() == ["delivered", "delivered"]
-    assert _active(real_manager) == []
+    assert _active(real_manager, story) == []
 
 
-def _active(url: str) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{url}/api/v2/alerts?active=true") as answer:
+def _active(url: str, story: Story) -> list[dict[str, Any]]:
+    wanted = urllib.parse.quote(f'ticket_id="{story.ticket_id}"')
+    with urllib.request.urlopen(f"{url}/api/v2/alerts?active=true&filter={wanted}") as answer:
         found: list[dict[str, Any]] = json.load(answer)
     return found
 

@@ -362,9 +362,7 @@ async def test_a_private_address_is_refused_unless_allowed(
     assert pager.url not in alert["deliveries"][0]["last_error"]
 
 
-async def test_a_redirect_is_not_followed(
-    on_call: Callable[..., OnCall], pager: Receiver
-) -> None:
+async def test_a_redirect_is_not_followed(on_call: Callable[..., OnCall], pager: Receiver) -> None:
     duty = on_call()
     pager.answers = [(302, {"location": f"{pager.url}/elsewhere"})]
     duty.breach()

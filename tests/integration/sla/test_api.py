@@ -74,9 +74,7 @@ async def test_a_policy_is_made_versioned_and_published(
     assert changed.json()["version"] == 2
     same = await client.put("/v1/policies/standard", json=a_policy(name="other"))
     assert same.json()["version"] == 2, "the same again changes nothing"
-    stale = await client.put(
-        "/v1/policies/standard", json=a_policy(), headers={"if-match": '"1"'}
-    )
+    stale = await client.put("/v1/policies/standard", json=a_policy(), headers={"if-match": '"1"'})
     assert stale.status_code == 412
     first = await client.get("/v1/policies/standard?version=1")
     assert first.json()["definition"]["name"] == "standard"

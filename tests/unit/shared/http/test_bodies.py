@@ -8,7 +8,7 @@ import httpx2
 import msgspec
 import pytest
 from fastapi import FastAPI, Request, Response
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Invalid, Refused
@@ -92,6 +92,7 @@ def test_a_backslash_before_u0000_is_just_text() -> None:
     assert decode_json(b'{"subject": "a\\\\u0000b"}', Body).subject == "a\\u0000b"
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     with contextlib.suppress(NotJson, Invalid):
@@ -119,6 +120,7 @@ def texts(value: Any) -> Iterator[str]:
             yield from texts(item)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     st.fixed_dictionaries(
         {

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Invalid
@@ -16,6 +16,7 @@ moments = st.datetimes(timezones=st.just(UTC))
 Row = tuple[datetime, UUID, int, str, bool, float | None]
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     st.tuples(
         moments,
@@ -30,6 +31,7 @@ def test_values_come_back(values: Row) -> None:
     assert cursor.decode(cursor.encode(values, scope="s"), Row, scope="s") == values
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=60))
 def test_garbage_is_refused(text: str) -> None:
     with pytest.raises(Invalid) as caught:

@@ -7,7 +7,7 @@ import httpx2
 import msgspec
 import pytest
 from fastapi import FastAPI, Request
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Refused
@@ -37,6 +37,7 @@ async def lines_of(chunks: list[bytes], limits: Limits = LIMITS) -> list[Any]:
     return [line.value.n if line.value else line.refusal.code for line in found]
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.integers(0, 99), max_size=5), st.lists(st.integers(1, 40), max_size=10))
 async def test_lines_are_the_same_however_they_are_cut(numbers: list[int], cuts: list[int]) -> None:
     raw = b"".join(b'{"n": %d}\n' % number for number in numbers)

@@ -1,0 +1,63 @@
+"""Who is called what: names of groups and agents, for every page and for the choices in forms."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final, LiteralString
+
+from services.query.views.pools import Pool
+
+KNOWN_SECONDS_MAX: Final = 10.0
+"""A new name shows after this long at most; the board asks once a second."""
+
+CHOICES_MAX: Final = 1_000
+"""A longer list is no choice any more: pages then take an id by hand."""
+
+_GROUPS: Final[LiteralString] = (
+    "SELECT group_id AS id, coalesce(name, group_id) AS name, strategy FROM groups WHERE is_active"
+    " ORDER BY name, id LIMIT %s"
+)
+_AGENTS: Final[LiteralString] = (
+    "SELECT agent_id AS id, coalesce(name, agent_id) AS name, groups FROM agents WHERE is_active"
+    " ORDER BY name, id LIMIT %s"
+)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What is known at one moment; an id that nobody named is its own name."""
+
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    agents: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_group_names", {row["id"]: row["name"] for row in self.groups})
+        object.__setattr__(self, "_agent_names", {row["id"]: row["name"] for row in self.agents})
+
+    _group_names: dict[str, str] = field(init=False, repr=False)
+    _agent_names: dict[str, str] = field(init=False, repr=False)
+
+    def group(self, group_id: str | None) -> str:
+        """The group's name."""
+        return "No group" if group_id is None else self._group_names.get(group_id, group_id)
+
+    def agent(self, agent_id: str | None) -> str:
+        """The agent's name."""
+        return "–" if agent_id is None else self._agent_names.get(agent_id, agent_id)
+
+
+class Directory:
+    """Remembers the names for `KNOWN_SECONDS_MAX`."""
+
+    def __init__(self) -> None:
+        self._names = Names()
+        self._read_at: float | None = None
+
+    async def names(self, pool: Pool) -> Names:
+        """Names of active groups and agents."""
+        now = time.monotonic()
+        if self._read_at is None or now - self._read_at > KNOWN_SECONDS_MAX:
+            async with pool.connection() as connection:
+                groups = await (await connection.execute(_GROUPS, (CHOICES_MAX,))).fetchall()
+                agents = await (await connection.execute(_AGENTS, (CHOICES_MAX,))).fetchall()
+            self._names, self._read_at = Names(groups, agents), now
+        return self._names

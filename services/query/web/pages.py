@@ -1,0 +1,9 @@
+"""All pages as one router; `services.query.main` includes it."""
+
+from fastapi import APIRouter
+
+from services.query.web import assets, login, people, stream, ticket_list, ticket_page, wall
+
+router = APIRouter()
+for room in (assets, login, wall, stream, ticket_list, ticket_page, people):
+    router.include_router(room.router)

@@ -1,0 +1,168 @@
+"""Why a ticket is where it is, told from routing's own events. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from services.query.web import words
+from services.query.web.directory import Names
+
+_GROUP: Final = "assignment.group_changed.v1"
+_ASSIGNED: Final = "assignment.assigned.v1"
+_QUEUED: Final = "assignment.queued.v1"
+_UNASSIGNED: Final = "assignment.unassigned.v1"
+_WITHDRAWN: Final = "assignment.withdrawn.v1"
+
+
+@dataclass(frozen=True)
+class Looked:
+    """One agent who was looked at, and what came of it."""
+
+    agent_id: str
+    name: str
+    load: float
+    capacity: float | None
+    score: str
+    verdict: str
+    is_chosen: bool = False
+
+
+@dataclass
+class Story:
+    """The last decision about the agent and the last about the group, each with its reason.
+
+    Attributes:
+        headline: who has it, or that nobody has.
+        reason: the decision's own sentence.
+        group_reason: why it belongs to its group.
+        facts: how the decision was made, in short words.
+        at: when it was made (as text, UTC).
+        candidates: those looked at, best first; cut by routing, `candidates_count` is whole.
+        refused: reason → agents, of everybody who could not take it.
+    """
+
+    headline: str = "Routing has not said anything about this ticket yet."
+    reason: str = ""
+    group_reason: str = ""
+    facts: list[str] = field(default_factory=list)
+    at: str | None = None
+    candidates: list[Looked] = field(default_factory=list)
+    candidates_count: int = 0
+    refused: list[tuple[str, int]] = field(default_factory=list)
+
+
+def story(events: Iterable[dict[str, Any]], names: Names) -> Story:
+    """What the newest decisions were.
+
+    Args:
+        events: the timeline, oldest first (`services.query.views.timeline`).
+        names: of the agents and groups.
+    """
+    told = Story()
+    for event in events:
+        facts = event["data"]
+        match event["type"]:
+            case t if t == _GROUP:
+                told.group_reason = facts["why"]
+            case t if t == _ASSIGNED:
+                told = _assigned(told, facts, names)
+            case t if t == _QUEUED:
+                told = _queued(told, facts, names)
+            case t if t in {_UNASSIGNED, _WITHDRAWN}:
+                told = Story(
+                    headline=_nobody(t, facts, names),
+                    reason=facts.get("why") or "",
+                    group_reason=told.group_reason,
+                    at=facts["occurred_at"],
+                )
+            case _:
+                continue
+    return told
+
+
+def _assigned(before: Story, facts: dict[str, Any], names: Names) -> Story:
+    agent_id = facts["agent_id"]
+    said = [words.called(words.MODE, facts["mode"])]
+    if facts.get("strategy"):
+        said.append(f"strategy: {words.called(words.STRATEGY, facts['strategy'])}")
+    if facts.get("rule"):
+        said.append(f"rule {facts['rule']} (version {facts.get('rules_version') or '–'})")
+    capacity = facts.get("capacity")
+    limit = "" if capacity is None else f" of {words.amount(capacity)}"
+    said.append(
+        f"load {words.amount(facts['load_before'])} → {words.amount(facts['load_after'])}{limit}"
+    )
+    said.append(f"waited {words.duration(facts.get('waited_seconds', 0.0))}")
+    strategy = facts.get("strategy")
+    looked = [
+        _looked(each, names, strategy, is_chosen=each["agent_id"] == agent_id)
+        for each in facts.get("candidates", ())
+    ]
+    return Story(
+        headline=f"{facts.get('agent_name') or names.agent(agent_id)} has it.",
+        reason=facts["why"],
+        group_reason=before.group_reason,
+        facts=said,
+        at=facts["occurred_at"],
+        candidates=looked,
+        candidates_count=facts.get("candidates_count") or len(looked),
+        refused=_refused(facts.get("refused_counts", {})),
+    )
+
+
+def _queued(before: Story, facts: dict[str, Any], names: Names) -> Story:
+    return Story(
+        headline=f"Waits in the queue of {names.group(facts['group_id'])}.",
+        reason=facts.get("why") or "",
+        group_reason=before.group_reason,
+        facts=[f"rule {facts['rule']}"] if facts.get("rule") else [],
+        at=facts["queued_at"],
+        candidates=[_looked(each, names, None) for each in facts.get("candidates", ())],
+        candidates_count=len(facts.get("candidates", ())),
+        refused=_refused(facts.get("reasons", {})),
+    )
+
+
+def _nobody(type_: str, facts: dict[str, Any], names: Names) -> str:
+    if type_ == _UNASSIGNED:
+        before = names.agent(facts["previous_agent_id"])
+        return f"Nobody has it; it was taken from {before} ({words.called({}, facts['reason'])})."
+    return f"It left the queue: {words.called({}, facts['reason'])}."
+
+
+def _looked(
+    facts: dict[str, Any], names: Names, strategy: str | None, *, is_chosen: bool = False
+) -> Looked:
+    refused = facts.get("refused")
+    verdict = (
+        "chosen" if is_chosen else words.called(words.REFUSAL, refused) if refused else "could too"
+    )
+    return Looked(
+        agent_id=facts["agent_id"],
+        name=names.agent(facts["agent_id"]),
+        load=facts["load"],
+        capacity=facts.get("capacity"),
+        score=_score(facts.get("score"), strategy),
+        verdict=verdict,
+        is_chosen=is_chosen,
+    )
+
+
+def _score(score: float | None, strategy: str | None) -> str:
+    """What the strategy compared, so that a person can compare it too."""
+    if score is None:
+        return "–"
+    match strategy:
+        case "least_loaded":
+            return f"{score:.0%} full"
+        case "round_robin":
+            return f"turn {score:.0f}"
+        case "longest_idle":
+            return "by idle time"
+        case _:
+            return f"{score:g}"
+
+
+def _refused(counts: dict[str, int]) -> list[tuple[str, int]]:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [(words.called(words.REFUSAL, reason), count) for reason, count in ordered]

@@ -1,0 +1,118 @@
+"""`/board/stream`: the live board's own snapshots, as the parts of the wall that have changed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from services.query.web.directory import Names
+from services.query.web.rendering import described, parts_of
+from services.query.web.state import directory_of, live_of
+from services.query.web.wall import board_parts
+from shared.security import Principal, Role, require
+
+router = APIRouter(include_in_schema=False)
+
+SESSION_SECONDS_MAX: Final = 300.0
+"""A stream ends after this long and the browser comes back, so that a session that has ended ends here too."""
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """One snapshot as HTML, made once for all viewers.
+
+    Attributes:
+        parts: part of the wall → its HTML.
+        number: counts snapshots; whoever has the one before needs only what has changed since.
+        whole: the event for a viewer who comes new, or has missed one.
+        changed: the event for one who has the snapshot before.
+        bare: the event for a page that shows no board.
+    """
+
+    number: int
+    parts: dict[str, str]
+    whole: ServerSentEvent
+    changed: ServerSentEvent
+    bare: ServerSentEvent
+
+
+class Renderer:
+    """Turns snapshots into parts; asked by every viewer, it works once a snapshot."""
+
+    def __init__(self) -> None:
+        self._source: ServerSentEvent | None = None
+        self._latest: Rendered | None = None
+
+    def render(self, snapshot: ServerSentEvent, names: Names) -> Rendered:
+        """The snapshot's HTML."""
+        if self._latest is None or snapshot is not self._source:
+            self._latest, self._source = self._rendered(snapshot, names), snapshot
+        return self._latest
+
+    def _rendered(self, snapshot: ServerSentEvent, names: Names) -> Rendered:
+        board = _decode(snapshot.raw_data or "{}")
+        parts, head = board_parts(board, names), described(board) | {"live": board["live"]}
+        before = self._latest.parts if self._latest else {}
+        number = self._latest.number + 1 if self._latest else 1
+        changed = {name: html for name, html in parts.items() if before.get(name) != html}
+        return Rendered(
+            number=number,
+            parts=parts,
+            whole=_event(snapshot, head, parts),
+            changed=_event(snapshot, head, changed),
+            bare=_event(snapshot, head, {}),
+        )
+
+
+def _event(snapshot: ServerSentEvent, head: dict[str, Any], parts: dict[str, str]) -> ServerSentEvent:
+    # No id: a browser that comes back starts with a whole snapshot, whatever it missed.
+    data = _encode({"fresh": head, "parts": parts}).decode()
+    return ServerSentEvent(raw_data=data, event="board", retry=snapshot.retry)
+
+
+def _admit(request: Request) -> None:
+    live_of(request).admit()
+
+
+@router.get(
+    "/board/stream", response_class=EventSourceResponse, dependencies=[Depends(_admit)]
+)
+async def stream(
+    request: Request,
+    _principal: Annotated[Principal, Depends(require(Role.AGENT))],
+    *,
+    bare: Annotated[bool, Query()] = False,
+) -> AsyncIterator[ServerSentEvent]:
+    """Events `board` (`fresh`, `parts`) and `trouble` (`detail`). `bare`: only how fresh everything is."""
+    pool = await parts_of(request).pool()
+    directory, renderer = directory_of(request), _renderer_of(request)
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + SESSION_SECONDS_MAX
+    has = 0
+    async for snapshot in live_of(request).watch():
+        if snapshot.event != "board":
+            yield snapshot
+        else:
+            rendered = renderer.render(snapshot, await directory.names(pool))
+            if bare:
+                yield rendered.bare
+            else:
+                yield rendered.changed if has == rendered.number - 1 else rendered.whole
+            has = rendered.number
+        if loop.time() > ends_at:
+            return
+
+
+def _renderer_of(request: Request) -> Renderer:
+    state = request.app.state
+    if not hasattr(state, "page_renderer"):
+        state.page_renderer = Renderer()
+    renderer: Renderer = state.page_renderer
+    return renderer

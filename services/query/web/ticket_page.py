@@ -1,0 +1,135 @@
+"""One ticket: conversation, timeline, why it is where it is, its clocks, and what can be done with it."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from fastapi import Depends, Query, Request
+from starlette.responses import Response
+from starlette.status import HTTP_204_NO_CONTENT
+
+from services.query.parts import Parts
+from services.query.views.pools import Pool
+from services.query.views.scope import Scope
+from services.query.views.ticket import conversation, find_ticket, parse_reference
+from services.query.views.timeline import LIMIT_MAX, timeline
+from services.query.web.clocks import clocks
+from services.query.web.entrance import page_router
+from services.query.web.rendering import HEADERS, fragment, freshness, page, parts_of
+from services.query.web.routing_story import story
+from services.query.web.state import directory_of
+from shared.security import Principal, require
+
+router = page_router()
+
+EVENTS_MAX: Final = 4 * LIMIT_MAX
+"""More events than any honest ticket has; the page says so when there are more."""
+
+_STAFF_PARTS: Final = ("head", "conversation", "actions", "clocks", "routing", "facts", "timeline")
+_CUSTOMER_PARTS: Final = ("head", "conversation")
+_encode: Final = msgspec.json.Encoder().encode
+
+Anybody = Annotated[Principal, Depends(require())]
+
+
+@router.get("/tickets/{reference}")
+async def ticket_page(reference: str, request: Request, principal: Anybody) -> Response:
+    """The whole page, by number or id."""
+    shown = await _shown(request, principal, reference)
+    return page(
+        request,
+        "ticket.html",
+        principal,
+        ticket=shown["ticket"],
+        stamp=_stamp(shown["ticket"]),
+        parts=_parts(shown, principal, now=shown["now"]),
+    )
+
+
+@router.get("/tickets/{reference}/parts")
+async def ticket_parts(
+    reference: str,
+    request: Request,
+    principal: Anybody,
+    stamp: Annotated[str | None, Query(max_length=80)] = None,
+    min_version: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+) -> Response:
+    """The parts of the page as JSON; 204 while they are still those of `stamp`.
+
+    `min_version` waits, bounded, for the projection to have what was just written (504 if it does not come in time).
+    """
+    parts, scope = parts_of(request), Scope.of(principal)
+    target = parse_reference(reference)
+    if min_version is not None:
+        await parts.arrivals.wait_for(
+            await parts.pool(),
+            target,
+            min_version,
+            scope,
+            seconds_max=parts.settings.min_version_seconds_max,
+        )
+    elif stamp is not None:
+        found = await find_ticket(await parts.pool(), target, scope)
+        if _stamp(found) == stamp:
+            return Response(status_code=HTTP_204_NO_CONTENT, headers=dict(HEADERS))
+    shown = await _shown(request, principal, reference)
+    answer = {
+        "stamp": _stamp(shown["ticket"]),
+        "fresh": freshness(parts),
+        "parts": _parts(shown, principal),
+    }
+    return Response(_encode(answer), media_type="application/json", headers=dict(HEADERS))
+
+
+def _stamp(ticket: dict[str, Any]) -> str:
+    """The versions of all three streams: the page is out of date when any has moved."""
+    return f"{ticket['version']}.{ticket.get('routing_version', 0)}.{ticket.get('sla_version', 0)}"
+
+
+async def _shown(request: Request, principal: Principal, reference: str) -> dict[str, Any]:
+    parts, scope = parts_of(request), Scope.of(principal)
+    pool = await parts.pool()
+    ticket = await find_ticket(pool, parse_reference(reference), scope)
+    shown: dict[str, Any] = {
+        "ticket": ticket | await conversation(pool, ticket["ticket_id"], scope),
+        "now": datetime.now(UTC),
+        "principal": principal,
+        "is_staff": scope.sees_internal,
+    }
+    if scope.sees_internal:
+        shown |= await _internal(request, parts, pool, ticket)
+    return shown
+
+
+async def _internal(
+    request: Request, _parts: Parts, pool: Pool, ticket: dict[str, Any]
+) -> dict[str, Any]:
+    names = await directory_of(request).names(pool)
+    events, has_more = await _events(pool, ticket["ticket_id"])
+    return {
+        "names": names,
+        "events": events[::-1],
+        "has_more_events": has_more,
+        "story": story(events, names),
+        "clocks": clocks(ticket["clocks"], datetime.now(UTC)),
+    }
+
+
+async def _events(pool: Pool, ticket_id: UUID) -> tuple[list[dict[str, Any]], bool]:
+    events: list[dict[str, Any]] = []
+    after: str | None = None
+    while len(events) < EVENTS_MAX:
+        found = await timeline(pool, ticket_id, after=after)
+        events += found["events"]
+        after = found["next"]
+        if after is None:
+            break
+    return events, after is not None
+
+
+def _parts(
+    shown: dict[str, Any], principal: Principal, *, now: datetime | None = None
+) -> dict[str, str]:
+    names = _CUSTOMER_PARTS if principal.is_customer else _STAFF_PARTS
+    return {name: fragment(f"ticket/{name}.html", **{**shown, "now": now}) for name in names}

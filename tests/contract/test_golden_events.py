@@ -1,0 +1,47 @@
+"""Every event version ever published stays readable for ever: the golden files are its witnesses.
+
+A file is written once, when a type is first published, and never changed. A new type without a file fails here.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.errors import Unreadable
+from shared.events import UnknownEvent, decode, encode, known_types
+from shared.topics import OWNERS, topic_of
+
+GOLDEN = Path(__file__).with_name("golden")
+FILES = sorted(GOLDEN.glob("*.json"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_published_event_stays_readable_with_all_it_said(file: Path):
+    raw = file.read_bytes()
+    event = decode(file.stem, raw)
+    assert not isinstance(event, UnknownEvent), "a published type has been forgotten"
+    then, now = json.loads(raw), json.loads(encode(event))
+    lost = {name: value for name, value in then.items() if now.get(name) != value}
+    assert not lost
+
+
+def test_every_type_has_a_golden_file():
+    assert sorted(known_types()) == [file.stem for file in FILES]
+
+
+@pytest.mark.parametrize("wire_type", sorted(known_types()))
+def test_every_type_belongs_to_the_topic_of_its_owner(wire_type: str):
+    assert OWNERS[topic_of(wire_type)] is known_types()[wire_type].OWNER
+
+
+def test_unknown_fields_are_passed_over():
+    raw = json.loads((GOLDEN / "ticket.note_added.v1.json").read_bytes())
+    event = decode("ticket.note_added.v1", json.dumps({**raw, "from_the_future": 1}).encode())
+    assert json.loads(encode(event)) == raw
+
+
+def test_unknown_types_are_passed_over_and_broken_bytes_are_not():
+    assert decode("ticket.teleported.v9", b"{}") == UnknownEvent("ticket.teleported.v9", b"{}")
+    with pytest.raises(Unreadable, match=r"ticket\.opened\.v1"):
+        decode("ticket.opened.v1", b'{"type":"ticket.opened.v1"')
