@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -130,7 +131,7 @@ class Service:
             return document
 
     async def _serve(self) -> None:
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 self.api,
                 host=self.settings.http_host,
@@ -145,6 +146,9 @@ class Service:
                 timeout_graceful_shutdown=self.settings.shutdown_seconds_max,
             )
         )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.ask_to_exit)
         await self.start()
         try:
             await server.serve()
@@ -263,6 +267,18 @@ class Service:
             log.warning("stop_took_too_long", service=self.name, what=what)
         except (KafkaError, psycopg.Error, OSError) as error:
             log.warning("stop_incomplete", service=self.name, what=what, error=repr(error))
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling: it raises the signal again when it has ended, before we have drained."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def ask_to_exit(self) -> None:
+        """Stop accepting, answer what was begun, then return from `serve`."""
+        self.should_exit = True
 
 
 def _by_topic(lag: dict[Slot, int]) -> dict[str, int]:

@@ -1,6 +1,8 @@
-"""The promise of the ServiceNow desk, as found out from its own verdicts: the calendar and the policy it was judged by."""
+"""The promise of the ServiceNow desk, as its own verdicts show it: the calendar and the policy it was judged by."""
 
 from typing import Any, Final
+
+from deploy.imports.door import FrontDoor
 
 CALENDAR_ID: Final = "servicenow-weekdays"
 POLICY_ID: Final = "servicenow"
@@ -21,7 +23,7 @@ _WHOLE_DAY: Final = [["00:00", "24:00"]]
 CALENDAR: Final[dict[str, Any]] = {
     "name": "ServiceNow: Monday to Friday, around the clock",
     "timezone": "UTC",
-    "hours": {day: _WHOLE_DAY for day in ("mon", "tue", "wed", "thu", "fri")},
+    "hours": dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), _WHOLE_DAY),
 }
 
 POLICY: Final[dict[str, Any]] = {
@@ -40,3 +42,21 @@ POLICY: Final[dict[str, Any]] = {
     "metrics": {"resolution": {"stops_at": "closed", "pauses": []}},
     "warnings": [],  # of the past nobody needs to be warned
 }
+
+
+async def ensure(door: FrontDoor) -> list[str]:
+    """Define both through sla's API unless they are there; what is there stays as somebody made it.
+
+    Returns:
+        What was defined just now.
+    """
+    made = []
+    for what, name, document in (
+        ("calendars", CALENDAR_ID, CALENDAR),  # first: the policy speaks of it
+        ("policies", POLICY_ID, POLICY),
+    ):
+        address = f"/v1/{what}/{name}"
+        if await door.find(address) is None:
+            await door.ask("PUT", address, document)
+            made.append(name)
+    return made

@@ -1,7 +1,6 @@
 """The numbers people know tickets by: drawn from a sequence for a whole group of openings at once."""
 
 from collections import deque
-from threading import Lock
 from typing import Final
 
 from shared.database import Transaction
@@ -20,38 +19,37 @@ class Numbers:
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._waiting_count = 0
-        self._drawn: deque[int] = deque()
+        # No lock: the event loop must never wait while the writer asks the database. Each attribute is
+        # written by one side only, or by a single assignment.
+        self._expected_count = 0  # the event loop's
+        self._answered_count = 0  # the event loop's
+        self._drawn: deque[int] = deque()  # the writer's
         self._drawn_in: Transaction | None = None
 
     def expect(self) -> None:
-        """One more opening is on its way to the writer."""
-        with self._lock:
-            self._waiting_count += 1
+        """One more opening is on its way to the writer. Called on the event loop."""
+        self._expected_count += 1
 
     def forget(self) -> None:
-        """An expected opening has been answered, with or without a number."""
-        with self._lock:
-            self._waiting_count -= 1
+        """An expected opening has been answered, with or without a number. Called on the event loop."""
+        self._answered_count += 1
 
     def committed(self) -> None:
         """A commit reached the disk after the last draw: what is left over may serve anybody."""
-        with self._lock:
-            self._drawn_in = None
+        self._drawn_in = None
 
     def take(self, tx: Transaction) -> int:
-        """The next number."""
-        with self._lock:
-            is_usable = self._drawn_in is None or self._drawn_in is tx
-            if not (self._drawn and is_usable):
-                self._draw(tx)
-            return self._drawn.popleft()
+        """The next number. Called by the writer."""
+        is_usable = self._drawn_in is None or self._drawn_in is tx
+        if not (self._drawn and is_usable):
+            self._draw(tx)
+        return self._drawn.popleft()
 
     def _draw(self, tx: Transaction) -> None:
-        count = max(1, min(self._waiting_count, DRAWN_MAX))
+        waiting_count = self._expected_count - self._answered_count
+        count = max(1, min(waiting_count, DRAWN_MAX))
         tx.cursor.execute(
             "SELECT nextval('ticket_numbers') AS number FROM generate_series(1, %s)", (count,)
         )
-        self._drawn = deque(row["number"] for row in tx.cursor.fetchall())
         self._drawn_in = tx
+        self._drawn = deque(row["number"] for row in tx.cursor.fetchall())

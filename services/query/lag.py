@@ -53,15 +53,16 @@ class LagWatch:
 
     async def _look_on(self) -> None:
         servers = self._settings.kafka_bootstrap_servers
-        topics = all_topics(self._settings.topic_prefix)
-        consumer = AIOKafkaConsumer(*topics, bootstrap_servers=servers, enable_auto_commit=False)
+        # It subscribes to nothing, so it fetches no records; it only asks for offsets.
+        consumer = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
         admin = AIOKafkaAdminClient(bootstrap_servers=servers)
         await consumer.start()
         try:
             await admin.start()
             try:
+                partitions = await _partitions(admin, all_topics(self._settings.topic_prefix))
                 while True:
-                    await self._look(consumer, admin)
+                    await self._look(consumer, admin, partitions)
                     self.problem = None
                     await asyncio.sleep(_LOOK_SECONDS)
             finally:
@@ -69,14 +70,14 @@ class LagWatch:
         finally:
             await consumer.stop()
 
-    async def _look(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
+    async def _look(
+        self,
+        consumer: AIOKafkaConsumer,
+        admin: AIOKafkaAdminClient,
+        partitions: list[TopicPartition],
+    ) -> None:
         prefix = self._settings.topic_prefix
         looked_at = datetime.now(UTC)
-        partitions = [
-            TopicPartition(topic, number)
-            for topic in all_topics(prefix)
-            for number in consumer.partitions_for_topic(topic) or ()
-        ]
         ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
         own: dict[Slot, int] = {
             (partition.topic.removeprefix(prefix), partition.partition): end
@@ -89,6 +90,22 @@ class LagWatch:
                 committed = await admin.list_consumer_group_offsets(group)
                 lags[group.removeprefix(prefix)] = _behind(ends, committed)
         self.lags = lags | {"query": self.freshness.behind}
+
+
+async def _partitions(admin: AIOKafkaAdminClient, topics: list[str]) -> list[TopicPartition]:
+    """All partitions; their number is fixed when a topic is made.
+
+    Raises:
+        KafkaError: a topic is missing: claiming freshness without it would be a lie.
+    """
+    partitions = [
+        TopicPartition(topic["topic"], partition["partition"])
+        for topic in await admin.describe_topics(topics)
+        for partition in topic["partitions"]
+    ]
+    if missing := sorted(set(topics) - {partition.topic for partition in partitions}):
+        raise KafkaError(f"topics are missing: {', '.join(missing)}")
+    return partitions
 
 
 def _behind(ends: dict[TopicPartition, int], committed: dict[TopicPartition, object]) -> int:

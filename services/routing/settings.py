@@ -17,7 +17,7 @@ class Settings(ServiceSettings):
     """The safety net's period (R2); everything normal acts at once and does not wait for it."""
 
     routing_import_quiet_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10.0
-    """Imported tickets must have been quiet this long: longer than Kafka takes to bring an import's last event."""
+    """Nothing may have been heard of any imported ticket for this long: the import's last event has come through."""
 
     routing_unknown_wait_seconds: Annotated[float, Field(ge=0, le=30)] = 2.0
     """How long a command waits for a ticket that intake has accepted a moment ago."""

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 from fastapi import FastAPI
+from fastapi.encoders import jsonable_encoder
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
@@ -90,7 +91,8 @@ def _finished(document: dict[str, Any]) -> dict[str, Any]:
     components = document.setdefault("components", {})
     schemas: dict[str, Any] = components.setdefault("schemas", {})
     _, own = msgspec.json.schema_components([Problem], ref_template=_REF)
-    _add(schemas, own)
+    # As FastAPI encodes the routes' own: without nulls, or the same schema would look like two.
+    _add(schemas, jsonable_encoder(own, exclude_none=True))
     for path in document.get("paths", {}).values():
         for operation in path.values():
             _add(schemas, operation.pop(_COMPONENTS, {}))

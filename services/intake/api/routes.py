@@ -44,8 +44,8 @@ _HEADERS: Final = [
 def intake_router(intake: Intake, clock: Clock) -> APIRouter:
     """All addresses of intake."""
     router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
+    _add_opening(router, intake, clock)  # first: the way of most requests is short
     add_batch(router, intake, clock)
-    _add_opening(router, intake, clock)
     _add_conversation(router, intake, clock)
     _add_life(router, intake, clock)
     _add_bonds(router, intake, clock)

@@ -79,9 +79,9 @@ class Projections:
             event = received.event
             streams[received.topic].setdefault(event.stream_id, []).append(event)
         writes = Writes()
-        self._fold_tickets(cursor, streams[Topic.TICKETS], writes)
-        self._fold_routing(cursor, streams[Topic.ASSIGNMENTS], writes)
-        self._fold_promises(cursor, streams[Topic.SLA])
+        told = self._fold_tickets(cursor, streams[Topic.TICKETS], writes)
+        routed = self._fold_routing(cursor, streams[Topic.ASSIGNMENTS], writes)
+        promised = self._fold_promises(cursor, streams[Topic.SLA])
         organisation = Organisation()
         for topic in (Topic.AGENTS, Topic.POLICIES):
             for events in streams[topic].values():
@@ -91,13 +91,20 @@ class Projections:
         writes.flush(cursor)
         _TIMELINE.copy(cursor, map(_timeline_row, batch))
         cursor.execute(_FRESHNESS, (as_json(_progress(batch)),))
+        # Only now: an event that PostgreSQL refuses may be discarded, and must then be in no fold.
+        for facts in told:
+            self._tickets.put(facts.ticket_id, facts)
+        for entry in routed:
+            self._routing.put(entry.facts.ticket_id, entry)
+        for promises in promised:
+            self._promises.put(promises.facts.ticket_id, promises)
 
     def _fold_tickets(
         self,
         cursor: psycopg.Cursor[DictRow],
         streams: dict[UUID, list[Event]],
         writes: Writes,
-    ) -> None:
+    ) -> list[tickets.TicketFacts]:
         folded: dict[UUID, tickets.TicketFacts] = {}
         missing: list[UUID] = []
         for ticket_id, events in streams.items():
@@ -115,15 +122,14 @@ class Projections:
                 tickets.fold(facts, cast(TicketEvent, event), writes)
             rows.append(facts)
         _TICKETS.upsert(cursor, rows)
-        for facts in rows:
-            self._tickets.put(facts.ticket_id, facts)
+        return rows
 
     def _fold_routing(
         self,
         cursor: psycopg.Cursor[DictRow],
         streams: dict[UUID, list[Event]],
         writes: Writes,
-    ) -> None:
+    ) -> list[_Routing]:
         folded: dict[UUID, _Routing] = {}
         missing: list[UUID] = []
         for ticket_id, events in streams.items():
@@ -141,12 +147,11 @@ class Projections:
                 assignments.fold(entry.facts, cast(AssignmentEvent, event), writes)
             entries.append(entry)
         _ROUTING.upsert(cursor, [entry.facts for entry in entries])
-        for entry in entries:
-            self._routing.put(entry.facts.ticket_id, entry)
+        return entries
 
     def _fold_promises(
         self, cursor: psycopg.Cursor[DictRow], streams: dict[UUID, list[Event]]
-    ) -> None:
+    ) -> list[Promises]:
         folded: dict[UUID, Promises] = {}
         missing: list[UUID] = []
         for ticket_id, events in streams.items():
@@ -172,8 +177,7 @@ class Projections:
             entries.append(promises)
         _PROMISES.upsert(cursor, [promises.facts for promises in entries])
         _CYCLES.upsert(cursor, [cycle for promises in entries for cycle in promises.take_changed()])
-        for promises in entries:
-            self._promises.put(promises.facts.ticket_id, promises)
+        return entries
 
 
 def _load(

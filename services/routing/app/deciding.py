@@ -41,8 +41,8 @@ class Deciding:
 
     Args:
         desks: where decisions are taken.
-        quiet_seconds: how long an imported ticket must have been quiet before live routing takes it up. It is
-            longer than Kafka needs to bring the last event of an import that has just ended.
+        quiet_seconds: how long all imported tickets must have been quiet before live routing takes them up: the
+            last event of an import that has just ended may still be on its way.
         nudge: called when more could be placed at once; may be called from any thread.
     """
 

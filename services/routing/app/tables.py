@@ -93,15 +93,17 @@ def heads(tx: Transaction, wanted: Mapping[int, int], *, at_most: int) -> list[T
 
 
 def settled_imports(tx: Transaction, *, quiet_seconds: float, at_most: int) -> list[Ticket]:
-    """Held tickets of which nothing was heard for a while."""
-    return _select(
-        tx,
-        SQL(
-            "t.is_held AND t.touched_at < now() - make_interval(secs => %s) ORDER BY t.touched_at LIMIT %s"
-        ),
-        (quiet_seconds, at_most),
-        with_facts=True,
-    )
+    """Held tickets, once nothing was heard of any of them for a while.
+
+    Of any: an import is in the order of time, so the last word about a quiet ticket may still be far behind in Kafka.
+    """
+    latest = tx.cursor.execute(
+        "SELECT max(touched_at) < now() - make_interval(secs => %s) AS is_quiet FROM tickets WHERE is_held",
+        (quiet_seconds,),
+    ).fetchone()
+    if latest is None or not latest["is_quiet"]:
+        return []
+    return _select(tx, SQL("t.is_held ORDER BY t.touched_at LIMIT %s"), (at_most,), with_facts=True)
 
 
 def orphans(tx: Transaction, agents: Sequence[str], *, at_most: int) -> list[Ticket]:

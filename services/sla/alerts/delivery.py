@@ -140,10 +140,11 @@ def _retry_after(value: str | None) -> float | None:
     if value is None:
         return None
     try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
-            return None
+        seconds = (
+            float(int(value))
+            if value.strip().lstrip("-").isdecimal()
+            else (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        )
+    except (ValueError, TypeError, OverflowError):  # neither seconds nor a date: as if not said
+        return None
     return min(max(seconds, 0.0), RETRY_AFTER_SECONDS_MAX)

@@ -97,7 +97,13 @@ class Sender:
         refreshed = await self._refresh(now) if self._sink.refresh_every else 0
         if refreshed:
             return 0.0
-        moment = await self._in_transaction(lambda tx: deliveries.next_moment(tx, self._sink))
+        moment, waiting = await self._in_transaction(
+            lambda tx: (
+                deliveries.next_moment(tx, self._sink),
+                deliveries.waiting_count(tx, self._sink),
+            )
+        )
+        metrics.SLA_ALERTS_WAITING.labels(self._sink.name).set(waiting)
         if moment is None:
             return SLEEP_SECONDS_MAX
         # Never less than a little: what waits for the storm's minute is due already.

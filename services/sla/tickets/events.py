@@ -28,7 +28,7 @@ def breach_id(ticket_id: UUID, metric: str, cycle: int, attempt: int) -> UUID:
     return derived_id("sla_breach", ticket_id, metric, cycle, attempt)
 
 
-def event_of(outcome: engine.Outcome, row: Row, cause: Cause) -> Event | None:  # noqa: C901, PLR0911  # one case a kind
+def event_of(outcome: engine.Outcome, row: Row, cause: Cause) -> Event | None:  # noqa: PLR0911  # one case a kind
     """The event that says so; takes the stream's next version. None: there is no event for it."""
     if isinstance(outcome, engine.Unschedulable):
         return None  # not a fact about the world but a fault of the policy: log and metric (C9)

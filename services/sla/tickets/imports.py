@@ -50,9 +50,10 @@ def note_import(tx: Transaction, *, now: datetime) -> None:
 
 def release_held(tx: Transaction, settings: Settings, *, now: datetime) -> int:
     """When the import is over, make its held timers due; returns how many were set free."""
+    # Ordered, so that the planner takes the (mostly empty) index and never reads the table for it.
     tx.cursor.execute(
-        "SELECT is_open, last_fact_at FROM import_window"
-        " WHERE EXISTS (SELECT 1 FROM ticket_states WHERE held_due IS NOT NULL)"
+        "SELECT is_open, last_fact_at FROM import_window WHERE (SELECT held_due FROM ticket_states"
+        "  WHERE held_due IS NOT NULL ORDER BY held_due LIMIT 1) IS NOT NULL"
     )
     row = tx.cursor.fetchone()
     if row is None or not msgspec.convert(row, Window).has_ended(settings, now=now):

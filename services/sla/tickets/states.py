@@ -127,7 +127,8 @@ def count_due(tx: Transaction, horizon: datetime, *, limit: int) -> int:
     """How many timers are due at `horizon`, counted up to `limit`."""
     tx.cursor.execute(
         "SELECT count(*) AS count FROM"
-        " (SELECT FROM ticket_states WHERE next_due <= %s LIMIT %s) AS due",
+        " (SELECT next_due FROM ticket_states WHERE next_due <= %s"
+        "  ORDER BY next_due LIMIT %s) AS due",
         (horizon, limit),
     )
     return _count(tx)

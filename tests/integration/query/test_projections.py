@@ -31,8 +31,16 @@ from shared.events.tickets import (
     TicketReopened,
     TicketResolved,
 )
+from shared.messaging.records import Received
 from tests.integration.query.conftest import Reader
-from tests.integration.query.stories import HOUR, Story, feed, random_life, shuffled
+from tests.integration.query.stories import (
+    HOUR,
+    Story,
+    feed,
+    random_life,
+    received,
+    shuffled,
+)
 from tests.support.events import NOON, stamp
 
 pytestmark = pytest.mark.integration
@@ -114,6 +122,19 @@ async def test_a_rolled_back_batch_leaves_nothing_behind(reader: Reader) -> None
     forget(reader)
     reader.feed(story)
     assert everything(reader) == after
+
+
+async def test_a_discarded_event_leaves_no_trace_in_what_is_remembered(reader: Reader) -> None:
+    """An event that PostgreSQL refused is parked and given up; the ones behind it go on without it."""
+    story = Story(1).opened().prioritise(1, Priority.URGENT).move(2, StatusCategory.OPEN)
+    first, poison, later = received(story.events)
+    reader.store.transact(lambda tx: reader.handler(tx, [first]))
+    broken = Received(poison.topic, 0, 1, poison.event, b"not json")
+    with pytest.raises(psycopg.DataError):
+        reader.store.transact(lambda tx: reader.handler(tx, [broken]))
+    reader.store.transact(lambda tx: reader.handler(tx, [later]))
+    (row,) = reader.rows("SELECT version, priority, category FROM tickets")
+    assert row == {"version": 3, "priority": "normal", "category": "open"}
 
 
 async def test_an_event_that_comes_twice_is_refused_as_a_whole(reader: Reader) -> None:

@@ -11,12 +11,16 @@ import uvicorn
 from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 
+from services.query.lag import LagWatch
 from services.query.main import build
 from services.query.settings import Settings
+from shared.database import Database
 from shared.events import Event, encode
+from shared.identifiers import new_id
 from shared.messaging.records import headers_of
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
+from shared.service import Service
 from shared.topics import topic_of
 from tests.integration.query.stories import Story, random_life
 from tests.support.database import fresh_database
@@ -128,6 +132,23 @@ async def test_the_live_board_shows_a_ticket_soon_after_it_was_published(
         ]:
             pass
         assert board["backlog"]["open_count"] == before["backlog"]["open_count"] + 1
+
+
+async def test_without_its_topics_nobody_claims_to_be_fresh(
+    settings: Settings, service: Service
+) -> None:
+    assert isinstance(service.store, Database)
+    nowhere = settings.model_copy(update={"topic_prefix": f"nowhere-{new_id()}."})
+    watch = LagWatch(nowhere, service.store)
+    task = asyncio.create_task(watch.run())
+    try:
+        await eventually(lambda: "missing" in (watch.problem or ""), what="it says what is missing")
+        assert watch.freshness.as_of is None
+        assert watch.freshness.seconds() is None
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def _next_board(lines: AsyncIterator[str]) -> dict[str, dict[str, int]]:

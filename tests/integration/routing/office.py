@@ -10,6 +10,7 @@ from uuid import UUID
 
 import httpx2
 
+from services.routing.app.deciding import Deciding
 from services.routing.app.progress import Progress
 from services.routing.main import build
 from services.routing.settings import Settings
@@ -126,6 +127,7 @@ class Office:
         self.store = service.store
         self.tickets = Tickets()
         self._consumer = service.consumers[0]
+        self.deciding: Deciding = self._consumer._handler.__self__  # type: ignore[attr-defined]
         assert self._consumer._after_commit is not None
         self.heard: Progress = self._consumer._after_commit.__self__  # type: ignore[attr-defined]
 
@@ -148,9 +150,7 @@ class Office:
         await self.hear(self.tickets.moved(ticket_id, category))
 
     async def swept(self) -> None:
-        task = self.service._task_makers[0]
-        sweeper = task.__self__  # type: ignore[attr-defined]
-        while await asyncio.to_thread(self.store.transact, sweeper._deciding.sweep):
+        while await asyncio.to_thread(self.store.transact, self.deciding.sweep):
             pass
 
     # What people ask.
@@ -223,7 +223,8 @@ class Office:
     async def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
         pool = await self.store.pool()
         async with pool.connection() as connection:
-            return await (await connection.execute(query, parameters)).fetchall()
+            cursor = await connection.execute(query, parameters)
+            return await cursor.fetchall() if cursor.description else []
 
     async def holder(self, ticket_id: UUID) -> str | None:
         (row,) = await self.rows("SELECT agent_id FROM tickets WHERE ticket_id = %s", ticket_id)

@@ -156,3 +156,19 @@ async def test_open_imported_tickets_join_after_the_end_and_closed_ones_never_co
     (ann,) = (await office.done("GET", "/v1/agents"))["agents"]
     assert ann["load"] == 2
     await office.check()
+
+
+async def test_while_any_imported_ticket_is_still_heard_of_none_is_taken_up(
+    office: Office,
+) -> None:
+    await office.ready("ann")
+    ticket = await an_imported_ticket(office)
+    deciding = office.deciding
+    deciding._quiet_seconds = 60
+    await office.rows("UPDATE tickets SET touched_at = now() - interval '1 hour'")
+    late = await an_imported_ticket(office, "INC2")
+    await office.swept()
+    assert await office.holder(ticket) is None
+    await office.rows("UPDATE tickets SET touched_at = now() - interval '1 hour'")
+    await office.swept()
+    assert [await office.holder(one) for one in (ticket, late)] == ["ann", "ann"]

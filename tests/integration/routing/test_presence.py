@@ -64,10 +64,9 @@ async def leases(servers: Servers, leasing: Settings) -> AsyncIterator[Leases]:
 
 
 def a_watch(office: Office, leasing: Settings, clock: HandClock) -> LeaseWatch:
-    sweeper = office.service._task_makers[0].__self__  # type: ignore[attr-defined]
     return LeaseWatch(
         store=office.store,
-        deciding=sweeper._deciding,
+        deciding=office.deciding,
         leases=None,
         settings=leasing,
         health=office.service.health,

@@ -1,4 +1,4 @@
-"""The pure rooms of the real services, one after the other: what they make of an import's commands, without a server."""
+"""The pure rooms of the real services, one after the other: what they make of an import."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -92,7 +92,9 @@ def _verdict(events: list[TicketEvent], rules: engine.Rulebook) -> bool | None:
         if fact is not None:
             row.state, _ = engine.fold(row.state, fact, rules)
             facts.append(fact)
-    found = [one for one in engine.evaluate(rules, facts, NOW).verdicts if one.metric == "resolution"]
+    found = [
+        one for one in engine.evaluate(rules, facts, NOW).verdicts if one.metric == "resolution"
+    ]
     if not found:
         return None
     return all(one.status == "met" for one in found)

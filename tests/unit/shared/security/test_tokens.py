@@ -3,14 +3,17 @@
 import base64
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jwt.algorithms import RSAAlgorithm
 
 from shared.observability import metrics
 from shared.security import LocalIssuer, Principal, Role, TokenVerifier
@@ -211,3 +214,21 @@ async def test_what_is_remembered_is_bounded(
     for number in range(5):
         await verifier.verify(issuer.issue(f"agent-{number}", Role.AGENT))
     assert len(verifier._known) == 3
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "is_accepted"), [("RS256", True), ("RS512", False), ("PS256", False)]
+)
+async def test_a_key_serves_its_own_algorithm_only(
+    tmp_path: Path, algorithm: str, is_accepted: bool
+) -> None:
+    key = generate_rsa(65537, 2048)
+    published = json.loads(RSAAlgorithm.to_jwk(key.public_key())) | {"kid": "r", "alg": "RS256"}
+    (tmp_path / "jwks.json").write_text(json.dumps({"keys": [published]}))
+    verifier = TokenVerifier(FileKeys(tmp_path / "jwks.json"), issuer="i", audience="a")
+    claims = {"iss": "i", "aud": "a", "sub": "anna", "role": "agent", "exp": time.time() + 60}
+    token = jwt.encode(claims, key, algorithm=algorithm, headers={"kid": "r"})
+    if is_accepted:
+        assert (await verifier.verify(token)).id == "anna"
+    else:
+        assert await refusal(verifier, token)

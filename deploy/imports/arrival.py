@@ -1,0 +1,82 @@
+"""Waits until the projections have everything: stored, published, decided by routing and sla, and projected."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+
+from deploy.imports.door import FrontDoor
+
+LOOK_SECONDS: Final = 1.0
+"""Query compares itself with Kafka once a second."""
+
+QUIET_LOOKS: Final = 3
+"""So many looks in a row with nothing under way: an event between two services is in no queue for a moment."""
+
+_WRITERS: Final = ("intake", "routing", "sla")
+_UNPUBLISHED: Final = re.compile(
+    r"^ticketing_relay_lag_events(?:\{[^}]*\})? (\S+)$", re.ASCII | re.MULTILINE
+)
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """What is under way, in events; `position`: events projected so far. `problem`: why nobody knows."""
+
+    unpublished: int
+    unread: int
+    position: int
+    problem: str | None = None
+
+    @property
+    def total(self) -> int:
+        """Everything under way."""
+        return self.unpublished + self.unread
+
+
+async def look(door: FrontDoor) -> Backlog:
+    """How much is under way now."""
+    board: dict[str, Any] = await door.ask("GET", "/v1/dashboard")
+    unpublished = 0
+    for service in _WRITERS:
+        page = await door.text(f"/services/{service}/metrics")
+        # A second process of a service is no leader and counts nothing; what it lags, the leader does not.
+        unpublished += sum(int(float(lag)) for lag in _UNPUBLISHED.findall(page or ""))
+    lags: dict[str, int] = board["lag_events"]
+    return Backlog(
+        unpublished, sum(lags.values()), board["position"], board.get("freshness_problem")
+    )
+
+
+async def wait_until_projected(
+    door: FrontDoor,
+    *,
+    seconds_max: float,
+    tell: Callable[[Backlog], None],
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> bool:
+    """Wait, bounded, until nothing is under way any more.
+
+    Args:
+        door: the way in.
+        seconds_max: how long at most.
+        tell: is told at each look.
+        pause: waits so many seconds.
+
+    Returns:
+        Whether everything has arrived.
+    """
+    until = time.monotonic() + seconds_max
+    quiet, position = 0, -1
+    while True:
+        backlog = await look(door)
+        tell(backlog)
+        is_quiet = backlog.total == 0 and backlog.problem is None and backlog.position == position
+        quiet, position = (quiet + 1 if is_quiet else 0), backlog.position
+        if quiet >= QUIET_LOOKS:
+            return True
+        if time.monotonic() > until:
+            return False
+        await pause(LOOK_SECONDS)
