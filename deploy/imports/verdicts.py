@@ -25,7 +25,7 @@ class Ours(msgspec.Struct, frozen=True):
 class Agreement(msgspec.Struct, frozen=True):
     """The comparison for one priority. `undecided` counts as not agreeing.
 
-    `missing`: in the file, but not among the imported tickets; their priority here is not known, so only `all` has them.
+    `missing`: in the file, but not imported; their priority here is not known, so only `all` has them.
     """
 
     priority: str
@@ -78,8 +78,11 @@ def agreements(theirs: Mapping[str, bool], ours: Mapping[str, Ours]) -> list[Agr
             count[0] += 1
             count[_place(verdict, found.is_kept)] += 1
     rows = [Agreement(priority, *count) for priority, count in counts.items()]
-    sums = [sum(column) for column in zip(*counts.values(), strict=True)]
-    return [*rows, Agreement("all", *sums, missing)]
+    compared, agreeing, ours_only, theirs_only, undecided = map(
+        sum, zip(*counts.values(), strict=True)
+    )
+    total = Agreement("all", compared, agreeing, ours_only, theirs_only, undecided, missing)
+    return [*rows, total]
 
 
 def _place(theirs: bool, ours: bool | None) -> int:
