@@ -50,6 +50,7 @@ class Service:
         committers: drained before the store closes.
         tasks: coroutines that run until cancelled, started after the migrations.
         needs_kafka: whether the service is unready without Kafka (intake is not: it goes on accepting).
+        on_drain: called as soon as the process is told to stop, before open requests are waited for: ends streams.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Service:
         committers: Sequence[GroupCommitter[Any]] = (),
         tasks: Sequence[Callable[[], Awaitable[None]]] = (),
         needs_kafka: bool = True,
+        on_drain: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
         self.name = name
         self.settings = settings
@@ -77,6 +79,7 @@ class Service:
         self._committers = tuple(committers)
         self._task_makers = tuple(tasks)
         self._needs_kafka = needs_kafka
+        self._on_drain = tuple(on_drain)
         self._tasks: list[asyncio.Task[None]] = []
         self._add_plumbing_routes()
         self._started_consumers: list[Consumer] = []
@@ -147,8 +150,14 @@ class Service:
             )
         )
         loop = asyncio.get_running_loop()
+
+        def told_to_stop() -> None:
+            server.should_exit = True
+            for drain in self._on_drain:
+                self._run(drain(), getattr(drain, "__name__", "drain"))
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.ask_to_exit)
+            loop.add_signal_handler(number, told_to_stop)
         await self.start()
         try:
             await server.serve()
@@ -275,10 +284,6 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-    def ask_to_exit(self) -> None:
-        """Stop accepting, answer what was begun, then return from `serve`."""
-        self.should_exit = True
 
 
 def _by_topic(lag: dict[Slot, int]) -> dict[str, int]:

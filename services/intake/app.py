@@ -224,18 +224,20 @@ class Intake:
 
         return await self._submit(work, (*self._streams(which), *self._streams(other)), asking)
 
-    async def meet(self, external_ids: Collection[str]) -> None:
+    async def meet(self, external_ids: Collection[str]) -> dict[str, UUID]:
         """Learn at once which tickets these ids stand for, before many commands name them one by one."""
-        unknown = [one for one in external_ids if self._external_ids.remembered(one) is None]
-        if unknown:
-            pool = await self._store.pool()
-            async with pool.connection() as connection:
-                rows = await connection.execute(
-                    "SELECT external_id, ticket_id FROM external_ids WHERE external_id = ANY(%s)",
-                    (unknown,),
-                )
-                async for row in rows:
-                    self._external_ids.remember(row["external_id"], row["ticket_id"])
+        if not external_ids:
+            return {}
+        pool = await self._store.pool()
+        async with pool.connection() as connection:
+            found = await connection.execute(
+                "SELECT external_id, ticket_id FROM external_ids WHERE external_id = ANY(%s)",
+                (list(external_ids),),
+            )
+            known = {row["external_id"]: row["ticket_id"] async for row in found}
+        for external_id, ticket_id in known.items():
+            self._external_ids.remember(external_id, ticket_id)
+        return known
 
     def end_postponements(self, correlation_id: str) -> datetime | None:
         """Open the tickets whose moment has come. Returns when the next one ends. Blocks.

@@ -66,4 +66,5 @@ def build(settings: Settings) -> Service:
         migrations=("services.query",),
         consumers=(consumer,),
         tasks=(announce_here, parts.lag.run),
+        on_drain=(live.close,),
     )

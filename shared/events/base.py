@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, TypedDict
+from typing import ClassVar, Final, TypedDict
 from uuid import UUID
 
 import msgspec
@@ -72,6 +72,16 @@ class StatusCategory(StrEnum):
     POSTPONED = "postponed"
     SOLVED = "solved"
     CLOSED = "closed"
+
+
+TAKING_CAPACITY: Final = frozenset(
+    {StatusCategory.NEW, StatusCategory.OPEN, StatusCategory.ANSWERED}
+)
+"""In which categories a ticket takes room in its agent's hands (R5): the one definition of an agent's load.
+
+`answered` counts: the agent spoke last, and the next word comes back to the same agent. Pending, hold, postponed,
+solved and closed free the room; the assignee stays.
+"""
 
 
 class Stamp(TypedDict):

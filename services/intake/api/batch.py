@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, assert_never
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -14,7 +15,6 @@ from services.intake.api.lines import BatchLine, LineAnswer
 from services.intake.app import Intake, Receipt
 from services.intake.domain import Command, limits
 from shared.clock import Clock
-from shared.errors import Refused
 from shared.eventstore import Outcome
 from shared.http.idempotency import CommandKey
 from shared.http.ndjson import MEDIA_TYPE, Limits, Line, read_lines
@@ -25,8 +25,9 @@ from shared.security import Principal, Role, authenticate
 
 log = structlog.get_logger(__name__)
 
-IN_FLIGHT_MAX: Final = 1_000
-"""Lines of one batch that wait for the writer: two of its groups, so that it never waits for us."""
+IN_FLIGHT_MAX: Final = 2_000
+"""Lines of one batch under way. Those about one ticket go one after the other, so this many are needed to fill
+the writer's groups of 500 even when the lines come sorted by ticket."""
 
 BATCHES_MAX: Final = 4
 """Batches worked on at once; each may hold some 50 MB of decoded lines. More wait for their turn."""
@@ -37,7 +38,9 @@ _LIMITS: Final = Limits(
     total_bytes=limits.BATCH_BYTES_MAX,
 )
 _SERVER_ERROR: Final = 500
+_UNAVAILABLE: Final = 503
 _ENCODER: Final = msgspec.json.Encoder()
+_TicketKey = UUID | str  # a ticket's id, or the external id of one that is yet to be opened
 _ANY_LINE: Final[Any] = BatchLine
 
 
@@ -58,8 +61,8 @@ def add_batch(router: APIRouter, intake: Intake, clock: Clock) -> None:
     async def run_batch(request: Request) -> Response:
         """Run up to 10,000 commands. Each line stands for itself; lines about one ticket keep their order.
 
-        When the store fails, the rest is answered 503 without being tried, so that nothing overtakes what
-        failed. Give every line a `key`, and the whole batch can simply be sent again.
+        When the store cannot be reached, what was not begun is answered 503 without being tried, and no line
+        overtakes an earlier one about the same ticket. Give every line a `key`, and the whole batch can simply be sent again.
         """
         principal = await authenticate(request, Role.AGENT)
         origin = Origin.of(request, principal)
@@ -69,8 +72,8 @@ def add_batch(router: APIRouter, intake: Intake, clock: Clock) -> None:
             # whole answer at once: it is small, and a status once sent could not be taken back.
             found: AsyncIterator[Line[BatchLine]] = read_lines(request, _ANY_LINE, _LIMITS)
             given = [line async for line in found]
-            await intake.meet(_external_ids(given))
-            run = _Run(intake, clock, origin)
+            known = await intake.meet(_external_ids(given))
+            run = _Run(intake, clock, origin, known)
             text = b"".join(
                 [_ENCODER.encode(answer) + b"\n" async for answer in run.answers(given)]
             )
@@ -80,10 +83,14 @@ def add_batch(router: APIRouter, intake: Intake, clock: Clock) -> None:
 class _Run:
     """One batch on its way: submits in order, keeps a bounded number in flight, answers in order."""
 
-    def __init__(self, intake: Intake, clock: Clock, origin: Origin) -> None:
+    def __init__(
+        self, intake: Intake, clock: Clock, origin: Origin, known: Mapping[str, UUID]
+    ) -> None:
         self._intake = intake
         self._clock = clock
         self._origin = origin
+        self._known = known
+        self._latest: dict[_TicketKey, asyncio.Future[None]] = {}
         self._failure: Exception | None = None
 
     async def answers(self, given: Sequence[Line[BatchLine]]) -> AsyncIterator[LineAnswer]:
@@ -92,9 +99,40 @@ class _Run:
         for line in given:
             if len(flying) >= IN_FLIGHT_MAX:
                 yield await flying.popleft()
-            flying.append(asyncio.ensure_future(self._answer(line)))
+            flying.append(asyncio.ensure_future(self._in_turn(line)))
         while flying:
             yield await flying.popleft()
+
+    async def _in_turn(self, line: Line[BatchLine]) -> LineAnswer:
+        """Wait for the line before it about the same ticket: were both under way at once, the first might
+        fail with the store and the second succeed after it is back."""
+        keys = () if line.value is None else self._keys(line.value)
+        done = asyncio.get_running_loop().create_future()
+        before = [self._latest[key] for key in keys if key in self._latest]
+        for key in keys:
+            self._latest[key] = done
+        try:
+            for earlier in before:
+                await earlier
+            return await self._answer(line)
+        finally:
+            done.set_result(None)
+
+    def _keys(self, said: BatchLine) -> tuple[_TicketKey, ...]:
+        """The tickets that a line speaks of, each under one name whichever way it is named."""
+        if isinstance(said, lines.OpenLine):
+            external_id = said.external_id
+            return () if external_id is None else (self._known.get(external_id, external_id),)
+        named = [said.ticket]
+        if isinstance(said, lines.MergeLine):
+            named.append(said.into)
+        elif isinstance(said, lines.LinkLine | lines.UnlinkLine):
+            named.append(said.other)
+        keys = (
+            one.id if one.external_id is None else self._known.get(one.external_id, one.external_id)
+            for one in named
+        )
+        return tuple(key for key in keys if key is not None)
 
     async def _answer(self, line: Line[BatchLine]) -> LineAnswer:
         if refused := line.refusal or self._failure:
@@ -102,13 +140,12 @@ class _Run:
         assert line.value is not None, "a line has a value or a refusal"
         try:
             outcome = await self._run(line.value, line.raw)
-        except Refused as refusal:
-            return _problem(line.index, refusal)
-        except Exception as error:  # noqa: BLE001  # every line gets an answer
-            if self._failure is None:
+        except Exception as error:  # noqa: BLE001  # every line gets an answer; ours are logged there
+            answer = _problem(line.index, error)
+            if answer.status == _UNAVAILABLE and self._failure is None:
                 self._failure = error
-                log.warning("batch_failed", line=line.index, error=type(error).__name__)
-            return _problem(line.index, error)
+                log.warning("batch_interrupted", line=line.index, error=type(error).__name__)
+            return answer
         receipt = outcome.result
         return LineAnswer(
             index=line.index,

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any, Final, LiteralString
 
 from services.query.views.pools import Pool
+from shared.events.base import TAKING_CAPACITY
 
 URGENT_MAX: Final = 50
 """Rows of the at-risk and breached lists: more than a wall shows; the counts beside them are whole."""
@@ -29,13 +30,15 @@ SELECT count(*) FILTER (WHERE is_breached) AS breached, count(*) FILTER (WHERE i
 FROM tickets WHERE is_open AND (is_at_risk OR is_breached)
 """
 
-# Capacity counts tickets that wait for the agent; the others are theirs but ask nothing of them now.
+_WORKING: Final = sorted(TAKING_CAPACITY)
+
+# `working` is the load as routing counts it: the same categories, from the same constant.
 _AGENTS: Final[LiteralString] = """
 SELECT a.agent_id, a.name, a.groups, a.presence, a.presence_since, a.capacity,
        coalesce(l.working, 0) AS working_count, coalesce(l.open, 0) AS open_count
 FROM agents AS a
 LEFT JOIN (
-    SELECT assignee_id, count(*) AS open, count(*) FILTER (WHERE category IN ('new', 'open')) AS working
+    SELECT assignee_id, count(*) AS open, count(*) FILTER (WHERE category = ANY(%s)) AS working
     FROM tickets WHERE is_open AND assignee_id IS NOT NULL GROUP BY assignee_id
 ) AS l ON l.assignee_id = a.agent_id
 WHERE a.is_active
@@ -60,7 +63,7 @@ async def board(pool: Pool) -> dict[str, Any]:
         backlog = await (await connection.execute(_BACKLOG)).fetchall()
         urgent = await (await connection.execute(_URGENT, (URGENT_MAX,))).fetchall()
         counts = await (await connection.execute(_URGENT_COUNTS)).fetchone()
-        agents = await (await connection.execute(_AGENTS)).fetchall()
+        agents = await (await connection.execute(_AGENTS, (_WORKING,))).fetchall()
         rate = await (await connection.execute(_RATE, {"minutes": RATE_MINUTES})).fetchall()
     return {
         "backlog": _backlog(backlog),

@@ -14,9 +14,7 @@ _FILES: Final = StaticFiles(directory=Path(__file__).parent / "static")
 
 @router.api_route("/static/{name:path}", methods=["GET", "HEAD"])
 async def static_file(name: str, request: Request) -> Response:
-    """One file. A browser asks each time whether its copy is still right (ETag) and mostly hears yes:
-    after an update nobody works with yesterday's script on today's page.
-    """
+    """One file, which a browser asks about each time (ETag): nobody works with yesterday's script on today's page."""
     answer = await _FILES.get_response(name, request.scope)
     answer.headers["Cache-Control"] = "no-cache"
     answer.headers["X-Content-Type-Options"] = "nosniff"

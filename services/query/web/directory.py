@@ -2,9 +2,11 @@
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, LiteralString
 
 from services.query.views.pools import Pool
+from services.query.web.words import NOTHING
 
 KNOWN_SECONDS_MAX: Final = 10.0
 """A new name shows after this long at most; the board asks once a second."""
@@ -29,12 +31,13 @@ class Names:
     groups: list[dict[str, Any]] = field(default_factory=list)
     agents: list[dict[str, Any]] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_group_names", {row["id"]: row["name"] for row in self.groups})
-        object.__setattr__(self, "_agent_names", {row["id"]: row["name"] for row in self.agents})
+    @cached_property
+    def _group_names(self) -> dict[str, str]:
+        return {row["id"]: row["name"] for row in self.groups}
 
-    _group_names: dict[str, str] = field(init=False, repr=False)
-    _agent_names: dict[str, str] = field(init=False, repr=False)
+    @cached_property
+    def _agent_names(self) -> dict[str, str]:
+        return {row["id"]: row["name"] for row in self.agents}
 
     def group(self, group_id: str | None) -> str:
         """The group's name."""
@@ -42,7 +45,7 @@ class Names:
 
     def agent(self, agent_id: str | None) -> str:
         """The agent's name."""
-        return "–" if agent_id is None else self._agent_names.get(agent_id, agent_id)
+        return NOTHING if agent_id is None else self._agent_names.get(agent_id, agent_id)
 
 
 class Directory:

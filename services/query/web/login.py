@@ -16,7 +16,9 @@ router = page_router()
 
 
 @router.get("/login")
-async def login(request: Request, wanted: Annotated[str | None, Query(alias="next")] = None) -> Response:
+async def login(
+    request: Request, wanted: Annotated[str | None, Query(alias="next")] = None
+) -> Response:
     """Where a token is pasted. Opened as `/login#<token>` it signs in by itself: what follows # is never sent."""
     return page(
         request, "login.html", present=await _signed_in(request), after=place_after_login(wanted)

@@ -98,7 +98,7 @@ def _time(value: datetime | str | None, kind: str = "date") -> Markup | str:
     """A moment that the browser turns into its reader's time zone. Kinds: `date`, `clock`, `ago`."""
     at = moment(value)
     if at is None:
-        return "–"
+        return words.NOTHING
     at = at.astimezone(UTC)
     shown = f"{at:%H:%M:%S} UTC" if kind == "clock" else f"{at:%Y-%m-%d %H:%M} UTC"
     return Markup('<time datetime="{}" data-time="{}">{}</time>').format(_iso(at), kind, shown)
@@ -108,7 +108,7 @@ def _due(value: datetime | str | None, now: datetime | None = None) -> Markup | 
     """A countdown that ticks in the browser."""
     at = moment(value)
     if at is None:
-        return "–"
+        return words.NOTHING
     left = (at - now).total_seconds() if now else None
     state = "" if left is None else " late" if left < 0 else ""
     shown = "" if left is None else words.countdown(left)

@@ -86,7 +86,9 @@ def _assigned(before: Story, facts: dict[str, Any], names: Names) -> Story:
     if facts.get("strategy"):
         said.append(f"strategy: {words.called(words.STRATEGY, facts['strategy'])}")
     if facts.get("rule"):
-        said.append(f"rule {facts['rule']} (version {facts.get('rules_version') or '–'})")
+        said.append(
+            f"rule {facts['rule']} (version {words.called({}, facts.get('rules_version'))})"
+        )
     capacity = facts.get("capacity")
     limit = "" if capacity is None else f" of {words.amount(capacity)}"
     said.append(
@@ -151,7 +153,7 @@ def _looked(
 def _score(score: float | None, strategy: str | None) -> str:
     """What the strategy compared, so that a person can compare it too."""
     if score is None:
-        return "–"
+        return words.NOTHING
     match strategy:
         case "least_loaded":
             return f"{score:.0%} full"

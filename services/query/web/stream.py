@@ -71,7 +71,9 @@ class Renderer:
         )
 
 
-def _event(snapshot: ServerSentEvent, head: dict[str, Any], parts: dict[str, str]) -> ServerSentEvent:
+def _event(
+    snapshot: ServerSentEvent, head: dict[str, Any], parts: dict[str, str]
+) -> ServerSentEvent:
     # No id: a browser that comes back starts with a whole snapshot, whatever it missed.
     data = _encode({"fresh": head, "parts": parts}).decode()
     return ServerSentEvent(raw_data=data, event="board", retry=snapshot.retry)
@@ -81,9 +83,7 @@ def _admit(request: Request) -> None:
     live_of(request).admit()
 
 
-@router.get(
-    "/board/stream", response_class=EventSourceResponse, dependencies=[Depends(_admit)]
-)
+@router.get("/board/stream", response_class=EventSourceResponse, dependencies=[Depends(_admit)])
 async def stream(
     request: Request,
     _principal: Annotated[Principal, Depends(require(Role.AGENT))],

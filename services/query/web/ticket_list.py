@@ -57,6 +57,7 @@ async def ticket_list(
         limit=query.limit,
         after=query.cursor,
     )
+    names = await directory_of(request).names(pool)
     content: dict[str, Any] = {
         "asked": asked,
         "query": query,
@@ -64,7 +65,7 @@ async def ticket_list(
         "next": _address({**asked, "cursor": found.next}) if found.next else None,
         "first": _address(asked, without=_PAGE) if query.cursor else None,
         "orders": _orders(asked, query.sort),
-        "names": await directory_of(request).names(pool),
+        "names": names,
     }
     if wants_part(request):
         answer = page(request, "parts/list.html", principal, **content)
@@ -79,8 +80,18 @@ async def ticket_list(
             (name, f"/tickets{'?' + view if view else ''}", _is_shown(view, asked))
             for name, view in _VIEWS
         ],
-        choices={"status": STATUS, "priority": PRIORITY, "channel": CHANNEL},
+        choices={
+            "status": list(STATUS.items()),
+            "priority": list(PRIORITY.items()),
+            "channel": list(CHANNEL.items()),
+            "group": [("none", "no group"), *_pairs(names.groups)],
+            "assignee": [("me", "me"), ("none", "nobody"), *_pairs(names.agents)],
+        },
     )
+
+
+def _pairs(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(row["id"], row["name"]) for row in rows]
 
 
 def _asked(request: Request) -> dict[str, Any]:

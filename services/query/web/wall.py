@@ -25,9 +25,7 @@ _SHOWN_STATUSES: Final = tuple(STATUS)[:6]
 
 
 @router.get("/")
-async def wall(
-    request: Request, principal: Annotated[Principal, Depends(require())]
-) -> Response:
+async def wall(request: Request, principal: Annotated[Principal, Depends(require())]) -> Response:
     """Backlog, promises, people, intake and lag at one look. Customers have a list instead."""
     if principal.is_customer:
         return RedirectResponse("/tickets", status_code=HTTP_303_SEE_OTHER)
@@ -54,7 +52,9 @@ def _arranged(board: dict[str, Any]) -> dict[str, Any]:
         "priorities": list(PRIORITY),
         "breached": [ticket for ticket in urgent if ticket["is_breached"]],
         "at_risk": [ticket for ticket in urgent if not ticket["is_breached"]],
-        "shown_agents": (present + [agent for agent in agents if agent not in present])[:AGENTS_MAX],
+        "shown_agents": (present + [agent for agent in agents if agent not in present])[
+            :AGENTS_MAX
+        ],
         "online_count": sum(agent["presence"] == "online" for agent in agents),
         "per_minute": sum(complete[-5:]) / 5,
         "hour_count": sum(complete),

@@ -2,6 +2,9 @@
 
 from typing import Any, Final
 
+NOTHING: Final = "\N{EN DASH}"
+"""Where there is no value."""
+
 STATUS: Final = {
     "new": "New",
     "open": "Open",
@@ -70,7 +73,7 @@ _DAY: Final = 86_400
 def called(words: dict[str, str], value: Any) -> str:
     """The word for a value; one that is not in the list says its own name in plain letters."""
     if value is None or value == "":
-        return "–"
+        return NOTHING
     text = str(value)
     return words.get(text) or text.replace("_", " ")
 
@@ -78,7 +81,7 @@ def called(words: dict[str, str], value: Any) -> str:
 def duration(seconds: float | None) -> str:
     """A length of time in its two largest units: `2 d 4 h`, `3 h 05 min`, `12 min`, `8 s`."""
     if seconds is None:
-        return "–"
+        return NOTHING
     whole = round(abs(seconds))
     if whole >= _DAY:
         text = f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
@@ -88,7 +91,7 @@ def duration(seconds: float | None) -> str:
         text = f"{whole // _MINUTE} min"
     else:
         text = f"{whole} s"
-    return f"−{text}" if seconds < 0 and whole else text
+    return f"\N{MINUS SIGN}{text}" if seconds < 0 and whole else text
 
 
 def countdown(seconds: float) -> str:

@@ -5,16 +5,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from shared.events.agents import AgentProfile, GroupProfile, Presence
-from shared.events.base import StatusCategory
+from shared.events.base import TAKING_CAPACITY, StatusCategory
 
-OPEN: frozenset[StatusCategory] = frozenset(
-    {StatusCategory.NEW, StatusCategory.OPEN, StatusCategory.ANSWERED}
-)
-"""Categories in which a ticket needs an agent and takes room in the agent's hands (R5).
-
-`answered` counts: the agent spoke last, and the next word will come to the same agent. Pending, hold,
-postponed, solved and closed free the room; the assignee stays.
-"""
+OPEN: frozenset[StatusCategory] = TAKING_CAPACITY
+"""Categories in which a ticket needs an agent and takes room in the agent's hands (R5)."""
 
 TICKET_UNITS = 1.0
 """Room that one open ticket takes, in capacity units."""

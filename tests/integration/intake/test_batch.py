@@ -4,6 +4,7 @@ import asyncio
 import json
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from shared.events import Channel
@@ -245,3 +246,49 @@ async def test_customers_send_no_batches(customer):
         "/v1/tickets/batch", b'{"op":"open"}', content_type="application/x-ndjson"
     )
     assert answer.status_code == 403
+
+
+async def test_when_the_store_fails_nothing_overtakes_what_failed(desk, importer, monkeypatch):
+    lines = [line for _ in range(3) for line in history(f"INC-{uuid4()}")]
+    committer = desk.service._committers[0]
+    whole, submitted = committer.submit, 0
+
+    async def submit_but_fail_in_the_middle(*args, **options):
+        nonlocal submitted
+        submitted += 1
+        if submitted == 5:  # each ticket has its first line stored, the first one a second, then:
+            await asyncio.gather(whole(*args, **options))
+            raise psycopg.OperationalError("the connection broke")
+        return await whole(*args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(committer, "submit", submit_but_fail_in_the_middle)
+        answers = await importer.batch(*lines)
+    assert {answer["status"] for answer in answers} == {200, 201, 503}
+    for ticket in range(3):
+        outcomes = [answer["status"] for answer in answers[ticket * 6 : ticket * 6 + 6]]
+        first_failure = outcomes.index(503)
+        assert set(outcomes[first_failure:]) == {503}
+    again = await importer.batch(*lines)
+    assert {answer["status"] for answer in again} == {200, 201}
+    for ticket in {answer["ticket_id"] for answer in again}:
+        assert await desk.names(ticket) == STORY
+
+
+async def test_a_mistake_of_ours_on_one_line_does_not_stop_the_others(desk, agent, monkeypatch):
+    opening = {"op": "open", "subject": "a", "body": "b", "requester": {"id": "ben"}}
+    committer = desk.service._committers[0]
+    whole, submitted = committer.submit, 0
+
+    async def submit_with_a_bug(*args, **options):
+        nonlocal submitted
+        submitted += 1
+        if submitted == 2:
+            raise ValueError("a bug")
+        return await whole(*args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(committer, "submit", submit_with_a_bug)
+        answers = await agent.batch(opening, opening, opening)
+    assert [answer["status"] for answer in answers] == [201, 500, 201]
+    assert "a bug" not in json.dumps(answers)

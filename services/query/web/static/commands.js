@@ -1,0 +1,92 @@
+// Forms that are commands: sent to the API as JSON, each submit with its own Idempotency-Key, refusals told in words.
+
+const WAIT_MS = 20_000;
+
+function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is missing on plain http
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function bodyOf(form) {
+  const body = {};
+  for (const field of form.elements) {
+    if (!field.name || field.disabled || "skip" in field.dataset || field.value === "") continue;
+    if (field.offsetParent === null && field.type !== "hidden") continue; // a field that is not shown says nothing
+    const path = field.name.split(".");
+    let place = body;
+    for (const step of path.slice(0, -1)) place = place[step] ??= {};
+    place[path.at(-1)] = field.dataset.kind === "moment" ? new Date(field.value).toISOString() : field.value;
+  }
+  return body;
+}
+
+function tell(form, text, isError = false) {
+  const error = form.querySelector(".error"), told = form.querySelector(".told");
+  if (error) { error.hidden = !isError; error.textContent = isError ? text : ""; }
+  if (told) { told.textContent = !isError || !error ? text : ""; }
+}
+
+async function problemOf(answer) {
+  try {
+    const problem = await answer.json();
+    const fields = (problem.errors ?? []).filter((each) => !problem.detail?.includes(each.message)).map((each) => `${each.field}: ${each.message}`);
+    return [problem.detail || problem.title, ...fields].join(" ");
+  } catch {
+    return `The server answered ${answer.status}.`;
+  }
+}
+
+async function send(form) {
+  const text = JSON.stringify(bodyOf(form));
+  const { method, action, ifMatch } = form.dataset;
+  // The same text again is the same command: after a lost answer it happens once. Another text is another command.
+  const sent = `${action}\n${text}`;
+  if (form.dataset.sent !== sent) { form.dataset.sent = sent; form.dataset.key = newKey(); }
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": form.dataset.key };
+  if (ifMatch !== undefined) headers["If-Match"] = `"${document.querySelector("[data-version]").dataset.version}"`;
+  const answer = await fetch(action, { method, headers, body: text, signal: AbortSignal.timeout(WAIT_MS) });
+  if (answer.status < 500) delete form.dataset.sent;
+  return answer;
+}
+
+async function submit(form) {
+  if (form.getAttribute("aria-busy") === "true") return;
+  form.setAttribute("aria-busy", "true");
+  tell(form, "Sending…");
+  let outcome = null;
+  try {
+    const answer = await send(form);
+    if (answer.ok) {
+      outcome = { form, status: answer.status, result: answer.status === 204 ? null : await answer.json(), answer };
+      delete form.dataset.dirty;
+      if ("clear" in form.dataset) form.querySelector("textarea").value = "";
+      tell(form, "Done.");
+    } else if (answer.status === 401) tell(form, "Your session has ended; nothing was stored. Sign in again in another tab, then send once more.", true);
+    else if (answer.status === 412) tell(form, "Somebody changed the ticket meanwhile; nothing was stored. Look at it as it is now, then decide again.", true);
+    else tell(form, await problemOf(answer), true);
+    if (answer.status === 412) document.dispatchEvent(new CustomEvent("outdated"));
+  } catch {
+    tell(form, "No answer came, so nobody knows whether it was stored. Send it again: it will happen only once.", true);
+  } finally {
+    form.removeAttribute("aria-busy");
+  }
+  if (outcome) form.dispatchEvent(new CustomEvent("done", { bubbles: true, detail: outcome }));
+}
+
+export function startCommands() {
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form[data-command]")) return;
+    event.preventDefault();
+    submit(event.target);
+  });
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest("form[data-command]");
+    if (form) form.dataset.dirty = "";
+  });
+  document.addEventListener("done", (event) => {
+    const { form, status, result, answer } = event.detail;
+    if (form.dataset.then !== "open") return;
+    if (status === 204) tell(form, `Nothing to take: ${(answer.headers.get("X-Routing-Reasons") ?? "").replaceAll("_", " ") || "the queue is empty"}.`);
+    else location.assign(`/tickets/${result.number ?? result.ticket_id}`);
+  });
+}

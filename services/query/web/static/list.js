@@ -1,0 +1,26 @@
+// The list follows what happens, while its first page is looked at and nobody selects text in it.
+
+import { paint } from "./clock.js";
+import { mark } from "./keys.js";
+import { swap } from "./parts.js";
+import { onMoved } from "./refresh.js";
+
+const PAUSE_MS = 5000;
+const list = document.getElementById("list");
+
+onMoved(async () => {
+  if (new URLSearchParams(location.search).has("cursor") || !getSelection().isCollapsed) return;
+  const answer = await fetch(location.pathname + location.search, { headers: { "HX-Request": "true" } });
+  if (answer.ok) { swap(list, await answer.text()); mark(); }
+}, PAUSE_MS);
+
+document.addEventListener("htmx:afterSwap", () => { paint(list); mark(); });
+document.addEventListener("htmx:responseError", async (event) => {
+  let detail = "The list could not be read.";
+  try { detail = JSON.parse(event.detail.xhr.responseText).detail; } catch { /* not a problem document: the sentence above stands */ }
+  const told = document.createElement("p");
+  told.className = "error";
+  told.setAttribute("role", "alert");
+  told.textContent = detail;
+  list.replaceChildren(told);
+});

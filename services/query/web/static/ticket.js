@@ -1,0 +1,70 @@
+// The ticket page: after a command the parts are asked for again, once the projection has what was written.
+
+import { applyParts } from "./parts.js";
+import { hearFresh } from "./live.js";
+import { onMoved } from "./refresh.js";
+
+const PAUSE_MS = 1500;
+const FOLLOW_MS = [150, 300, 600, 1200, 2500]; // routing and promises follow a command within about a second
+const ticket = document.getElementById("ticket");
+const address = `/tickets/${ticket.dataset.number}/parts`;
+
+async function refresh(query) {
+  const answer = await fetch(`${address}?${query}`, { headers: { "HX-Request": "true" } });
+  if (answer.status !== 200) return answer.status;
+  const said = await answer.json();
+  ticket.dataset.stamp = said.stamp;
+  ticket.dataset.version = said.stamp.split(".")[0];
+  hearFresh(said.fresh);
+  applyParts(said.parts);
+  return 200;
+}
+
+const refreshIfMoved = () => refresh(new URLSearchParams({ stamp: ticket.dataset.stamp }));
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+onMoved(refreshIfMoved, PAUSE_MS);
+document.addEventListener("outdated", refreshIfMoved);
+
+document.addEventListener("done", async (event) => {
+  const { form, result } = event.detail;
+  const isIntake = result && "category" in result; // routing counts versions of its own
+  if (isIntake) {
+    const status = await refresh(new URLSearchParams({ min_version: result.version }));
+    const told = form.querySelector(".told");
+    if (status === 504 && told) told.textContent = "Stored. The page will show it as soon as it has been applied.";
+  }
+  for (const ms of FOLLOW_MS) {
+    await pause(ms);
+    if ((await refreshIfMoved()) === 200 && !isIntake) break;
+  }
+});
+
+const composer = document.getElementById("composer");
+const replies = composer.dataset.action;
+const kept = `ticketing.draft.${ticket.dataset.number}`;
+const body = composer.querySelector("textarea");
+
+function chooseKind() {
+  const isNote = composer.querySelector("input[name=kind]:checked")?.value === "note";
+  composer.classList.toggle("note", isNote);
+  composer.dataset.action = isNote ? composer.dataset.noteAction : replies;
+  const then = composer.querySelector(".then");
+  if (then) then.hidden = isNote;
+  composer.querySelector("[data-send]").textContent = isNote ? "Add note" : "Send reply";
+}
+
+if (composer.querySelector("input[name=kind]")) {
+  composer.addEventListener("change", chooseKind);
+  chooseKind();
+}
+
+// A half-written answer survives a reload of this tab; it never leaves the tab.
+body.value = sessionStorage.getItem(kept) ?? "";
+body.addEventListener("input", () => sessionStorage.setItem(kept, body.value));
+composer.addEventListener("done", () => sessionStorage.removeItem(kept));
+
+document.addEventListener("change", (event) => {
+  const { owner } = event.target.dataset;
+  if (owner) event.target.closest("[data-part]").classList.toggle(`without-${owner}`, !event.target.checked);
+});

@@ -1,0 +1,207 @@
+"""Durable creates a second over HTTP, in turn with a bare handler that stores the same bytes."""
+
+from statistics import median
+from typing import Final
+
+import msgspec
+
+from deploy.local import ports
+from tests.bench.bare import SCHEMA
+from tests.bench.figures import Figure, Goal, Missed, Report, percentile
+from tests.bench.load import Load, hammer
+from tests.bench.memory import core_seconds
+from tests.bench.product import Product, run
+from tests.bench.requests import openings
+from tests.bench.scale import Scale
+
+SECTION: Final = "creates"
+_BARE: Final = "bare-{server}"
+_INTAKE: Final = "intake-{server}"
+_GOAL: Final = Goal(at_least=1_000, share_of_limit=0.6)
+_OTHERS: Final = ("routing", "sla", "query")
+
+
+class Round(msgspec.Struct, frozen=True):
+    """One load on one server, with the processor time that it cost."""
+
+    load: Load
+    server_ms: float
+    postgres_ms: float
+
+
+def measure(product: Product, scale: Scale, report: Report) -> None:
+    """Compare both HTTP servers with intake alone, then all services at work."""
+    with product.connect() as connection:
+        connection.execute(SCHEMA)
+    _start_bare(product, "granian")
+    _start_intake(product, "granian")
+    _compare(product, scale, report, "granian", goal=None)
+    product.stop(_INTAKE.format(server="granian"), _BARE.format(server="granian"))
+    _start_bare(product, "uvicorn")
+    product.start_services("intake")
+    _compare(product, scale, report, "uvicorn", goal=Goal(share_of_limit=0.6))
+    product.start_services(*_OTHERS)
+    _together(product, scale, report)
+    product.stop(_BARE.format(server="uvicorn"))
+
+
+def _compare(
+    product: Product, scale: Scale, report: Report, server: str, *, goal: Goal | None
+) -> None:
+    """Intake alone (its relay at work, nobody reading) and the bare handler on one HTTP server, turn by turn."""
+    bare = _BARE.format(server=server)
+    intake = "intake" if "intake" in product.running else _INTAKE.format(server=server)
+    for connections in scale.connections:
+        ours: list[Round] = []
+        limits: list[Round] = []
+        for _ in range(scale.create_rounds):
+            limits.append(_round(product, scale, bare, connections, scale.create_seconds))
+            ours.append(_round(product, scale, intake, connections, scale.create_seconds))
+        _add(
+            report,
+            f"creates, intake alone, {server}, {connections} connections",
+            ours,
+            limits,
+            f"bare handler on {server}",
+            goal,
+        )
+
+
+def _together(product: Product, scale: Scale, report: Report) -> None:
+    """All four services at work on what is created; the bare handler with the four at rest."""
+    for connections in scale.connections:
+        product_settled = run(product.settle)
+        limit = _round(product, scale, _BARE.format(server="uvicorn"), connections, scale.create_seconds)
+        ours = _round(product, scale, "intake", connections, scale.sustained_seconds)
+        behind = run(product.settle)
+        _add(
+            report,
+            f"creates, all services at work, {connections} connections",
+            [ours],
+            [limit],
+            "bare handler, the services at rest",
+            _GOAL,
+            behind_seconds=behind,
+            settled_before_seconds=product_settled,
+        )
+    connections = scale.connections[-1]
+    keyed = _round(product, scale, "intake", connections, scale.create_seconds, with_keys=True)
+    run(product.settle)
+    _add(
+        report,
+        f"the same with an Idempotency-Key each, {connections} connections",
+        [keyed],
+        [limit],
+        "bare handler, the services at rest",
+        None,
+    )
+
+
+def _add(
+    report: Report,
+    name: str,
+    ours: list[Round],
+    limits: list[Round],
+    limit_name: str,
+    goal: Goal | None,
+    **more: float,
+) -> None:
+    latencies = [one for round_ in ours for one in round_.load.latencies]
+    limit_latencies = [one for round_ in limits for one in round_.load.latencies]
+    report.add(
+        Figure(
+            section=SECTION,
+            name=name,
+            value=median(round_.load.rate for round_ in ours),
+            unit="/s",
+            limit=median(round_.load.rate for round_ in limits),
+            limit_name=limit_name,
+            goal=goal,
+            details={
+                "p50_ms": percentile(latencies, 0.5) * 1_000,
+                "p99_ms": percentile(latencies, 0.99) * 1_000,
+                "limit_p50_ms": percentile(limit_latencies, 0.5) * 1_000,
+                "limit_p99_ms": percentile(limit_latencies, 0.99) * 1_000,
+                "server_core_ms": median(round_.server_ms for round_ in ours),
+                "limit_server_core_ms": median(round_.server_ms for round_ in limits),
+                "postgres_core_ms": median(round_.postgres_ms for round_ in ours),
+                "load_core_share": median(round_.load.own_core_share for round_ in ours),
+                "rounds": [round_.load.rate for round_ in ours],
+                "limit_rounds": [round_.load.rate for round_ in limits],
+                **more,
+            },
+        )
+    )
+
+
+def _round(
+    product: Product,
+    scale: Scale,
+    name: str,
+    connections: int,
+    seconds: float,
+    *,
+    with_keys: bool = False,
+) -> Round:
+    port = _port(product, name)
+    requests = openings(port, product.token(), with_keys=with_keys)
+    pids = product.pid(name), product.pid("postgres")
+    stored = _stored(product, name)
+    before = [core_seconds(pid) for pid in pids]
+    load: Load = run(
+        lambda: hammer(
+            (ports.LOOPBACK, port),
+            requests,
+            connections=connections,
+            seconds=seconds,
+            warm_seconds=scale.warm_seconds,
+        )
+    )
+    spent = [core_seconds(pid) - earlier for pid, earlier in zip(pids, before, strict=True)]
+    stored = _stored(product, name) - stored
+    if stored != load.answered:
+        raise Missed(f"{name} answered 201 {load.answered} times and stored {stored} tickets")
+    return Round(load, *(1_000 * one / load.answered for one in spent))
+
+
+def _stored(product: Product, name: str) -> int:
+    table = "bare_events" if name.startswith("bare") else "intake.intake_events"
+    with product.connect() as connection:
+        row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _port(product: Product, name: str) -> int:
+    return product.stack.folder.port("intake" if name.startswith("intake") else name)
+
+
+def _start_bare(product: Product, server: str) -> None:
+    name = _BARE.format(server=server)
+    environment = {
+        "BENCH_DATABASE_URL": product.stack.postgres.conninfo(database="ticketing"),
+        "BENCH_PORT": str(_port(product, name)),
+    }
+    _start(product, name, ("bare", server), environment)
+
+
+def _start_intake(product: Product, server: str) -> None:
+    _start(
+        product,
+        _INTAKE.format(server=server),
+        ("intake", server),
+        product.stack.environment("intake"),
+    )
+
+
+def _start(
+    product: Product, name: str, arguments: tuple[str, str], environment: dict[str, str]
+) -> None:
+    product.start_module(
+        name,
+        "tests.bench.serve",
+        *arguments,
+        environment=environment,
+        ready=f"http://{ports.LOOPBACK}:{_port(product, name)}/readyz",
+    )
+

@@ -1,0 +1,77 @@
+"""How much a run does: bounded in count and in time, small enough to sit through."""
+
+from typing import Final
+
+import msgspec
+
+
+class Scale(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of one run.
+
+    Attributes:
+        name: `full`, or `quick`, whose figures say only that the harness works.
+        connections: keep-alive connections of the load, one measurement each.
+        create_seconds: how long one round of creates is measured, after `warm_seconds`.
+        create_rounds: rounds of product and limit in turn; the median counts.
+        sustained_seconds: the same with all services at work.
+        path_rate, path_seconds: the open-loop load whose way through the services is timed.
+        stories: tickets with a whole life (12 events each) for relay, consumer and projections.
+        plumbing_rounds: repetitions of each of those; the median counts.
+        timers: open timers that stand by while deadlines pass.
+        spread_dues, spread_seconds: deadlines that pass one after the other, evenly.
+        sudden_dues: deadlines that pass at the same microsecond.
+        target_seconds: the promise of those tickets; all of them must be opened before the first is due.
+    """
+
+    name: str
+    connections: tuple[int, ...]
+    warm_seconds: float
+    create_seconds: float
+    create_rounds: int
+    sustained_seconds: float
+    path_rate: int
+    path_seconds: float
+    stories: int
+    plumbing_rounds: int
+    timers: int
+    spread_dues: int
+    spread_seconds: float
+    sudden_dues: int
+    target_seconds: int
+
+
+FULL: Final = Scale(
+    name="full",
+    connections=(32, 128),
+    warm_seconds=1.0,
+    create_seconds=5.0,
+    create_rounds=3,
+    sustained_seconds=15.0,
+    path_rate=200,
+    path_seconds=20.0,
+    stories=10_000,
+    plumbing_rounds=3,
+    timers=1_000_000,
+    spread_dues=2_000,
+    spread_seconds=20.0,
+    sudden_dues=1_000,
+    target_seconds=40,
+)
+
+QUICK: Final = Scale(
+    name="quick",
+    connections=(16,),
+    warm_seconds=0.5,
+    create_seconds=1.0,
+    create_rounds=1,
+    sustained_seconds=1.0,
+    path_rate=50,
+    path_seconds=3.0,
+    stories=400,
+    plumbing_rounds=1,
+    timers=20_000,
+    spread_dues=100,
+    spread_seconds=2.0,
+    sudden_dues=100,
+    target_seconds=6,
+)

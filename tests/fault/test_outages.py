@@ -1,0 +1,96 @@
+"""A server goes away: what is acknowledged stays, what cannot be done says so, and all of it catches up."""
+
+import httpx2
+import pytest
+
+from tests.support.product import Product, is_caught_up
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.fault
+
+BODY = {"subject": "It stopped", "body": "Please look."}
+
+
+def opened_count(product: Product) -> int:
+    return product.rows(
+        "intake", "SELECT count(*) FROM intake_events WHERE topic = 'ticket.opened.v1'"
+    )[0][0]
+
+
+def visible_count(product: Product) -> int:
+    return product.rows("query", "SELECT count(*) FROM tickets")[0][0]
+
+
+def is_ready(product: Product, service: str) -> httpx2.Response:
+    return httpx2.get(f"{product.address}/services/{service}/readyz", timeout=10)
+
+
+async def test_without_kafka_intake_goes_on_accepting_and_everybody_catches_up(product: Product):
+    customer = product.door("customer", "carl")
+    customer.call("POST", "/v1/tickets", BODY)
+    await eventually(lambda: visible_count(product) == 1)
+    product.kill("kafka")
+    for _ in range(20):
+        customer.call("POST", "/v1/tickets", BODY)
+    assert opened_count(product) == 21
+    assert is_ready(product, "intake").status_code == 200
+    await eventually(lambda: is_ready(product, "query").status_code == 503, seconds_max=60)
+    product.start_again("kafka")
+    await eventually(lambda: visible_count(product) == 21, seconds_max=90)
+    await eventually(lambda: is_caught_up(product), seconds_max=90)
+    await eventually(lambda: is_ready(product, "query").status_code == 200, seconds_max=60)
+    assert opened_count(product) == 21
+
+
+async def test_without_postgres_commands_get_503_and_a_time_to_come_back(product: Product):
+    customer = product.door("customer", "carl")
+    first = customer.call("POST", "/v1/tickets", BODY, key="before")
+    product.kill("postgres")
+    token = product.token("customer", "carl")
+    answer = httpx2.post(
+        f"{product.address}/v1/tickets",
+        json=BODY,
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=30,
+    )
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.headers["content-type"] == "application/problem+json"
+    await eventually(lambda: is_ready(product, "intake").status_code == 503, seconds_max=30)
+    product.start_again("postgres")
+    product.wait_until_ready()
+    assert customer.call("POST", "/v1/tickets", BODY, key="before") == first
+    customer.call("POST", "/v1/tickets", BODY)
+    await eventually(lambda: visible_count(product) == 2, seconds_max=60)
+    await eventually(lambda: is_caught_up(product), seconds_max=60)
+
+
+async def test_without_redis_everything_goes_on_and_says_what_is_worse(product: Product):
+    customer, agent = product.door("customer", "carl"), product.door("agent", "anna")
+    product.kill("redis")
+    ticket = customer.call("POST", "/v1/tickets", BODY)["ticket_id"]
+
+    def assigned():
+        rows = product.rows("query", "SELECT assignee_id FROM tickets WHERE ticket_id = %s", ticket)
+        return rows and rows[0][0] == "anna"
+
+    await eventually(assigned)
+    agent.call("POST", f"/v1/tickets/{ticket}/replies", {"body": "Done."})
+    for service in ("intake", "routing", "sla", "query"):
+        assert is_ready(product, service).status_code == 200
+    await eventually(lambda: "redis" in is_ready(product, "query").text.lower(), seconds_max=30)
+    product.start_again("redis")
+    await eventually(lambda: is_caught_up(product))
+
+
+async def test_flushing_redis_loses_nothing(product: Product):
+    import redis
+
+    customer = product.door("customer", "carl")
+    with redis.Redis.from_url(product.stack.redis.url) as client:
+        for _ in range(10):
+            customer.call("POST", "/v1/tickets", BODY)
+            client.flushall()
+    await eventually(lambda: is_caught_up(product))
+    assigned = product.rows("query", "SELECT count(*) FROM tickets WHERE assignee_id = 'anna'")
+    assert assigned == [(10,)]

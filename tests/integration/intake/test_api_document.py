@@ -1,0 +1,46 @@
+"""The API document tells the whole: every address, its headers, and the shapes of bodies and answers."""
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+COMMANDS = {
+    ("/v1/tickets", "post"),
+    ("/v1/tickets/batch", "post"),
+    ("/v1/tickets/{ticket_id}", "patch"),
+    ("/v1/tickets/{ticket_id}/replies", "post"),
+    ("/v1/tickets/{ticket_id}/notes", "post"),
+    ("/v1/tickets/{ticket_id}/resolve", "post"),
+    ("/v1/tickets/{ticket_id}/close", "post"),
+    ("/v1/tickets/{ticket_id}/reopen", "post"),
+    ("/v1/tickets/{ticket_id}/merge", "post"),
+    ("/v1/tickets/{ticket_id}/links", "post"),
+    ("/v1/tickets/{ticket_id}/links/{other_id}", "delete"),
+}
+
+
+async def test_every_command_is_documented_with_its_headers_and_shapes(desk):
+    document = (await desk.http.get("/openapi.json")).json()
+    found = {
+        (path, method)
+        for path, operations in document["paths"].items()
+        for method in operations
+        if path.startswith("/v1/")
+    }
+    assert found == COMMANDS
+    for path, method in COMMANDS - {("/v1/tickets/batch", "post")}:
+        operation = document["paths"][path][method]
+        names = {parameter["name"] for parameter in operation["parameters"]}
+        in_path = {part.strip("{}") for part in path.split("/") if part.startswith("{")}
+        assert names == {"Idempotency-Key", "If-Match"} | in_path
+        content = operation["requestBody"]["content"]["application/json"]
+        name = content["schema"]["$ref"].rpartition("/")[2]
+        assert "properties" in document["components"]["schemas"][name]
+
+
+async def test_the_limits_are_in_the_document(desk):
+    document = (await desk.http.get("/openapi.json")).json()
+    opening = document["components"]["schemas"]["Open"]
+    assert opening["properties"]["subject"]["maxLength"] == 300
+    assert opening["additionalProperties"] is False
+    assert sorted(opening["required"]) == ["body", "subject"]
