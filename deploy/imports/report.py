@@ -126,7 +126,7 @@ def _comparison(found: list[Agreement]) -> Table:
     table = Table(
         "priority", "compared", "agree", "share", "only we: broken", "only the file: broken", "undecided", "missing",
         title="Promise kept? Our clock and the file's made_sla", title_justify="left",
-        caption="By the last priority. Undecided: counted as not agreeing; missing: not in query.", caption_justify="left",
+        caption="By the last priority. Undecided ones do not agree; missing: not in query.", caption_justify="left",
     )  # fmt: skip
     for one in found:
         counts = (one.only_ours_broken, one.only_theirs_broken, one.undecided, one.missing)

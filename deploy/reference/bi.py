@@ -1,5 +1,6 @@
 """`docs/bi.md`: the data dictionary of schema `bi`, made from the comments in the database."""
 
+import asyncio
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from typing import Any, Final
 from psycopg import sql
 from pydantic import SecretStr
 
-from deploy.bootstrap import BI_OWNER, BI_READER, BI_SCHEMA, SERVICES, DatabasePlan, prepare_database
+from deploy.bootstrap import BI_READER, SERVICES, DatabasePlan, prepare_database
+from deploy.bootstrap.database import BI_OWNER, BI_SCHEMA
 from deploy.local import ports
 from deploy.local.child import stop_all
 from deploy.local.folder import StateFolder
@@ -20,8 +22,8 @@ from shared.database import Database, Transaction
 from shared.settings import ServiceSettings
 
 _INTRODUCTION: Final = f"""\
-Business intelligence reads schema `{BI_SCHEMA}` with role `{BI_READER}`, which can read these views and nothing else, in
-read-only transactions of at most a minute. Names follow the marts of the `dbt_zendesk` package where it has them.
+Business intelligence reads schema `{BI_SCHEMA}` with role `{BI_READER}`, which can read these views and nothing
+else, in read-only transactions; a statement is ended after a minute. Names follow the marts of the `dbt_zendesk` package where it has them.
 Columns are only ever added. Times are UTC. The views show what the projections show: as fresh as the dashboard."""
 
 _COLUMNS: Final = sql.SQL(
@@ -66,7 +68,7 @@ def _columns(url: str) -> list[dict[str, Any]]:
         database.migrate("shared.messaging", f"services.{BI_OWNER}")
         return database.transact(_read)
     finally:
-        database.close_now()
+        asyncio.run(database.close())
 
 
 def _read(tx: Transaction) -> list[dict[str, Any]]:

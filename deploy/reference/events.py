@@ -77,7 +77,10 @@ def _attributes(cls: type[Event]) -> str:
 
 
 def _fields(
-    cls: type[msgspec.Struct], shapes: dict[str, type[Any]], *, without: frozenset[str] = frozenset()
+    cls: type[msgspec.Struct],
+    shapes: dict[str, type[Any]],
+    *,
+    without: frozenset[str] = frozenset(),
 ) -> str:
     rows = [
         (code(field.name), _type(field.type, shapes), _default(field))

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final, get_args
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
@@ -19,7 +18,7 @@ from deploy.reference.markdown import code, page, table
 from shared.settings import ServiceSettings
 
 _PREFIX: Final = "TICKETING_"
-_SIGNS: Final = {Ge: ("ge", "≥"), Gt: ("gt", ">"), Le: ("le", "≤"), Lt: ("lt", "<")}
+_SIGNS: Final = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 _INTRODUCTION: Final = """\
 Addresses, limits and secrets come from the environment and nowhere else. Each is checked at start: a wrong one ends the
@@ -105,11 +104,11 @@ def _allowed(field: FieldInfo) -> str:
 
 
 def _bound(limit: Any) -> str:
-    for kind, (attribute, sign) in _SIGNS.items():
-        if isinstance(limit, kind):
-            return f"{sign} {getattr(limit, attribute)}"
-    if isinstance(limit, MinLen):
-        return f"at least {limit.min_length} characters"
+    for attribute, sign in _SIGNS.items():
+        if (bound := getattr(limit, attribute, None)) is not None:
+            return f"{sign} {bound}"
+    if (least := getattr(limit, "min_length", None)) is not None:
+        return f"at least {least} characters"
     pattern = getattr(limit, "pattern", None)
     return f"pattern {code(pattern)}" if pattern else ""
 

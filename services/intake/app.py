@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+import psycopg
 
 from services.intake.domain import (
     Command,
@@ -39,6 +40,7 @@ from shared.errors import Conflict, NotFound
 from shared.events import Actor, ActorKind, Channel, StatusCategory
 from shared.events.tickets import TicketEvent
 from shared.eventstore import Claim, EventStore, EventTransaction, GroupCommitter, Outcome
+from shared.eventstore.claims import find_claims
 
 Tx = EventTransaction[Ticket]
 
@@ -125,7 +127,7 @@ class Intake:
         def work(tx: Tx) -> Receipt:
             check_opening(command)
             if command.external_id is not None:
-                self._take_external_id(tx, command.external_id, command.ticket_id)
+                self._take_external_id(tx, command.external_id, command.ticket_id, asking.claim)
             event = open_ticket(
                 command,
                 number=self._numbers.take(tx),
@@ -340,11 +342,18 @@ class Intake:
             self.postponements.note(tx, after.id, after.until)
         return after
 
-    def _take_external_id(self, tx: Tx, external_id: str, ticket_id: UUID) -> None:
+    def _take_external_id(
+        self, tx: Tx, external_id: str, ticket_id: UUID, claim: Claim | None
+    ) -> None:
         owner = self._external_ids.claim(tx, external_id, ticket_id)
         self._external_ids.remember(external_id, owner)
-        if owner != ticket_id:
-            raise ExternalIdIsTaken(external_id, owner)
+        if owner == ticket_id:
+            return
+        if claim is not None and find_claims(tx, (claim.id,)):
+            # Another process answered this very request after the committer had looked, while we waited
+            # for its external id. A violated claim is what the committer looks at again.
+            raise psycopg.errors.UniqueViolation("the claim was made meanwhile")
+        raise ExternalIdIsTaken(external_id, owner)
 
 
 def _receipt(ticket: Ticket, message_id: UUID | None = None) -> Receipt:

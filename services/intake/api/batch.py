@@ -62,7 +62,8 @@ def add_batch(router: APIRouter, intake: Intake, clock: Clock) -> None:
         """Run up to 10,000 commands. Each line stands for itself; lines about one ticket keep their order.
 
         When the store cannot be reached, what was not begun is answered 503 without being tried, and no line
-        overtakes an earlier one about the same ticket. Give every line a `key`, and the whole batch can simply be sent again.
+        overtakes an earlier one about the same ticket. Give every line a `key`, and the whole batch can
+        simply be sent again.
         """
         principal = await authenticate(request, Role.AGENT)
         origin = Origin.of(request, principal)
@@ -104,8 +105,10 @@ class _Run:
             yield await flying.popleft()
 
     async def _in_turn(self, line: Line[BatchLine]) -> LineAnswer:
-        """Wait for the line before it about the same ticket: were both under way at once, the first might
-        fail with the store and the second succeed after it is back."""
+        """Answer after the line before it about the same ticket.
+
+        Were both under way at once, the first might fail with the store and the second succeed when it is back.
+        """
         keys = () if line.value is None else self._keys(line.value)
         done = asyncio.get_running_loop().create_future()
         before = [self._latest[key] for key in keys if key in self._latest]

@@ -205,6 +205,8 @@ def _fold_cycle(cycle: Cycle, event: _CycleEvent) -> None:
             cycle.due_at = event.due_at if cycle.state == "running" else cycle.due_at
             cycle.breach_cause, cycle.breach_category = event.cause, event.category
             cycle.breach_group_id, cycle.breach_agent_id = event.group_id, event.agent_id
+        case SlaBreachRetracted(needs_review=True):
+            pass  # it came too late to take the breach back by itself (S20); a person decides, the breach stands
         case SlaBreachRetracted():
             cycle.is_breached, cycle.breached_at = False, None
             cycle.retracted_at = event.occurred_at

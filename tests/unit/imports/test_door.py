@@ -95,7 +95,7 @@ async def test_patience_ends_with_the_reason():
 async def test_lines_put_off_for_ever_end_patience_too():
     desk = SmallDesk()
     desk.put_off = lambda _: True
-    with pytest.raises(DoorIsClosed, match="1 lines are put off .* Not yet"):
+    with pytest.raises(DoorIsClosed, match=r"1 lines are put off .* Not yet"):
         await desk.door(patience_seconds=0).send_lines(BATCH, lines("a"))
 
 

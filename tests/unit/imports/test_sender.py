@@ -6,8 +6,9 @@ from deploy.imports.commands import History
 from deploy.imports.door import DoorIsClosed
 from deploy.imports.journal import Journal
 from deploy.imports.sender import CHUNK_LINES, INTAKE, ROUTING, Sender, chunks
+from deploy.imports.servicenow import history
 from tests.unit.imports.desk import SmallDesk
-from tests.unit.imports.samples import a_row, the_history
+from tests.unit.imports.samples import a_log, a_row
 
 CLOSED_AT = "6/3/2016 10:00"
 
@@ -22,18 +23,20 @@ class Told:
         self.lines[where] += lines
 
 
-@pytest.fixture
-def histories(tmp_path) -> list[History]:
+@pytest.fixture(scope="module")
+def histories(tmp_path_factory) -> list[History]:
     """600 tickets with three commands for intake and two for routing each."""
-    return [
-        the_history(
-            tmp_path,
-            a_row(number=f"INC{number}", assigned_to="Resolver 1"),
-            a_row("Active", "1/3/2016 09:00", number=f"INC{number}", assigned_to="Resolver 1"),
-            a_row("Closed", CLOSED_AT, number=f"INC{number}", assigned_to="Resolver 1"),
-        )
+    rows = [
+        a_row(state, updated_at, number=f"INC{number}", assigned_to="Resolver 1")
         for number in range(600)
+        for state, updated_at in (
+            ("New", "1/3/2016 08:10"),
+            ("Active", "1/3/2016 09:00"),
+            ("Closed", CLOSED_AT),
+        )
     ]
+    log = a_log(tmp_path_factory.mktemp("log"), *rows)
+    return [history(number, found) for number, found in log.incidents.items()]
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from deploy.imports.commands import (
     Close,
     Open,
     Patch,
-    Reopen,
     Resolve,
     Status,
     ToGroup,

@@ -1,0 +1,59 @@
+"""A broken promise stays broken until a fact, not a doubt, takes it back."""
+
+from datetime import timedelta
+from typing import Any
+
+from services.query.projections.promises import Cycle, _fold_cycle
+from shared.events import Priority
+from shared.events.sla import SlaBreached, SlaBreachRetracted
+from shared.identifiers import new_id
+from tests.support.events import NOON, stamp
+
+DUE = NOON + timedelta(hours=1)
+TICKET, BREACH = new_id(), new_id()
+
+
+def told(version: int) -> dict[str, Any]:
+    return {
+        **stamp(version),
+        "ticket_id": TICKET,
+        "metric": "first_reply",
+        "cycle": 1,
+        "policy_id": "standard",
+        "policy_version": 1,
+        "priority": Priority.NORMAL,
+        "target_seconds": 3600.0,
+        "breach_id": BREACH,
+        "breached_at": DUE,
+    }
+
+
+def a_broken_promise() -> Cycle:
+    cycle = Cycle(ticket_id=TICKET, metric="first_reply", cycle=1)
+    _fold_cycle(
+        cycle,
+        SlaBreached(
+            **told(1),
+            started_at=NOON,
+            due_at=DUE,
+            detected_at=DUE,
+            elapsed_seconds=3600.0,
+            paused_seconds=0.0,
+            cause="time_passed",
+            category="open",
+        ),
+    )
+    return cycle
+
+
+def test_a_late_fact_takes_the_breach_back():
+    cycle = a_broken_promise()
+    _fold_cycle(cycle, SlaBreachRetracted(**told(2), reason="the reply came late"))
+    assert (cycle.is_breached, cycle.retracted_at) == (False, NOON)
+
+
+def test_a_fact_that_came_too_late_leaves_the_breach_for_a_person_to_review():
+    cycle = a_broken_promise()
+    _fold_cycle(cycle, SlaBreachRetracted(**told(2), reason="two days late", needs_review=True))
+    assert (cycle.is_breached, cycle.breached_at) == (True, DUE)
+    assert cycle.retracted_at is None
