@@ -8,7 +8,7 @@ PAGES := deploy/web/package.json deploy/web/package-lock.json deploy/web/vendor.
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench lock clean
+.PHONY: help setup run test check format bench reference lock clean
 
 help: ## this list
 	@echo "make <target>:"
@@ -34,6 +34,9 @@ format: setup ## put the code into its usual form
 
 bench: setup ## measure, with the limit beside each figure
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+reference: setup ## make the reference pages of docs/ anew
+	@$(BIN)/python -m deploy.reference
 
 lock: setup ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade --output-file deploy/requirements/services.txt pyproject.toml

@@ -9,6 +9,7 @@ from deploy.reference.bi import bi_page
 from deploy.reference.events import events_page
 from deploy.reference.metrics import metrics_page
 from deploy.reference.settings import settings_page
+from shared.observability.logs import configure_logging
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 PAGES: Final[dict[str, Callable[[], str]]] = {
@@ -24,6 +25,7 @@ def main(names: list[str]) -> int:
     if unknown := sorted(set(names) - PAGES.keys()):
         sys.stderr.write(f"no such page: {', '.join(unknown)}; there are {', '.join(PAGES)}\n")
         return 2
+    configure_logging(service="reference", log_format="console", level="WARNING")
     for name in names or PAGES:
         target = DOCS / f"{name}.md"
         target.write_text(PAGES[name](), encoding="utf-8")

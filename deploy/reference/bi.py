@@ -22,9 +22,9 @@ from shared.database import Database, Transaction
 from shared.settings import ServiceSettings
 
 _INTRODUCTION: Final = f"""\
-Business intelligence reads schema `{BI_SCHEMA}` with role `{BI_READER}`, which can read these views and nothing
-else, in read-only transactions; a statement is ended after a minute. Names follow the marts of the `dbt_zendesk` package where it has them.
-Columns are only ever added. Times are UTC. The views show what the projections show: as fresh as the dashboard."""
+Business intelligence reads schema `{BI_SCHEMA}` as role `{BI_READER}`. That role reads these views and nothing else, in
+read-only transactions; a statement that runs for a minute is ended. Names follow the marts of the `dbt_zendesk` package
+where it has them. Columns are only ever added. Times are UTC. The views are as fresh as the dashboard."""
 
 _COLUMNS: Final = sql.SQL(
     "SELECT c.relname AS view, obj_description(c.oid, 'pg_class') AS says, a.attname AS name,"

@@ -11,7 +11,6 @@ import msgspec
 
 from deploy.reference.markdown import code, page, paragraphs, table
 from shared.events import Event, known_types
-from shared.events.base import Actor
 from shared.topics import OWNERS, PARTITIONS, Topic, topic_of
 
 _COMMON: Final = frozenset(field.name for field in msgspec.structs.fields(Event))
@@ -119,15 +118,17 @@ def _type(of: Any, shapes: dict[str, type[Any]]) -> str:
 
 
 def _shapes(shapes: dict[str, type[Any]]) -> Iterator[str]:
-    """Each shape once; describing one may name another."""
-    _type(Actor, shapes)
-    told: set[str] = set()
-    while missing := sorted(shapes.keys() - told):
-        name = missing[0]
-        told.add(name)
-        cls = shapes[name]
-        head = f"### {name}\n\n{paragraphs(cls.__doc__)}"
-        if issubclass(cls, StrEnum):
-            yield f"{head}\n\nOne of {', '.join(code(one.value) for one in cls)}."
-        else:
-            yield f"{head}\n\n{_fields(cls, shapes)}"
+    """Each shape once, by name; describing one may name another, so all are described before the first is told."""
+    told: dict[str, str] = {}
+    while missing := shapes.keys() - told.keys():
+        for name in missing:
+            told[name] = _shape(shapes[name], shapes)
+    for name in sorted(told):
+        yield f"### {name}\n\n{told[name]}"
+
+
+def _shape(cls: type[Any], shapes: dict[str, type[Any]]) -> str:
+    if issubclass(cls, StrEnum):
+        values = f"One of {', '.join(code(one.value) for one in cls)}."
+        return f"{paragraphs(cls.__doc__)}\n\n{values}"
+    return f"{paragraphs(cls.__doc__)}\n\n{_fields(cls, shapes)}"

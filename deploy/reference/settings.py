@@ -85,7 +85,10 @@ def _section(title: str, cls: type[BaseSettings], inherited: Mapping[str, FieldI
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "must be set"
-    return "not set" if field.default is None else code(str(field.default))
+    if field.default is None:
+        return "not set"
+    is_flag = isinstance(field.default, bool)
+    return code(str(field.default).lower() if is_flag else str(field.default))
 
 
 def _allowed(field: FieldInfo) -> str:

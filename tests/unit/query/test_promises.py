@@ -29,7 +29,19 @@ def told(version: int) -> dict[str, Any]:
 
 
 def a_broken_promise() -> Cycle:
-    cycle = Cycle(ticket_id=TICKET, metric="first_reply", cycle=1)
+    cycle = Cycle(
+        ticket_id=TICKET,
+        metric="first_reply",
+        cycle=1,
+        version=1,
+        policy_id="standard",
+        policy_version=1,
+        calendar_id=None,
+        calendar_version=None,
+        priority="normal",
+        target_seconds=3600.0,
+        started_at=NOON,
+    )
     _fold_cycle(
         cycle,
         SlaBreached(
