@@ -9,9 +9,10 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 import structlog
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Identifier
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed, PoolTimeout
 
 from shared.observability import metrics
 from shared.settings import ServiceSettings
@@ -24,6 +25,11 @@ TRANSIENT: Final = (psycopg.OperationalError, psycopg.InterfaceError)
 
 _ATTEMPTS_MAX: Final = 3
 _POOL_WAIT_SECONDS_MAX: Final = 5.0
+_KEEPALIVE: Final = (
+    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+)
+"""Session options: the server lets go of a vanished client (and of its locks) after 25 s, not after two hours."""
+
 _MIGRATION_FILE: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
 
@@ -32,6 +38,10 @@ class CommitUnknown(psycopg.OperationalError):
 
     The caller must not be told either; with an `Idempotency-Key` it may ask again safely.
     """
+
+
+class RolledBack(psycopg.InternalError):
+    """A statement failed and its error was swallowed: PostgreSQL would take COMMIT for ROLLBACK, without an error."""
 
 
 class Transaction:
@@ -114,7 +124,7 @@ class Database:
             self._url,
             row_factory=dict_row,
             autocommit=True,
-            options=f"-c search_path={self.schema},public",
+            options=f"-c search_path={self.schema},public {_KEEPALIVE}",
             connect_timeout=5,
         )
 
@@ -126,6 +136,7 @@ class Database:
 
         Raises:
             CommitUnknown: the connection broke during COMMIT.
+            RolledBack: `work` swallowed the error of a statement, so nothing can be committed.
         """
         return self._transact(Transaction, work, lambda _tx: None)
 
@@ -144,19 +155,32 @@ class Database:
                     tx = make(connection.cursor())
                     result = work(tx)
                     before_commit(tx)
-                    try:
-                        connection.commit()
-                    except TRANSIENT as error:
-                        raise CommitUnknown(str(error)) from error
+                    self._commit(connection)
                     return result
-            except CommitUnknown:
-                raise
+            except (CommitUnknown, PoolTimeout, PoolClosed):
+                raise  # a pool that gave no connection in its own time gives none now
             except psycopg.OperationalError as error:
-                if attempt == _ATTEMPTS_MAX or not _is_connection_lost(error):
+                if not is_connection_lost(error) and error.sqlstate not in _LOST_RACES:
+                    raise
+                if is_connection_lost(error):
+                    self._forget_connections()
+                if attempt == _ATTEMPTS_MAX:
                     raise
                 metrics.STORE_TRANSACTIONS_REPEATED.labels("connection").inc()
                 log.warning("transaction_repeated", attempt=attempt, error=type(error).__name__)
         raise AssertionError("unreachable")
+
+    def _commit(self, connection: psycopg.Connection[DictRow]) -> None:
+        if connection.info.transaction_status is TransactionStatus.INERROR:
+            raise RolledBack("a statement failed, and the error was swallowed")
+        try:
+            connection.commit()
+        except TRANSIENT as error:
+            raise CommitUnknown(str(error)) from error
+
+    def _forget_connections(self) -> None:
+        """One connection broke: test the idle ones too, or each of them would cost an attempt."""
+        self._sync.check()
 
     def migrate(self, *packages: str) -> None:
         """Apply each package's `migrations/NNNN_name.sql` once, in order, one process at a time."""
@@ -182,10 +206,24 @@ class Database:
         self.transact(apply)
 
 
-def _is_connection_lost(error: psycopg.OperationalError) -> bool:
-    """A lost connection has no SQLSTATE, or one of class 57P (server going away) or 08; a deadlock has 40P01."""
+_LOST_RACES: Final = {"40P01", "40001"}
+"""Deadlock and serialization failure: nobody's fault, over as soon as it is tried again."""
+
+
+def is_connection_lost(error: psycopg.Error) -> bool:
+    """A lost connection has no SQLSTATE, or one of class 57P (server going away) or 08."""
     state: Any = error.sqlstate
-    return state is None or state[:2] == "08" or state[:3] == "57P" or state in {"40P01", "40001"}
+    return state is None or state[:2] == "08" or state[:3] == "57P"
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same work may succeed later, unchanged.
+
+    Class 54 (a row or index entry past PostgreSQL's own limits) is an `OperationalError` to psycopg, and never passes.
+    """
+    if isinstance(error, psycopg.Error) and (error.sqlstate or "")[:2] == "54":
+        return False
+    return isinstance(error, TRANSIENT)
 
 
 def _has_schema(tx: Transaction, schema: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx2
 
-from deploy.imports.door import READ_SECONDS, FrontDoor
+from deploy.imports.door import PATIENCE_SECONDS, READ_SECONDS, FrontDoor
 from deploy.local import ports
 from deploy.local.folder import default_home
 from deploy.local.problems import CannotStart
@@ -62,7 +62,9 @@ def bearer(token: str | None, *, subject: str, role: Role) -> str:
 
 
 @asynccontextmanager
-async def open_door(url: str, token: str) -> AsyncIterator[FrontDoor]:
+async def open_door(
+    url: str, token: str, *, patience_seconds: float = PATIENCE_SECONDS
+) -> AsyncIterator[FrontDoor]:
     """The front door with connections that are closed at the end."""
     async with httpx2.AsyncClient(
         base_url=url,
@@ -72,7 +74,7 @@ async def open_door(url: str, token: str) -> AsyncIterator[FrontDoor]:
         limits=httpx2.Limits(max_connections=_CONNECTIONS_MAX),
         trust_env=False,  # a proxy of the machine is not on the way to its own services
     ) as http:
-        yield FrontDoor(http)
+        yield FrontDoor(http, patience_seconds=patience_seconds)
 
 
 def imports_folder() -> Path:

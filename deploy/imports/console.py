@@ -13,7 +13,7 @@ from rich.table import Table
 from deploy.imports.access import address, bearer, imports_folder, open_door
 from deploy.imports.bars import Bars
 from deploy.imports.commands import History
-from deploy.imports.door import DoorIsClosed
+from deploy.imports.door import DoorIsClosed, DoorRefused
 from deploy.imports.journal import Journal
 from deploy.imports.run import Result, run_import
 from deploy.imports.sender import RefusedLine
@@ -57,6 +57,8 @@ def import_servicenow(
                 f"servicenow-{name}.journal",
                 wait_seconds_max,
             )
+    except DoorRefused as error:
+        raise CannotStart(str(error)) from None
     except DoorIsClosed as error:
         raise CannotStart(
             f"{error}. What was sent stays; run the same command again to go on"
@@ -98,6 +100,7 @@ def _send(
 def _tell(console: Console, log: Log, histories: Sequence[History], result: Result) -> int:
     sent = result.sent
     table = Table("service", "sent", "accepted", "replayed", "skipped", "refused", box=None)
+    # Routing does not say which lines it had done before; it counts them as accepted.
     for name, count in (("intake", sent.intake), ("routing", sent.routing)):
         numbers = (count.sent, count.accepted, count.replayed, count.skipped, len(count.refused))
         table.add_row(name, *(f"{number:,}" for number in numbers))

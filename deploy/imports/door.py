@@ -29,6 +29,10 @@ class DoorIsClosed(Exception):
     """The product does not answer, or does not let us in; the message is one line for a person."""
 
 
+class DoorRefused(DoorIsClosed):
+    """The product answered, and said no: trying again would not help."""
+
+
 class Problem(msgspec.Struct, frozen=True):
     """The part of a problem answer that a person reads."""
 
@@ -90,7 +94,7 @@ class FrontDoor:
         stays done, because every line has a key.
 
         Raises:
-            DoorIsClosed: refused as a whole, or the same lines were put off for longer than our patience.
+            DoorIsClosed: refused as a whole (DoorRefused), or the same lines were put off for longer than our patience.
         """
         answers: dict[int, LineAnswer] = {}
         waiting = list(range(len(lines)))
@@ -169,7 +173,7 @@ class FrontDoor:
                     return None
                 reason = f"{answer.status_code} {_problem_in(answer.content)}".strip()
                 if answer.status_code not in _TRY_AGAIN:
-                    raise DoorIsClosed(f"{method} {path} was refused: {reason}")
+                    raise DoorRefused(f"{method} {path} was refused: {reason}")
             await retry.wait(f"{method} {path}: {reason}")
 
     def _new_retry(self) -> "_Retry":

@@ -22,6 +22,9 @@ from shared.security.principal import Role
 _SUBJECT: Final = "report"
 _HOUR_SECONDS: Final = 3600
 
+_PATIENCE_SECONDS: Final = 10.0
+"""Somebody waits at the terminal; a service that restarts needs a few seconds."""
+
 
 def print_report(
     *,
@@ -55,7 +58,7 @@ def print_report(
 async def _fetch(
     url: str, token: str, channel: str | None, log: Log | None
 ) -> tuple[dict[str, Any], list[Agreement]]:
-    async with open_door(url, token) as door:
+    async with open_door(url, token, patience_seconds=_PATIENCE_SECONDS) as door:
         query = f"?{urlencode({'channel': channel})}" if channel else ""
         report: dict[str, Any] = await door.ask("GET", f"/v1/report{query}")
         if log is None:

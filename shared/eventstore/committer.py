@@ -1,9 +1,11 @@
 """Group commit: requests that arrive together share one transaction, and none pays for its neighbour's conflict."""
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Collection, Sequence
+from contextvars import copy_context
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -11,6 +13,7 @@ import msgspec
 import psycopg
 import structlog
 
+from shared.database import is_transient
 from shared.errors import KeyReused
 from shared.eventstore.claims import Claim, Claimed, find_claims, store_claims
 from shared.eventstore.store import EventStore, EventTransaction
@@ -41,7 +44,7 @@ class Outcome(msgspec.Struct, Generic[Result], frozen=True):
 class _Member:
     """One request on its way through the writer."""
 
-    __slots__ = ("claim", "error", "future", "loop", "outcome", "streams", "work")
+    __slots__ = ("claim", "context", "error", "future", "loop", "outcome", "streams", "work")
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class _Member:
         self.work = work
         self.streams = streams
         self.claim = claim
+        self.context = copy_context()  # its log lines carry the request's correlation id
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Outcome[Any]] = self.loop.create_future()
         self.outcome: Outcome[Any] | None = None
@@ -75,19 +79,23 @@ class GroupCommitter(Generic[S]):
         self._group_max = group_max
         self._queue: queue.SimpleQueue[_Member | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._stop_lock = asyncio.Lock()
 
     def start(self) -> None:
         """Start the writer thread. Nothing happens when it runs already."""
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="group-committer", daemon=True)
             self._thread.start()
 
     async def stop(self) -> None:
-        """Finish what was submitted, then end the writer thread."""
-        if self._thread is not None:
-            self._queue.put(None)
-            await asyncio.to_thread(self._thread.join)
-            self._thread = None
+        """Finish what was submitted, also while this waits, then end the writer thread."""
+        async with self._stop_lock:
+            while self._thread is not None:
+                self._queue.put(None)
+                await asyncio.to_thread(self._thread.join)
+                self._thread = None
+                if not self._queue.empty():
+                    self.start()
 
     async def submit(
         self,
@@ -141,9 +149,11 @@ class GroupCommitter(Generic[S]):
             for member in members:
                 self._alone(member)
         except BaseException as error:  # noqa: BLE001  # every caller is told; the writer must live on
-            if len(members) == 1 or isinstance(error, psycopg.OperationalError):
+            if len(members) == 1:
+                members[0].error = error
+            elif _concerns_all(error):
                 for member in members:
-                    member.error = error
+                    member.error = _for_one(error)
             else:
                 log.warning("group_failed_members_go_alone", error=repr(error), size=len(members))
                 for member in members:
@@ -177,9 +187,9 @@ class GroupCommitter(Generic[S]):
                     continue
                 if self._isolate:
                     with tx.savepoint():
-                        result = member.work(tx)
+                        result = member.context.run(member.work, tx)
                 else:
-                    result = member.work(tx)
+                    result = member.context.run(member.work, tx)
             except psycopg.Error:
                 raise
             except Exception as error:  # noqa: BLE001  # it is the caller's, and only this caller's
@@ -204,12 +214,29 @@ def _replay(claim: Claim, earlier: Claimed) -> Outcome[Any]:
     return Outcome(msgspec.json.decode(earlier.result), replayed=True)
 
 
+def _concerns_all(error: BaseException) -> bool:
+    """Whether the server is at fault (away, full, locked), and not what one of the members asked of it.
+
+    Class 54 is an `OperationalError` too, and says that a value of one member is past PostgreSQL's own limits.
+    """
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    return is_transient(error)
+
+
+def _for_one(error: BaseException) -> BaseException:
+    """A copy of a shared error: callers raise it at the same time, each with its own traceback and context."""
+    copy = type(error)(*error.args)
+    copy.__cause__ = error
+    return copy
+
+
 def _deliver(members: Sequence[_Member]) -> None:
     by_loop: dict[asyncio.AbstractEventLoop, list[_Member]] = {}
     for member in members:
         by_loop.setdefault(member.loop, []).append(member)
     for loop, mine in by_loop.items():
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there any more
             loop.call_soon_threadsafe(_settle, mine)
 
 
@@ -217,7 +244,11 @@ def _settle(members: Sequence[_Member]) -> None:
     for member in members:
         if member.future.done():
             continue
-        if member.error is not None:
+        if isinstance(member.error, StopIteration):  # a future cannot carry it
+            error = RuntimeError("the work ended with StopIteration")
+            error.__cause__ = member.error
+            member.future.set_exception(error)
+        elif member.error is not None:
             member.future.set_exception(member.error)
         else:
             assert member.outcome is not None

@@ -8,7 +8,9 @@ from typing import Any, Final, Generic, TypeVar, cast
 from uuid import UUID
 
 import psycopg
+import structlog
 from eventsourcing.application import Application
+from eventsourcing.persistence import StoredEvent
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
@@ -20,14 +22,28 @@ from shared.eventstore.mapper import StructMapper
 from shared.eventstore.recorder import TransactionalRecorder
 from shared.observability import metrics
 from shared.settings import ServiceSettings
+from shared.topics import RECORD_BYTES_MAX
 
 S = TypeVar("S")
 R = TypeVar("R")
+log = structlog.get_logger(__name__)
 
 STATES_MAX: Final = 20_000
 """Folded streams kept in memory (about 2 KB each): what is active in a day, not the whole history."""
 
 _CONFLICTS_MAX: Final = 5
+
+EVENT_BYTES_MAX: Final = RECORD_BYTES_MAX - 64 * 1024
+"""The largest event: key, headers and framing fit beside it in a record. One that is stored and cannot be published
+would stand in the relay's way, and with it everything behind it, for ever."""
+
+
+class VersionGap(Exception):
+    """An event would leave out a version of its stream: every reader would wait for the missing one for ever."""
+
+
+class EventTooLarge(Exception):
+    """An event is larger than a Kafka record may be (`EVENT_BYTES_MAX`)."""
 
 
 class EventStore(Database, Generic[S]):
@@ -65,12 +81,14 @@ class EventStore(Database, Generic[S]):
     def migrate(self, *packages: str) -> None:
         """Create the library's event table, then the plumbing's and the service's own tables."""
         super().migrate()
+        if self._application is not None:  # an earlier attempt got this far
+            self._application.close()
         self._application = _construct_application(self._settings, self.owner)
         super().migrate("shared.eventstore", *packages)
         self.transact(self._tune)
 
     def on_commit(self, listener: Callable[[], None]) -> None:
-        """Call `listener` (from any thread) after each commit that stored events."""
+        """Call `listener` (from any thread) after each commit that stored events; what it raises is only logged."""
         self._listeners.append(listener)
 
     async def close(self) -> None:
@@ -125,14 +143,32 @@ class EventStore(Database, Generic[S]):
         self._keep(transaction.touched())
         if transaction.stored_count:
             metrics.STORE_EVENTS_APPENDED.inc(transaction.stored_count)
-            for listener in self._listeners:
-                listener()
+            self._tell()
         return result
+
+    def _tell(self) -> None:
+        # The commit has happened: an error from here would make the caller run the same work once more.
+        for listener in self._listeners:
+            try:
+                listener()
+            except Exception:
+                log.exception("commit_listener_failed", owner=self.owner)
+
+    def _forget_connections(self) -> None:
+        # Behind the broken connection another server may have taken over, whose log ends earlier than our states.
+        with self._states_lock:
+            self._states.clear()
+        super()._forget_connections()
 
     def cached(self, stream_id: UUID) -> tuple[S | None, int]:
         """The state and version last seen in this process; may be behind the database."""
         with self._states_lock:
             return self._states.get(stream_id, (None, 0))
+
+    @property
+    def folds(self) -> bool:
+        """Whether states are kept; without, only versions are known."""
+        return self._evolve is not None
 
     def fold(self, state: S | None, event: Event) -> S | None:
         """The state after one more event."""
@@ -141,7 +177,7 @@ class EventStore(Database, Generic[S]):
     def _keep(self, states: Iterable[tuple[UUID, tuple[S | None, int]]]) -> None:
         with self._states_lock:
             for stream_id, (state, version) in states:
-                if self._states.get(stream_id, (None, 0))[1] <= version:
+                if 0 < version >= self._states.get(stream_id, (None, 0))[1]:
                     self._states[stream_id] = (state, version)
                     self._states.move_to_end(stream_id)
             while len(self._states) > STATES_MAX:
@@ -166,6 +202,7 @@ class EventTransaction(Transaction, Generic[S]):
         self._overlay: dict[UUID, tuple[S | None, int]] = {}
         self._pending: list[Event] = []
         self._undo: list[tuple[UUID, tuple[S | None, int] | None]] = []
+        self._unread: set[UUID] = set()  # appended to by callers who know the version themselves
         self.stored_count = 0
 
     def prefetch(self, streams: Collection[UUID]) -> None:
@@ -204,16 +241,31 @@ class EventTransaction(Transaction, Generic[S]):
         return self._overlay[stream_id][1]
 
     def append(self, *events: Event) -> None:
-        """Add events to their streams; each must carry its stream's next version (the primary key checks)."""
+        """Add events to their streams; each must carry its stream's next version.
+
+        Raises:
+            VersionGap: a version would be left out. (One that is taken already is a conflict: `work` runs again.)
+        """
         for event in events:
             stream_id = event.stream_id
-            before = self._overlay.get(stream_id)
-            self._undo.append((stream_id, before))
+            before = self._before(stream_id, event.version)
+            if before is not None and event.version > before[1] + 1:
+                raise VersionGap(f"{event.event_id} after version {before[1]}")
+            self._undo.append((stream_id, self._overlay.get(stream_id)))
             self._overlay[stream_id] = (
                 self._store.fold(before[0] if before else None, event),
                 event.version,
             )
-        self._pending.extend(events)
+            self._pending.append(event)
+
+    def _before(self, stream_id: UUID, version: int) -> tuple[S | None, int] | None:
+        """The stream before an append; None when it was not read and its state does not matter (see `flush`)."""
+        if stream_id not in self._overlay and version > 1:
+            if not self._store.folds:
+                self._unread.add(stream_id)
+                return None
+            self.prefetch((stream_id,))
+        return self._overlay.get(stream_id, (None, 0))
 
     def mark(self) -> int:
         """A point to which `rewind` can return."""
@@ -241,13 +293,44 @@ class EventTransaction(Transaction, Generic[S]):
             raise
 
     def flush(self) -> None:
-        """Insert what is pending. Called by the store before it commits."""
+        """Insert what is pending. Called by the store before it commits.
+
+        Raises:
+            VersionGap: see `append`.
+            EventTooLarge: an event could never be published.
+        """
         if self._pending:
             stored = [_MAPPER.to_stored_event(cast(Any, event)) for event in self._pending]
+            for event in stored:
+                if len(event.state) > EVENT_BYTES_MAX:
+                    raise EventTooLarge(
+                        f"{event.topic} of {event.originator_id}: {len(event.state)} bytes,"
+                        f" at most {EVENT_BYTES_MAX}"
+                    )
             self._store.recorder.append_with(self.cursor, stored)
+            self._check_unread(stored)
             self._pending.clear()
             self._undo.clear()
             self.stored_count = len(stored)
+
+    def _check_unread(self, stored: Iterable[StoredEvent]) -> None:
+        """The primary key refuses a version that is taken; this refuses one that comes too early."""
+        first: dict[UUID, int] = {}
+        for event in stored:
+            if event.originator_id in self._unread:
+                first.setdefault(cast(UUID, event.originator_id), event.originator_version)
+        if not first:
+            return
+        self.cursor.execute(
+            SQL(
+                "SELECT id, version FROM unnest(%s::uuid[], %s::bigint[]) AS appended (id, version)"
+                " WHERE version > 1 AND NOT EXISTS (SELECT 1 FROM {} WHERE originator_id = id"
+                " AND originator_version = version - 1)"
+            ).format(Identifier(self._store.events_table)),
+            (list(first), list(first.values())),
+        )
+        if (row := self.cursor.fetchone()) is not None:
+            raise VersionGap(f"{row['id']}: there is no version before {row['version']}")
 
     def touched(self) -> Iterable[tuple[UUID, tuple[S | None, int]]]:
         """The states this transaction has seen or made."""

@@ -132,7 +132,10 @@ def _event(body: Open) -> TicketOpened:
         message_id=new_id(),
         body=body.body,
         requester=Person(
-            body.requester.id, body.requester.name, body.requester.email, body.requester.organization
+            body.requester.id,
+            body.requester.name,
+            body.requester.email,
+            body.requester.organization,
         ),
         priority=body.priority,
         category=StatusCategory.NEW,

@@ -10,8 +10,9 @@ from tests.bench.bare import SCHEMA
 from tests.bench.figures import Figure, Goal, Missed, Report, percentile
 from tests.bench.load import Load, hammer
 from tests.bench.memory import core_seconds
+from tests.bench.openings import openings
+from tests.bench.organisation import organise
 from tests.bench.product import Product, run
-from tests.bench.requests import openings
 from tests.bench.scale import Scale
 
 SECTION: Final = "creates"
@@ -41,6 +42,7 @@ def measure(product: Product, scale: Scale, report: Report) -> None:
     product.start_services("intake")
     _compare(product, scale, report, "uvicorn", goal=Goal(share_of_limit=0.6))
     product.start_services(*_OTHERS)
+    organise(product, scale)
     _together(product, scale, report)
     product.stop(_BARE.format(server="uvicorn"))
 
@@ -70,30 +72,37 @@ def _compare(
 def _together(product: Product, scale: Scale, report: Report) -> None:
     """All four services at work on what is created; the bare handler with the four at rest."""
     for connections in scale.connections:
-        product_settled = run(product.settle)
-        limit = _round(product, scale, _BARE.format(server="uvicorn"), connections, scale.create_seconds)
-        ours = _round(product, scale, "intake", connections, scale.sustained_seconds)
-        behind = run(product.settle)
-        _add(
-            report,
-            f"creates, all services at work, {connections} connections",
-            [ours],
-            [limit],
-            "bare handler, the services at rest",
-            _GOAL,
-            behind_seconds=behind,
-            settled_before_seconds=product_settled,
-        )
-    connections = scale.connections[-1]
-    keyed = _round(product, scale, "intake", connections, scale.create_seconds, with_keys=True)
+        name = f"creates, all services at work, {connections} connections"
+        _at_work(product, scale, report, name, connections, goal=_GOAL)
+    most = scale.connections[-1]
+    name = f"the same with an Idempotency-Key each, {most} connections"
+    _at_work(product, scale, report, name, most, goal=None, with_keys=True)
+
+
+def _at_work(
+    product: Product,
+    scale: Scale,
+    report: Report,
+    name: str,
+    connections: int,
+    *,
+    goal: Goal | None,
+    with_keys: bool = False,
+) -> None:
     run(product.settle)
+    bare = _BARE.format(server="uvicorn")
+    limit = _round(product, scale, bare, connections, scale.create_seconds)
+    ours = _round(
+        product, scale, "intake", connections, scale.sustained_seconds, with_keys=with_keys
+    )
     _add(
         report,
-        f"the same with an Idempotency-Key each, {connections} connections",
-        [keyed],
+        name,
+        [ours],
         [limit],
         "bare handler, the services at rest",
-        None,
+        goal,
+        others_finished_after_seconds=run(product.settle),
     )
 
 
@@ -125,6 +134,7 @@ def _add(
                 "server_core_ms": median(round_.server_ms for round_ in ours),
                 "limit_server_core_ms": median(round_.server_ms for round_ in limits),
                 "postgres_core_ms": median(round_.postgres_ms for round_ in ours),
+                "limit_postgres_core_ms": median(round_.postgres_ms for round_ in limits),
                 "load_core_share": median(round_.load.own_core_share for round_ in ours),
                 "rounds": [round_.load.rate for round_ in ours],
                 "limit_rounds": [round_.load.rate for round_ in limits],
@@ -204,4 +214,3 @@ def _start(
         environment=environment,
         ready=f"http://{ports.LOOPBACK}:{_port(product, name)}/readyz",
     )
-

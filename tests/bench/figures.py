@@ -11,7 +11,16 @@ from typing import Any, Final
 
 import msgspec
 
-_PACKAGES: Final = ("aiokafka", "eventsourcing", "fastapi", "faststream", "granian", "psycopg", "uvicorn", "uvloop")
+_PACKAGES: Final = (
+    "aiokafka",
+    "eventsourcing",
+    "fastapi",
+    "faststream",
+    "granian",
+    "psycopg",
+    "uvicorn",
+    "uvloop",
+)
 
 
 class Missed(Exception):
@@ -67,7 +76,9 @@ class Figure(msgspec.Struct, kw_only=True):
         return (
             (goal.at_least is None or self.value >= goal.at_least)
             and (goal.at_most is None or self.value <= goal.at_most)
-            and (goal.share_of_limit is None or (share is not None and share >= goal.share_of_limit))
+            and (
+                goal.share_of_limit is None or (share is not None and share >= goal.share_of_limit)
+            )
         )
 
 
@@ -89,7 +100,9 @@ class Report:
         """Write `<time>.json` into the folder, which is made when missing."""
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{self.began_at:%Y%m%dT%H%M%SZ}.json"
-        target.write_bytes(msgspec.json.format(msgspec.json.encode(self.document()), indent=2) + b"\n")
+        target.write_bytes(
+            msgspec.json.format(msgspec.json.encode(self.document()), indent=2) + b"\n"
+        )
         return target
 
     def document(self) -> dict[str, Any]:

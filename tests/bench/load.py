@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -45,8 +45,7 @@ class Connection(asyncio.Protocol):
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is none by name
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.lost.done():
@@ -66,7 +65,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         received = self._received + data if self._received else data
         head_end = received.find(_HEAD_END)
-        if head_end < 0 or len(received) < head_end + len(_HEAD_END) + _body_length(received[:head_end]):
+        if head_end < 0 or len(received) < head_end + len(_HEAD_END) + _body_length(
+            received[:head_end]
+        ):
             self._received = received
             return
         self._received = b""

@@ -12,9 +12,9 @@ from psycopg.rows import TupleRow
 from deploy.local import ports
 from tests.bench.figures import Figure, Goal, Missed, Report, percentile
 from tests.bench.load import Load, pace
+from tests.bench.openings import openings
 from tests.bench.organisation import organise
 from tests.bench.product import Product, run
-from tests.bench.requests import openings
 from tests.bench.scale import Scale
 
 SECTION: Final = "path"
@@ -71,7 +71,9 @@ def measure(product: Product, scale: Scale, report: Report) -> None:
         ways = connection.execute(_WAYS, {"mark": mark}).fetchall()
     if len(ways) != count or any(moment is None for way in ways for moment in way):
         missing = [sum(way[place] is None for way in ways) for place in range(len(_NAMES))]
-        raise Missed(f"{count} tickets were accepted, {len(ways)} stored; not come through: {missing}")
+        raise Missed(
+            f"{count} tickets were accepted, {len(ways)} stored; not come through: {missing}"
+        )
     _add(report, f"accepted, from when it was due, at {scale.path_rate}/s", load.latencies, None)
     for place, name in enumerate(_NAMES):
         _add(report, name, [way[place] for way in ways], _UNDER_A_SECOND)

@@ -17,7 +17,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from deploy.bootstrap import BI_READER, SERVICES, DatabasePlan, TopicPlan, prepare_database, prepare_topics
+from deploy.bootstrap import (
+    BI_READER,
+    SERVICES,
+    DatabasePlan,
+    TopicPlan,
+    prepare_database,
+    prepare_topics,
+)
 from deploy.front_door import FrontDoor
 from deploy.local import ports
 from deploy.local.child import Child, stop_all, wait_until
@@ -213,7 +220,7 @@ class Product:
                     calm = calm + 1 if self._is_through(connection, ends) else 0
                     return calm > 1
 
-                await eventually(is_calm, seconds_max=SETTLE_SECONDS_MAX, what="all came through")
+                await comes_true(is_calm, SETTLE_SECONDS_MAX, "everything came through")
         finally:
             await consumer.stop()
         return time.perf_counter() - begun
@@ -278,6 +285,18 @@ def run(coroutine_of: Callable[[], Any]) -> Any:
     return uvloop.run(coroutine_of())
 
 
+async def comes_true(condition: Callable[[], Any], seconds_max: float, what: str) -> Any:
+    """The first truthy value of the condition.
+
+    Raises:
+        Missed: there was none in time.
+    """
+    try:
+        return await eventually(condition, seconds_max=seconds_max, what=what)
+    except AssertionError as error:
+        raise Missed(str(error)) from None
+
+
 async def _ends(consumer: AIOKafkaConsumer) -> dict[tuple[str, int], int]:
     partitions = [
         TopicPartition(TOPIC_PREFIX + topic, number)
@@ -307,6 +326,6 @@ def _is_published(connection: psycopg.Connection[TupleRow], service: str) -> boo
 def _answers(url: str) -> bool:
     try:
         with urlopen(url, timeout=2) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
     except (URLError, ConnectionError, TimeoutError):
         return False  # 503 while it waits for a server, nothing while it starts

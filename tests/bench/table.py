@@ -6,6 +6,10 @@ from rich.table import Table
 from tests.bench.figures import Figure, Goal, Report
 
 _THOUSAND = 1_000
+_SHOWN = frozenset(
+    {"p50", "most", "p50_ms", "p99_ms", "server_core_ms", "others_finished_after_seconds"}
+)
+"""Details that fit beside a figure; the JSON has all of them."""
 
 
 def show(report: Report, console: Console) -> None:
@@ -25,7 +29,9 @@ def show(report: Report, console: Console) -> None:
         table.add_row(*_row(figure))
     console.print(table)
     if report.scale != "full":
-        console.print("A quick run shows that the harness works; its figures say nothing about speed.")
+        console.print(
+            "A quick run shows that the harness works; its figures say nothing about speed."
+        )
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
@@ -63,7 +69,7 @@ def _details(figure: Figure) -> str:
     return ", ".join(
         f"{name.replace('_', ' ')} {_number(value)}"
         for name, value in figure.details.items()
-        if isinstance(value, int | float)
+        if name in _SHOWN
     )
 
 

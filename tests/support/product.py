@@ -1,9 +1,10 @@
-"""The whole product as its users run it, for tests: real servers, four processes, one front door, and a way to hurt it."""
+"""The whole product as its users run it: real servers, four processes, one front door; and ways to hurt it."""
 
 import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,7 +77,9 @@ class Product:
         if name in (*SERVERS, "caddy"):
             server = getattr(self.stack, name)
             server.start()
-            server.wait_until_ready()
+            # In a thread: some checks run an event loop, and the test has one here.
+            with ThreadPoolExecutor(max_workers=1) as thread:
+                thread.submit(server.wait_until_ready).result()
         else:
             self.child(name).start()
 

@@ -146,6 +146,7 @@ def _environment() -> Environment:
         metric=lambda value: words.called(words.METRIC, value),
         channel=lambda value: words.called(words.CHANNEL, value),
         duration=words.duration,
+        value=words.value,
         amount=words.amount,
     )
     return environment

@@ -97,7 +97,12 @@ def _assigned(before: Story, facts: dict[str, Any], names: Names) -> Story:
     said.append(f"waited {words.duration(facts.get('waited_seconds', 0.0))}")
     strategy = facts.get("strategy")
     looked = [
-        _looked(each, names, strategy, is_chosen=each["agent_id"] == agent_id)
+        _looked(
+            each,
+            names,
+            strategy,
+            is_chosen=each["agent_id"] == agent_id and not each.get("refused"),
+        )
         for each in facts.get("candidates", ())
     ]
     return Story(

@@ -30,6 +30,15 @@ _ORDERS: Final = {
     "updated": (Sort.UPDATED_DESC, Sort.UPDATED),
     "due": (Sort.DUE, Sort.DUE_DESC),
 }
+_SORTS: Final = [
+    ("due", "due first"),
+    ("-due", "due last"),
+    ("-priority", "most urgent"),
+    ("priority", "least urgent"),
+    ("-created", "newest"),
+    ("created", "oldest"),
+    ("updated", "oldest change"),
+]
 _VIEWS: Final = (
     ("Mine", "assignee=me&is_open=true&sort=due"),
     ("Unassigned", "assignee=none&is_open=true&sort=due"),
@@ -84,6 +93,7 @@ async def ticket_list(
             "status": list(STATUS.items()),
             "priority": list(PRIORITY.items()),
             "channel": list(CHANNEL.items()),
+            "sort": _SORTS,
             "group": [("none", "no group"), *_pairs(names.groups)],
             "assignee": [("me", "me"), ("none", "nobody"), *_pairs(names.agents)],
         },
@@ -142,5 +152,7 @@ def _orders(asked: dict[str, Any], current: Sort) -> dict[str, dict[str, str | N
 
 
 def _is_shown(view: str, asked: dict[str, Any]) -> bool:
-    here = _address(asked, without=_PAGE).partition("?")[2]
-    return sorted(here.split("&")) == sorted(view.split("&"))
+    """Whether the filters are those of the view; the order is the reader's business."""
+    here = _address(asked, without=_PAGE | {"sort"}).partition("?")[2]
+    wanted = [part for part in view.split("&") if not part.startswith("sort=")]
+    return sorted(here.split("&")) == sorted(wanted)

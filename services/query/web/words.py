@@ -55,8 +55,8 @@ REFUSAL: Final = {
     "busy": "busy",
     "offline": "offline",
     "skill_missing": "lacks a skill it needs",
-    "at_capacity": "has full hands",
-    "excluded": "gave it back, or asked for it",
+    "at_capacity": "full hands",
+    "excluded": "gave it back or asked",
     "no_group": "it belongs to no group",
     "group_inactive": "its group is not active",
     "manual_group": "its group takes tickets itself",
@@ -76,6 +76,17 @@ def called(words: dict[str, str], value: Any) -> str:
         return NOTHING
     text = str(value)
     return words.get(text) or text.replace("_", " ")
+
+
+def value(content: Any) -> str:
+    """Any value of a field: lists by commas, objects as `name: value`."""
+    if isinstance(content, dict):
+        return ", ".join(f"{name}: {value(each)}" for name, each in content.items()) or NOTHING
+    if isinstance(content, list | tuple):
+        return ", ".join(map(value, content)) or NOTHING
+    if isinstance(content, bool):
+        return "yes" if content else "no"
+    return NOTHING if content is None or content == "" else str(content)
 
 
 def duration(seconds: float | None) -> str:

@@ -2,7 +2,7 @@
 
 const plot = document.getElementById("plot");
 const isDark = matchMedia("(prefers-color-scheme: dark)");
-const HEIGHT = 130;
+const HEIGHT = 120;
 let chart = null;
 let drawn = "";
 
@@ -23,9 +23,9 @@ function options() {
     height: HEIGHT,
     cursor: { y: false, points: { show: false }, drag: { setScale: false } },
     legend: { show: false },
-    scales: { y: { range: (_, _min, max) => [0, Math.max(4, Math.ceil(max * 1.1))] } },
+    scales: { x: { range: (_, min, max) => [min, max + 60] }, y: { range: (_, _min, max) => [0, Math.max(4, Math.ceil(max * 1.1))] } },
     axes: [
-      { ...axis, space: 70, values: (_, all) => all.map((second) => new Date(second * 1000).toTimeString().slice(0, 5)) },
+      { ...axis, size: 28, space: 70, values: (_, all) => all.map((second) => new Date(second * 1000).toTimeString().slice(0, 5)) },
       { ...axis, size: 34, space: 30, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
     ],
     series: [{}, { stroke: colour("--accent"), fill: colour("--accent-soft"), width: 1, points: { show: false }, paths: uPlot.paths.bars({ size: [0.8, 30], align: 1 }) }],

@@ -1,0 +1,103 @@
+"""`make bench`: measure the product on an embedded stack of its own, with the limit beside each figure."""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from deploy.local.problems import CannotStart
+from tests.bench import creates, path, plumbing, projections, timers
+from tests.bench.figures import Figure, Goal, Missed, Report
+from tests.bench.memory import MemoryWatch
+from tests.bench.product import Product
+from tests.bench.scale import FULL, QUICK, Scale
+from tests.bench.table import show
+
+_RESIDENT_MB_MAX: Final = 300
+_WIDTH: Final = 140
+_SERVICES: Final = ("intake", "routing", "sla", "query")
+
+
+class Section(StrEnum):
+    """What can be measured alone, in the order of a whole run: the quiet ones before the services start."""
+
+    PLUMBING = plumbing.SECTION
+    PROJECTIONS = projections.SECTION
+    CREATES = creates.SECTION
+    PATH = path.SECTION
+    TIMERS = timers.SECTION
+
+
+_MEASURES: Final[dict[Section, Callable[[Product, Scale, Report], None]]] = {
+    Section.PLUMBING: plumbing.measure,
+    Section.PROJECTIONS: projections.measure,
+    Section.CREATES: creates.measure,
+    Section.PATH: path.measure,
+    Section.TIMERS: timers.measure,
+}
+
+
+def bench(
+    *,
+    quick: Annotated[
+        bool, typer.Option(help="Small numbers: shows that the harness works.")
+    ] = False,
+    only: Annotated[list[Section] | None, typer.Option(help="Only this; may be repeated.")] = None,
+    output: Annotated[Path, typer.Option(help="Where the JSON goes.")] = Path("bench-results"),
+) -> None:
+    """Measure, print a table, write `<time>.json`."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH  # a log has no edge, and figures in a narrow table cannot be read
+    scale = QUICK if quick else FULL
+    chosen = [section for section in Section if not only or section in only]
+    report = Report(scale.name, chosen)
+    try:
+        _measure(scale, chosen, report, console)
+    except (CannotStart, Missed) as problem:
+        console.print(f"bench: {problem}", style="red", markup=False)
+        raise typer.Exit(1) from None
+    finally:
+        if report.figures:
+            show(report, console)
+            console.print(f"written to {report.write(output)}")
+
+
+def _measure(scale: Scale, chosen: Sequence[Section], report: Report, console: Console) -> None:
+    with tempfile.TemporaryDirectory(prefix="ticketing-bench-") as folder, MemoryWatch() as memory:
+        console.print("starting Kafka, PostgreSQL and Redis …")
+        with Product(Path(folder), memory) as product:
+            for section in chosen:
+                begun = time.perf_counter()
+                console.print(f"{section} …")
+                _MEASURES[section](product, scale, report)
+                product.require_alive()
+                console.print(f"{section}: {time.perf_counter() - begun:.0f} s")
+        _add_memory(memory, report)
+
+
+def _add_memory(memory: MemoryWatch, report: Report) -> None:
+    most, looks = memory.most(), memory.looks()
+    for service in _SERVICES:
+        if service in most:
+            report.add(
+                Figure(
+                    section="memory",
+                    name=f"{service}, most resident memory of the whole run",
+                    value=most[service],
+                    unit="MB",
+                    goal=Goal(at_most=_RESIDENT_MB_MAX),
+                    details={"looks": looks[service]},
+                )
+            )
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(bench)
+    app()

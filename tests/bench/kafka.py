@@ -1,0 +1,94 @@
+"""The limits for relay and consumers: the same records through aiokafka alone."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from shared.events import Event, encode
+from shared.messaging.records import headers_of
+from shared.topics import PARTITIONS, RECORD_BYTES_MAX, Topic, topic_of
+
+_TOGETHER: Final = 1_000
+"""As many as the relay publishes before it waits for the acknowledgements."""
+
+_FETCHED_MAX: Final = 500
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """A record with nothing left to compute."""
+
+    topic: Topic
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+    @classmethod
+    def of(cls, event: Event) -> "Ready":
+        """What the relay would publish."""
+        raw = encode(event)
+        headers = headers_of(event.OWNER, event.stream_id, event.version, event.wire_type, raw)
+        return cls(topic_of(event.wire_type), str(event.stream_id).encode(), raw, headers)
+
+
+async def produce(kafka: str, prefix: str, records: Sequence[Ready]) -> float:
+    """Publish with the relay's settings; returns records a second, the first batch not counted.
+
+    That one also pays for learning where the partitions are, which the relay does once in its life.
+    """
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=2,
+        max_batch_size=262_144,
+        max_request_size=RECORD_BYTES_MAX,
+        compression_type="lz4",
+    )
+    await producer.start()
+    try:
+        begun = time.perf_counter()
+        for first in range(0, len(records), _TOGETHER):
+            if first == _TOGETHER:
+                begun = time.perf_counter()
+            sent = [
+                await producer.send(
+                    prefix + record.topic, record.value, key=record.key, headers=record.headers
+                )
+                for record in records[first : first + _TOGETHER]
+            ]
+            await asyncio.gather(*sent)
+        counted = max(len(records) - _TOGETHER, 0) or len(records)
+        return counted / (time.perf_counter() - begun)
+    finally:
+        await producer.stop()
+
+
+async def consume(kafka: str, prefix: str, topics: Sequence[Topic], count: int) -> float:
+    """Read `count` records from the beginning; returns records a second, the first fetch not counted."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka,
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=RECORD_BYTES_MAX,
+    )
+    await consumer.start()
+    try:
+        partitions = [
+            TopicPartition(prefix + topic, number)
+            for topic in topics
+            for number in range(PARTITIONS)
+        ]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        read, first, begun = 0, 0, 0.0
+        while read < count:
+            batches = await consumer.getmany(timeout_ms=1_000, max_records=_FETCHED_MAX)
+            read += sum(map(len, batches.values()))
+            if not first and read:
+                first, begun = read, time.perf_counter()
+        return (read - first) / (time.perf_counter() - begun)
+    finally:
+        await consumer.stop()

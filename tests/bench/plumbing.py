@@ -1,0 +1,237 @@
+"""Event store, relay and consumer on their own, each beside the same bytes through COPY or aiokafka alone."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any, Final
+
+import psycopg
+from pydantic import SecretStr
+
+from shared.database import Database, Transaction
+from shared.events import Event, Owner, encode
+from shared.eventstore import EventStore
+from shared.messaging import Consumer, Received, Relay
+from shared.settings import ServiceSettings
+from shared.topics import Topic
+from tests.bench import kafka
+from tests.bench.bare import SCHEMA
+from tests.bench.figures import Figure, Missed, Report
+from tests.bench.product import Product, comes_true, run
+from tests.bench.scale import Scale
+from tests.bench.story import lives
+
+SECTION: Final = "plumbing"
+_DATABASE: Final = "bench_plumbing"
+_GROUP: Final = 500
+_SECONDS_MAX: Final = 300.0
+
+
+class Meter:
+    """Counts what a consumer has applied; the clock starts after the first batch, so joining the group is left out."""
+
+    def __init__(self, expected: int) -> None:
+        self._expected = expected
+        self._loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[float] = self._loop.create_future()
+        self._first = self._count = 0
+        self._begun = 0.0
+
+    def __call__(self, applied: Sequence[Received]) -> None:
+        """After a commit, in the consumer's thread."""
+        now = time.perf_counter()
+        self._count += len(applied)
+        if not self._first:
+            self._first, self._begun = self._count, now
+        if self._count >= self._expected:
+            rate = (self._count - self._first) / max(now - self._begun, 1e-9)
+            self._loop.call_soon_threadsafe(self._finish, rate)
+
+    async def rate(self) -> float:
+        """Events a second, once all were applied."""
+        try:
+            return await asyncio.wait_for(self._done, _SECONDS_MAX)
+        except TimeoutError:
+            raise Missed(
+                f"{self._count} of {self._expected} events were applied in {_SECONDS_MAX:g} s"
+            ) from None
+
+    def _finish(self, rate: float) -> None:
+        if not self._done.done():
+            self._done.set_result(rate)
+
+
+def measure(product: Product, scale: Scale, report: Report) -> None:
+    """Store, publish and read the tickets' events of all stories."""
+    events = [event for event in lives(scale.stories) if event.OWNER is Owner.INTAKE]
+    with product.fresh_database(_DATABASE):
+        _measure_store(product, events, report)
+        run(lambda: _measure_relay(product, events, scale, report))
+        run(lambda: _measure_consumer(product, len(events), scale, report))
+
+
+def _measure_store(product: Product, events: Sequence[Event], report: Report) -> None:
+    store: EventStore[Any] = EventStore(_settings(product, "intake", "relay"), owner=Owner.INTAKE)
+    store.open()
+    store.migrate()
+    try:
+        begun = time.perf_counter()
+        for group in _groups(events):
+            store.transact(_appending(group))
+        rate = len(events) / (time.perf_counter() - begun)
+    finally:
+        asyncio.run(store.close())
+    _add(
+        report,
+        f"event store, appends of {_GROUP}",
+        [rate],
+        [_copy(product, events)],
+        "COPY of the same rows",
+    )
+
+
+def _copy(product: Product, events: Sequence[Event]) -> float:
+    """The same rows into the same kind of table, as many to a transaction."""
+    rows = [(event.stream_id, event.version, event.wire_type, encode(event)) for event in events]
+    with product.connect(_DATABASE) as connection:
+        connection.execute(SCHEMA)
+        begun = time.perf_counter()
+        for group in _groups(rows):
+            with (
+                connection.transaction(),
+                connection.cursor() as cursor,
+                cursor.copy(
+                    "COPY bare_events (originator_id, originator_version, topic, state) FROM STDIN (FORMAT binary)"
+                ) as copy,
+            ):
+                copy.set_types(["uuid", "int8", "text", "bytea"])
+                for row in group:
+                    copy.write_row(row)
+        return len(rows) / (time.perf_counter() - begun)
+
+
+async def _measure_relay(
+    product: Product, events: Sequence[Event], scale: Scale, report: Report
+) -> None:
+    ready = [kafka.Ready.of(event) for event in events]
+    ours: list[float] = []
+    limits: list[float] = []
+    # A broker that was just started is slow at first; neither side is to pay for it.
+    await product.make_topics("warm.", Topic.TICKETS)
+    await kafka.produce(product.kafka, "warm.", ready)
+    for turn in range(scale.plumbing_rounds):
+        raw, relayed = f"raw-{turn}.", _relayed(turn)
+        await product.make_topics(raw, Topic.TICKETS)
+        await product.make_topics(relayed, Topic.TICKETS)
+        limits.append(await kafka.produce(product.kafka, raw, ready))
+        ours.append(await _relay(product, relayed, len(events)))
+    _add(
+        report,
+        "relay, from the event table to Kafka",
+        ours,
+        limits,
+        "aiokafka, the same records ready-made",
+    )
+
+
+async def _relay(product: Product, prefix: str, count: int) -> float:
+    settings = _settings(product, "intake", prefix)
+    store: EventStore[Any] = EventStore(settings, owner=Owner.INTAKE)
+    with product.connect(_DATABASE) as connection:
+        connection.execute("UPDATE intake.relay_position SET notification_id = 0")
+        last = _last(connection)
+    relay = Relay(store=store, settings=settings)
+    task = asyncio.create_task(relay.run())
+    try:
+        await comes_true(lambda: relay.position > 0, _SECONDS_MAX, "the first batch was published")
+        begun, first = time.perf_counter(), relay.position
+        await comes_true(lambda: relay.position >= last, _SECONDS_MAX, "all was published")
+        return (count * (last - first) / last) / (time.perf_counter() - begun)
+    finally:
+        relay.stop()
+        await task
+        await store.close()
+
+
+async def _measure_consumer(product: Product, count: int, scale: Scale, report: Report) -> None:
+    ours: list[float] = []
+    limits: list[float] = []
+    for turn in range(scale.plumbing_rounds):
+        prefix = _relayed(turn)
+        limits.append(await kafka.consume(product.kafka, prefix, [Topic.TICKETS], count))
+        ours.append(await _consume(product, prefix, turn, count))
+    _add(report, "consumer, gate and positions, nothing to do", ours, limits, "aiokafka, read only")
+
+
+async def _consume(product: Product, prefix: str, turn: int, count: int) -> float:
+    settings = _settings(product, "query", prefix)
+    store = Database(settings, schema="query")
+    store.open()
+    await asyncio.to_thread(store.migrate, "shared.messaging")
+    meter = Meter(count)
+    consumer = Consumer(
+        name=f"nothing-{turn}",
+        topics=[Topic.TICKETS],
+        settings=settings,
+        store=store,
+        handler=_nothing,
+        after_commit=meter,
+    )
+    return await reading(consumer, store, meter)
+
+
+async def reading(consumer: Consumer, store: Database, meter: Meter) -> float:
+    """The consumer's events a second, from its start to the last event."""
+    await consumer.start()
+    try:
+        return await meter.rate()
+    finally:
+        await consumer.stop()
+        await store.close()
+
+
+def _nothing(tx: Transaction, batch: Sequence[Received]) -> None:
+    """What is measured is the way here."""
+
+
+def _appending(group: Sequence[Event]) -> Callable[[Any], None]:
+    return lambda tx: tx.append(*group)
+
+
+def _groups(values: Sequence[Any]) -> list[Sequence[Any]]:
+    return [values[first : first + _GROUP] for first in range(0, len(values), _GROUP)]
+
+
+def _relayed(turn: int) -> str:
+    return f"relayed-{turn}."
+
+
+def _last(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT max(notification_id) FROM intake.intake_events").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _settings(product: Product, role: str, prefix: str) -> ServiceSettings:
+    return ServiceSettings(
+        database_url=SecretStr(product.database_url(role, _DATABASE)),
+        kafka_bootstrap_servers=product.kafka,
+        topic_prefix=prefix,
+    )
+
+
+def _add(
+    report: Report, name: str, ours: list[float], limits: list[float], limit_name: str
+) -> None:
+    report.add(
+        Figure(
+            section=SECTION,
+            name=name,
+            value=median(ours),
+            unit="events/s",
+            limit=median(limits),
+            limit_name=limit_name,
+            details={"rounds": ours, "limit_rounds": limits},
+        )
+    )
