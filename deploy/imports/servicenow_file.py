@@ -81,6 +81,9 @@ _NEEDED: Final = (
     *WORDS,
 )
 _MOMENT: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d{2})", re.ASCII)
+_NUMBER: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
+"""It becomes part of the keys of commands, which are visible ASCII."""
+
 _TEXT_CHARS_MAX: Final = 200
 """As long as a name may be at intake; the longest text of the published log has 26."""
 
@@ -206,7 +209,11 @@ def _row(row: dict[str, str], line: int, width: int, cells: list[str]) -> Row | 
 def _checked(row: dict[str, str], line: int, number: str) -> Row:
     if not number or number == UNKNOWN:
         raise _Bad("number", "is needed")
-    _text_of(row, "number")
+    if _NUMBER.fullmatch(number) is None:
+        raise _Bad(
+            "number",
+            "is no incident number: letters, digits, dots, dashes, underscores, at most 64",
+        )
     state = row["incident_state"].strip()
     if state not in OPEN_STATES and state not in _ENDED_STATES:
         raise _Bad("incident_state", "is none of the states known here")

@@ -94,7 +94,9 @@ class GroupCommitter(Generic[S]):
                 self._queue.put(None)
                 await asyncio.to_thread(self._thread.join)
                 self._thread = None
-                if not self._queue.empty():
+                if late := self._submitted():
+                    for member in late:
+                        self._queue.put(member)
                     self.start()
 
     async def submit(
@@ -121,6 +123,15 @@ class GroupCommitter(Generic[S]):
         member = _Member(work, streams, claim)
         self._queue.put(member)
         return await member.future
+
+    def _submitted(self) -> list[_Member]:
+        """What came behind the word to stop; taken out of the queue."""
+        late: list[_Member] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if (member := self._queue.get_nowait()) is not None:
+                    late.append(member)
+        return late
 
     def _run(self) -> None:
         while True:

@@ -1,25 +1,25 @@
 """The consumer: Kafka batches in, effects and position in one PostgreSQL transaction, each event once."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 import structlog
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage
 from faststream.kafka.schemas import Topic as KafkaTopic
 
-from shared.database import TRANSIENT, Database, Transaction
-from shared.errors import NotYet, Unreadable
-from shared.events import UnknownEvent, decode
-from shared.identifiers import derived_id
-from shared.messaging.gate import Gate, StreamKey
-from shared.messaging.parking import ParkedStream, Parking, key_of
+from shared.database import Database, Transaction
+from shared.messaging.applying import Applied, Applying, TooManyUnreadable, passes
+from shared.messaging.parking import ParkedStream
 from shared.messaging.positions import Fenced, Positions, Slot
-from shared.messaging.records import Received, Record, read_envelope
+from shared.messaging.records import Received
 from shared.observability import metrics
 from shared.settings import ServiceSettings
 from shared.topics import RECORD_BYTES_MAX, Topic
@@ -31,12 +31,14 @@ _PAUSE_SECONDS_MAX: Final = 15.0
 _POLL_INTERVAL_MS_MAX: Final = 3_600_000
 """A database outage may keep one batch waiting this long; positions, not the group, keep it correct."""
 
-PARKED_SHARE_MAX: Final = 0.2
-PARKED_COUNT_FREE: Final = 20
-"""A batch of which more than a fifth (and more than 20 streams) cannot be handled is a broken deploy, not poison:
-the consumer stops and says so, instead of parking everything."""
+_COMMIT_SECONDS_MAX: Final = 5.0
+"""Kafka's own commit only says where a reader without positions would begin; it may not hold up reading or stopping."""
 
-_TRANSIENT: Final = (*TRANSIENT, NotYet, OSError)
+_PLACE_SECONDS_MAX: Final = 3.0
+"""Well within the session's time-out: the group waits while we look up our positions."""
+
+_SILENCE_SECONDS_MAX: Final = 15.0
+"""A broker answers every fetch within `fetch_max_wait_ms`, be it with nothing."""
 
 
 class Handler(Protocol):
@@ -53,12 +55,12 @@ class Handler(Protocol):
         """
 
 
-class TooManyUnreadable(Exception):
-    """More of a batch is unreadable than poison would explain; nothing of it was applied."""
-
-
 class RecordsGone(Exception):
     """Kafka deleted records that this consumer has not applied."""
+
+
+class LogReplaced(Exception):
+    """The log ends before our position: the topic was made anew, and what is in it would pass for applied."""
 
 
 class _Unwrapped:
@@ -105,16 +107,16 @@ class Consumer:
         self.topics = tuple(topics)
         self._settings = settings
         self._store = store
-        self._handler = handler
         self._after_commit = after_commit
-        self._gate = Gate(name)
+        self._applying = Applying(name, handler, settings.topic_prefix)
         self._positions = Positions(name)
-        self._parking = Parking(name)
         self._known: dict[Slot, int] = {}
+        self._sought: dict[Slot, int] = {}  # where reading was put in this assignment
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self.problem: str | None = "not started"
+        self._quiet_since = time.monotonic()
+        self._problem: str | None = "not started"
         self.broker = KafkaBroker(
             settings.kafka_bootstrap_servers,
             client_id=f"{name}-{settings.instance}",
@@ -141,15 +143,23 @@ class Consumer:
             partition_assignment_strategy=(StickyPartitionAssignor,),
             session_timeout_ms=10_000,
             max_poll_interval_ms=_POLL_INTERVAL_MS_MAX,
+            listener=_Assignments(self._placed, self._sought.clear),
+            parser=self._wrap,
             no_reply=True,
             title=f"{name}",
         )
         self._subscriber(self._on_batch)
 
+    @property
+    def problem(self) -> str | None:
+        """What keeps this consumer from its work; None when nothing does."""
+        return self._problem or self._silence()
+
     async def start(self) -> None:
         """Join the group and begin to read; positions come from PostgreSQL."""
         await self.broker.start()
-        self.problem = None
+        self._quiet_since = time.monotonic()
+        self._problem = None
 
     async def stop(self) -> None:
         """Finish the batch under way, commit, leave the group."""
@@ -158,20 +168,35 @@ class Consumer:
         await self.broker.stop()
 
     def lag(self) -> dict[Slot, int]:
-        """Records published and not yet applied, for each partition this process reads."""
+        """Records published and not yet applied, for each partition this process reads and knows its position in."""
         consumer = self._subscriber.consumer
         if consumer is None:
             return {}
         behind: dict[Slot, int] = {}
         for partition in consumer.assignment():
-            slot = (
-                Topic(partition.topic.removeprefix(self._settings.topic_prefix)),
-                partition.partition,
-            )
+            slot = self._slot_of(partition)
             high = consumer.highwater(partition)
-            if high is not None:
-                behind[slot] = max(0, high - self._known.get(slot, 0))
+            if high is not None and slot in self._known:
+                behind[slot] = max(0, high - self._known[slot])
         return behind
+
+    def _silence(self) -> str | None:
+        """Only while no batch is under way: then fetching rests, and says nothing about the broker."""
+        consumer = self._subscriber.consumer
+        if consumer is None or not self._idle.is_set():
+            return None
+        quiet = time.monotonic() - self._quiet_since
+        answers = [consumer.last_poll_timestamp(partition) for partition in consumer.assignment()]
+        if not answers or quiet < _SILENCE_SECONDS_MAX:
+            return None
+        silent = min(quiet, time.time() - max(answer or 0 for answer in answers) / 1000)
+        return (
+            f"Kafka has not answered for {silent:.0f} s" if silent > _SILENCE_SECONDS_MAX else None
+        )
+
+    async def _wrap(self, records: Any) -> KafkaAckableMessage:
+        """In place of FastStream's parser, which decodes every header: one that is no text would lose the batch."""
+        return KafkaAckableMessage(records, b"", consumer=self._subscriber.consumer)
 
     async def _on_batch(self, messages: Any) -> None:
         (message,) = messages
@@ -184,30 +209,32 @@ class Consumer:
                     missing = await asyncio.to_thread(self._apply_records, records)
                     if missing:
                         await self._go_back(missing)
-                        return
+                    await self._check_ends(records)
                 except Fenced as fact:
                     log.info("consumer_fenced", consumer=self.name, fact=str(fact))
-                    self._known.clear()
+                    self._forget(records)
                     metrics.CONSUMER_FENCED.labels(self.name).inc()
                 except Exception as error:
-                    self.problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                    self._problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
                     log.warning(
                         "consumer_batch_failed",
                         consumer=self.name,
-                        error=self.problem,
+                        error=self._problem,
                         retry_in_seconds=pause,
-                        exc_info=not isinstance(error, _TRANSIENT),
+                        exc_info=not (passes(error) or isinstance(error, TooManyUnreadable)),
                     )
                     metrics.CONSUMER_RETRIES.labels(self.name).inc()
-                    self._known.clear()
+                    self._forget(records)
                     await self._rest(pause)
                     pause = min(pause * 2, _PAUSE_SECONDS_MAX)
                 else:
-                    self.problem = None
-                    # After the database's commit, so Kafka's is never ahead. Its failure costs only a re-read.
-                    await message.ack()
+                    self._problem = None
+                    if not missing:
+                        # After the database's commit, so Kafka's is never ahead.
+                        await self._commit(records)
                     return
         finally:
+            self._quiet_since = time.monotonic()
             self._idle.set()
 
     async def _rest(self, seconds: float) -> None:
@@ -216,15 +243,37 @@ class Consumer:
         except TimeoutError:
             return
 
+    async def _commit(self, records: Sequence[Any]) -> None:
+        """Tell Kafka how far we are. Nothing depends on it: after a rebalance it is refused, without harm."""
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return
+        offsets = {
+            TopicPartition(raw.topic, raw.partition): raw.offset + 1 for raw in records
+        }  # ascending within a partition
+        assigned = consumer.assignment()
+        mine = {partition: offset for partition, offset in offsets.items() if partition in assigned}
+        try:
+            if mine:
+                await asyncio.wait_for(consumer.commit(mine), _COMMIT_SECONDS_MAX)
+        except (KafkaError, TimeoutError) as error:
+            log.info("consumer_commit_refused", consumer=self.name, error=repr(error))
+
     def _apply_records(self, raw_records: Sequence[Any]) -> dict[Slot, int]:
-        """Apply one batch, or say to which offsets reading must go back first because a record is missing."""
+        """Apply one batch, or say to which offsets reading must go back first because a record is missing.
+
+        Args:
+            raw_records: in ascending order within each partition.
+
+        Raises:
+            Fenced: another process has moved one of the positions; nothing was applied.
+        """
         slots: dict[Slot, list[Any]] = {}
         for raw in raw_records:
-            topic = Topic(raw.topic.removeprefix(self._settings.topic_prefix))
-            slots.setdefault((topic, raw.partition), []).append(raw)
+            slots.setdefault(self._slot_of(raw), []).append(raw)
         if unknown := slots.keys() - self._known.keys():
             self._known.update(self._store.transact(lambda tx: self._positions.load(tx, unknown)))
-        if any(raws[0].offset > self._known[slot] for slot, raws in slots.items()):
+        if any(self._is_missing(slot, raws[0].offset) for slot, raws in slots.items()):
             return {slot: self._known[slot] for slot in slots}
         moves: dict[Slot, tuple[int, int]] = {}
         fresh: list[Any] = []
@@ -241,6 +290,98 @@ class Consumer:
             self._tell(applied)
         return {}
 
+    def _apply(
+        self, tx: Transaction, raws: Sequence[Any], moves: dict[Slot, tuple[int, int]]
+    ) -> Applied:
+        self._positions.advance(tx, moves)
+        return self._applying.apply(tx, raws)
+
+    def _tell(self, applied: Applied) -> None:
+        applied.tell(self.name)
+        if applied.events and self._after_commit is not None:
+            self._after_commit(applied.events)
+
+    def _is_missing(self, slot: Slot, first: int) -> bool:
+        """Whether records before `first` were passed over, rather than never written or not for us.
+
+        When reading was put exactly at our position and the next record comes later, the offsets between hold no
+        record: markers of somebody's transactions, or what compaction left.
+        """
+        position = self._known[slot]
+        if first <= position:
+            return False
+        if self._sought.get(slot) != position:
+            return True
+        log.warning(
+            "consumer_passes_hole",
+            consumer=self.name,
+            topic=slot[0],
+            partition=slot[1],
+            position=position,
+            next=first,
+        )
+        return False
+
+    def _slot_of(self, of: Any) -> Slot:
+        return Topic(of.topic.removeprefix(self._settings.topic_prefix)), of.partition
+
+    def _partition_of(self, slot: Slot) -> TopicPartition:
+        return TopicPartition(self._settings.topic_prefix + slot[0], slot[1])
+
+    def _forget(self, records: Sequence[Any]) -> None:
+        """Ask the database again where we are in these partitions."""
+        for raw in records:
+            self._known.pop(self._slot_of(raw), None)
+
+    async def _check_ends(self, records: Sequence[Any]) -> None:
+        """A position past the end of its log says that this is not the log we have read.
+
+        Raises:
+            LogReplaced: see there.
+        """
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return
+        assigned = consumer.assignment()
+        doubtful: list[TopicPartition] = []
+        for partition in {TopicPartition(raw.topic, raw.partition) for raw in records} & assigned:
+            end = consumer.highwater(partition)  # as of the last fetch, so it may be behind
+            if end is not None and end < self._known.get(self._slot_of(partition), 0):
+                doubtful.append(partition)
+        if not doubtful:
+            return
+        for partition, end in (await consumer.end_offsets(doubtful)).items():
+            if end < (position := self._known.get(self._slot_of(partition), 0)):
+                raise LogReplaced(
+                    f"{partition.topic}/{partition.partition} ends at {end}, our position is {position}"
+                )
+
+    async def _placed(self, assigned: Iterable[TopicPartition]) -> None:
+        """Begin at our own positions, whatever Kafka has committed; so lag is known, too, before the first record."""
+        self._sought.clear()
+        slots = {self._slot_of(partition) for partition in assigned}
+        load = asyncio.to_thread(self._store.transact, lambda tx: self._positions.load(tx, slots))
+        try:
+            positions = await asyncio.wait_for(load, _PLACE_SECONDS_MAX)
+        except Exception as error:
+            if not passes(error):
+                raise
+            log.warning("consumer_not_placed", consumer=self.name, error=repr(error))
+            return  # each batch is compared with our positions all the same
+        self._known.update(positions)
+        self._seek(positions)
+        self._sought.clear()  # not yet compared with where the log begins: that is `_go_back`'s business
+
+    def _seek(self, positions: Mapping[Slot, int]) -> None:
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return
+        assigned = consumer.assignment()
+        for slot, position in positions.items():
+            if (partition := self._partition_of(slot)) in assigned:
+                consumer.seek(partition, position)
+                self._sought[slot] = position
+
     async def _go_back(self, slots: dict[Slot, int]) -> None:
         """Read again from our own positions.
 
@@ -252,134 +393,15 @@ class Consumer:
         consumer = self._subscriber.consumer
         if consumer is None:
             return
-        wanted = {
-            TopicPartition(self._settings.topic_prefix + topic, partition): position
-            for (topic, partition), position in slots.items()
-        }
-        oldest = await consumer.beginning_offsets(list(wanted))
-        for partition, position in wanted.items():
-            if oldest[partition] > position:
+        oldest = await consumer.beginning_offsets([self._partition_of(slot) for slot in slots])
+        for slot, position in slots.items():
+            first = oldest[self._partition_of(slot)]
+            if first > position:
                 raise RecordsGone(
-                    f"{partition.topic}/{partition.partition}: {position} to {oldest[partition] - 1}"
-                    " were deleted before they were read"
+                    f"{slot[0]}/{slot[1]}: {position} to {first - 1} were deleted before they were read"
                 )
-            if partition in consumer.assignment():
-                consumer.seek(partition, position)
+        self._seek(slots)
         log.warning("consumer_goes_back", consumer=self.name, slots=len(slots))
-
-    def _tell(self, applied: list[Received]) -> None:
-        if not applied:
-            return
-        metrics.CONSUMER_APPLIED.labels(self.name).inc(len(applied))
-        newest = max(received.event.recorded_at for received in applied)
-        metrics.CONSUMER_NEWEST.labels(self.name).set(newest.timestamp())
-        if self._after_commit is not None:
-            self._after_commit(applied)
-
-    def _apply(
-        self, tx: Transaction, raws: Sequence[Any], moves: dict[Slot, tuple[int, int]]
-    ) -> list[Received]:
-        self._share(tx)
-        self._positions.advance(tx, moves)
-        records = self._envelopes(tx, raws)
-        admission = self._gate.admit(tx, records)
-        for record in admission.behind:
-            self._parking.park(tx, record, None)
-        self._gate.hold(tx, admission.held, tx.now)
-        applied, parked = self._handle(tx, admission.accepted)
-        if len(parked) > max(PARKED_COUNT_FREE, PARKED_SHARE_MAX * len(records)):
-            raise TooManyUnreadable(
-                f"{len(parked)} streams of a batch of {len(records)} cannot be handled; the first: "
-                f"{next(iter(parked.values()))!r}"
-            )
-        self._gate.forget_held(tx, admission.released)
-        versions: dict[StreamKey, int] = {}
-        for record in admission.accepted:
-            if (record.topic, record.stream_id) not in parked or record.version < parked[
-                record.topic, record.stream_id
-            ][0]:
-                versions[key_of(record)] = record.version
-        self._gate.advance(tx, versions)
-        if admission.repeated_count:
-            metrics.CONSUMER_REPEATED.labels(self.name).inc(admission.repeated_count)
-        if admission.held:
-            metrics.CONSUMER_HELD.labels(self.name).inc(len(admission.held))
-        return applied
-
-    def _handle(
-        self, tx: Transaction, records: Sequence[Record]
-    ) -> tuple[list[Received], dict[StreamKey, tuple[int, BaseException]]]:
-        """Hand the whole batch over; only if that fails, one by one, to find and park the culprits."""
-        try:
-            batch = self._decode(records)
-            if batch:
-                with tx.savepoint():
-                    self._handler(tx, batch)
-        except _TRANSIENT:
-            raise
-        except Exception as error:  # noqa: BLE001  # found again one by one, and parked with its message
-            log.warning(
-                "consumer_batch_split", consumer=self.name, error=repr(error), size=len(records)
-            )
-            return self._handle_one_by_one(tx, records)
-        return batch, {}
-
-    def _handle_one_by_one(
-        self, tx: Transaction, records: Sequence[Record]
-    ) -> tuple[list[Received], dict[StreamKey, tuple[int, BaseException]]]:
-        applied: list[Received] = []
-        parked: dict[StreamKey, tuple[int, BaseException]] = {}
-        for record in records:
-            if key_of(record) in parked:
-                self._parking.park(tx, record, None)
-                continue
-            try:
-                with tx.savepoint():
-                    one = self._decode([record])
-                    if one:
-                        self._handler(tx, one)
-            except _TRANSIENT:
-                raise
-            except Exception as error:
-                log.exception(
-                    "event_parked",
-                    consumer=self.name,
-                    stream_id=str(record.stream_id),
-                    version=record.version,
-                    wire_type=record.wire_type,
-                )
-                self._parking.park(tx, record, error)
-                parked[key_of(record)] = record.version, error
-                metrics.CONSUMER_PARKED.labels(self.name).inc()
-            else:
-                applied.extend(one)
-        return applied, parked
-
-    def _decode(self, records: Sequence[Record]) -> list[Received]:
-        batch: list[Received] = []
-        for record in records:
-            event = decode(record.wire_type, record.raw)
-            if isinstance(event, UnknownEvent):
-                metrics.CONSUMER_UNKNOWN.labels(self.name).inc()
-                continue
-            batch.append(Received(record.topic, record.partition, record.offset, event, record.raw))
-        return batch
-
-    def _envelopes(self, tx: Transaction, raws: Sequence[Any]) -> list[Record]:
-        records: list[Record] = []
-        for raw in raws:
-            try:
-                records.append(read_envelope(raw, self._settings.topic_prefix))
-            except Unreadable as error:
-                topic = Topic(raw.topic.removeprefix(self._settings.topic_prefix))
-                stray = derived_id("stray", topic, raw.partition, raw.offset)
-                self._parking.park(
-                    tx,
-                    Record(topic, raw.partition, raw.offset, stray, 1, "stray", raw.value or b""),
-                    error,
-                )
-                metrics.CONSUMER_PARKED.labels(self.name).inc()
-        return records
 
     # Parked streams, for the people who decide about them.
 
@@ -387,7 +409,7 @@ class Consumer:
         """Bring the gauges of parked and held events up to date. Blocks."""
 
         def read(tx: Transaction) -> tuple[int, float]:
-            return self._parking.count(tx), self._gate.oldest_held_seconds(tx)
+            return self._applying.parking.count(tx), self._applying.gate.oldest_held_seconds(tx)
 
         parked, oldest = self._store.transact(read)
         metrics.CONSUMER_PARKED_STREAMS.labels(self.name).set(parked)
@@ -395,7 +417,7 @@ class Consumer:
 
     def parked(self) -> list[ParkedStream]:
         """The parked streams, oldest first. Blocks."""
-        return self._store.transact(self._parking.list)
+        return self._store.transact(self._applying.parking.list)
 
     def parked_events(self, stream_id: UUID) -> list[dict[str, Any]]:
         """The parked events of one stream with their errors and contents. Blocks."""
@@ -409,7 +431,7 @@ class Consumer:
                     "error": error,
                     "payload": record.raw.decode("utf-8", "replace"),
                 }
-                for record, error in self._parking.events(tx, stream_id)
+                for record, error in self._applying.parking.events(tx, stream_id)
             ]
 
         return self._store.transact(read)
@@ -424,49 +446,34 @@ class Consumer:
         Returns:
             how many events of the stream are still parked.
         """
-        return self._store.transact(lambda tx: self._retry(tx, stream_id, discard_first))
 
-    def _retry(self, tx: Transaction, stream_id: UUID, discard_first: bool) -> int:
-        self._exclude(tx)
-        waiting = list(self._parking.events(tx, stream_id))
-        done = 0
-        for record, _ in waiting:
-            if not (discard_first and done == 0):
-                try:
-                    with tx.savepoint():
-                        one = self._decode([record])
-                        if one:
-                            self._handler(tx, one)
-                except _TRANSIENT:
-                    raise
-                except Exception as error:  # noqa: BLE001  # kept with the event, for whoever asks
-                    self._parking.failed_again(tx, record, error)
-                    break
-            else:
-                log.warning(
-                    "parked_event_discarded",
-                    consumer=self.name,
-                    stream_id=str(stream_id),
-                    version=record.version,
-                    wire_type=record.wire_type,
-                )
-            self._parking.release(tx, record)
-            if record.wire_type != "stray":
-                self._gate.advance(tx, {key_of(record): record.version})
-            done += 1
-        return len(waiting) - done
+        def run(tx: Transaction) -> tuple[Applied, int]:
+            applied = self._applying.retry(tx, stream_id, discard_first=discard_first)
+            return applied, len(self._applying.parking.events(tx, stream_id))
 
-    def _share(self, tx: Transaction) -> None:
-        """Let batches of this consumer run side by side."""
-        tx.cursor.execute(
-            "SELECT pg_advisory_xact_lock_shared(hashtext(%s), hashtext('parking'))", (self.name,)
-        )
-
-    def _exclude(self, tx: Transaction) -> None:
-        """Let no batch run beside a retry, which must see all that was parked."""
-        tx.cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtext(%s), hashtext('parking'))", (self.name,)
-        )
+        applied, left = self._store.transact(run)
+        self._tell(applied)
+        return left
 
 
-__all__ = ["Consumer", "Handler", "RecordsGone", "TooManyUnreadable"]
+class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Tells the consumer when its partitions come and go."""
+
+    def __init__(
+        self,
+        placed: Callable[[Iterable[TopicPartition]], Any],
+        taken: Callable[[], None],
+    ) -> None:
+        self._placed = placed
+        self._taken = taken
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002  # all of them
+        """The assignment ends."""
+        self._taken()
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """A new assignment begins."""
+        await self._placed(assigned)
+
+
+__all__ = ["Consumer", "Handler", "LogReplaced", "RecordsGone", "TooManyUnreadable"]

@@ -49,6 +49,9 @@ class Gate:
         parked, with_held = self._set_aside(tx, keys)
         early = self._held(tx, with_held) if with_held else {}
         admission = Admission([], dict(seen), [], [], [])
+        for key, waiting in early.items():
+            if key not in parked:  # a retry or a discard may have let them fit since
+                self._release(admission, key, seen, waiting)
         for record in records:
             key = record.topic, record.stream_id
             last = seen.get(key, 0)
@@ -105,6 +108,14 @@ class Gate:
                 (self._consumer, topic.value, stream, version),
             )
 
+    def version(self, tx: Transaction, key: StreamKey) -> int:
+        """The last applied version of a stream; 0 when none was."""
+        return self._versions(tx, [key]).get(key, 0)
+
+    def held(self, tx: Transaction, key: StreamKey) -> dict[int, Record]:
+        """The held events of a stream by version."""
+        return self._held(tx, [key]).get(key, {})
+
     def oldest_held_seconds(self, tx: Transaction) -> float:
         """How long the oldest held event has waited; 0 when none is held."""
         tx.cursor.execute(
@@ -121,7 +132,7 @@ class Gate:
         seen: dict[StreamKey, int],
         early: dict[int, Record] | None,
     ) -> None:
-        while early and (following := early.pop(seen[key] + 1, None)):
+        while early and (following := early.pop(seen.get(key, 0) + 1, None)):
             admission.accepted.append(following)
             admission.released.append((key, following.version))
             seen[key] = following.version

@@ -67,13 +67,14 @@ class Parking:
     def list(self, tx: Transaction, limit: int = 200) -> list[ParkedStream]:
         """The parked streams, oldest first."""
         tx.cursor.execute(
-            "SELECT DISTINCT ON (topic, stream_id) *,"
-            " count(*) OVER (PARTITION BY topic, stream_id) - 1 AS waiting"
-            " FROM parked_events WHERE consumer = %s ORDER BY topic, stream_id, version",
-            (self._consumer,),
+            "SELECT * FROM ("
+            " SELECT DISTINCT ON (topic, stream_id) consumer, topic, stream_id, version, wire_type,"
+            " error, attempts, parked_at, count(*) OVER (PARTITION BY topic, stream_id) - 1 AS waiting"
+            " FROM parked_events WHERE consumer = %s ORDER BY topic, stream_id, version"
+            ") AS streams ORDER BY parked_at, stream_id LIMIT %s",
+            (self._consumer, limit),
         )
-        streams = [_stream(row) for row in tx.cursor.fetchall()]
-        return sorted(streams, key=lambda stream: stream.parked_at)[:limit]
+        return [_stream(row) for row in tx.cursor.fetchall()]
 
     def events(self, tx: Transaction, stream_id: UUID) -> Sequence[tuple[Record, str | None]]:
         """All parked events of a stream in order, each with its error."""
@@ -108,8 +109,9 @@ class Parking:
 
 
 def describe(error: BaseException) -> str:
-    """Kind and message of an error, bounded."""
-    return f"{type(error).__name__}: {error}"[:_ERROR_CHARS_MAX]
+    """Kind and message of an error, bounded, and without what PostgreSQL takes for no text (NUL, half surrogates)."""
+    said = f"{type(error).__name__}: {error}"[:_ERROR_CHARS_MAX]
+    return said.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def key_of(record: Record) -> StreamKey:

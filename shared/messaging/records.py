@@ -43,6 +43,9 @@ class _Head(msgspec.Struct):
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
 
+_BIGINT_MAX: Final = 2**63 - 1
+_WIRE_TYPE_CHARS_MAX: Final = 200
+
 
 def headers_of(
     owner: Owner, stream_id: UUID, version: int, wire_type: str, raw: bytes
@@ -80,10 +83,24 @@ def read_envelope(record: ConsumerRecord, prefix: str) -> Record:
             topic=Topic(record.topic.removeprefix(prefix)),
             partition=record.partition,
             offset=record.offset,
-            stream_id=UUID(headers["ce_subject"].decode()),
-            version=int(headers["ce_sequence"]),
-            wire_type=headers["ce_type"].decode(),
+            stream_id=UUID(str(headers["ce_subject"], "ascii")),
+            version=_version(headers["ce_sequence"]),
+            wire_type=_wire_type(headers["ce_type"]),
             raw=record.value or b"",
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError) as error:  # a header may be null
         raise Unreadable(f"{record.topic}/{record.partition}@{record.offset}: {error!r}") from error
+
+
+def _version(header: bytes) -> int:
+    version = int(header)
+    if not 1 <= version <= _BIGINT_MAX:
+        raise ValueError(f"no version: {version}")
+    return version
+
+
+def _wire_type(header: bytes) -> str:
+    wire_type = str(header, "utf-8")
+    if not wire_type.isprintable() or not 1 <= len(wire_type) <= _WIRE_TYPE_CHARS_MAX:
+        raise ValueError(f"no wire type: {wire_type[:_WIRE_TYPE_CHARS_MAX]!r}")
+    return wire_type

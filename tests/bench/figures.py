@@ -22,6 +22,9 @@ _PACKAGES: Final = (
     "uvloop",
 )
 
+UNSTEADY: Final = 1.5
+"""Rounds of one figure that differ by more than this were not measured on the same machine, so to say."""
+
 
 class Missed(Exception):
     """The product did something wrong while it was measured; a figure of that would be worth nothing."""
@@ -49,7 +52,10 @@ class Figure(msgspec.Struct, kw_only=True):
         value: in `unit`.
         limit: the same work without the product, on the same machine, in the same run.
         limit_name: what that was.
-        details: everything else worth keeping (percentiles, processor time).
+        core_ms, limit_core_ms: processor time of the measured process for one unit of work. Neighbours on the
+            machine move these far less than they move the rates.
+        rounds, limit_rounds: the single measurements behind the two medians.
+        details: everything else worth keeping, such as percentiles.
     """
 
     section: str
@@ -58,6 +64,10 @@ class Figure(msgspec.Struct, kw_only=True):
     unit: str
     limit: float | None = None
     limit_name: str | None = None
+    core_ms: float | None = None
+    limit_core_ms: float | None = None
+    rounds: list[float] = []
+    limit_rounds: list[float] = []
     goal: Goal | None = None
     details: dict[str, Any] = {}
 
@@ -67,12 +77,27 @@ class Figure(msgspec.Struct, kw_only=True):
         return self.value / self.limit if self.limit else None
 
     @property
+    def core_share(self) -> float | None:
+        """The same of the processor: how much of our time the limit's work alone takes."""
+        return self.limit_core_ms / self.core_ms if self.core_ms and self.limit_core_ms else None
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why the figure may say more about the machine's other work than about the product."""
+        found = []
+        if self.share is not None and self.share > 1:
+            found.append("above its limit, so the limit was disturbed")
+        for name, rounds in (("rounds", self.rounds), ("limit's rounds", self.limit_rounds)):
+            if len(rounds) > 1 and max(rounds) > UNSTEADY * min(rounds):
+                found.append(f"{name} differ {max(rounds) / min(rounds):.1f}-fold")
+        return found
+
+    @property
     def is_met(self) -> bool | None:
-        """Whether every part of the goal holds; None without a goal."""
-        goal = self.goal
-        if goal is None:
+        """Whether every part of the goal holds; None without a goal, or with a limit that cannot be one."""
+        goal, share = self.goal, self.share
+        if goal is None or (goal.share_of_limit is not None and share is not None and share > 1):
             return None
-        share = self.share
         return (
             (goal.at_least is None or self.value >= goal.at_least)
             and (goal.at_most is None or self.value <= goal.at_most)
@@ -89,7 +114,13 @@ class Report:
         self.scale = scale
         self.chosen = tuple(chosen)
         self.began_at = datetime.now(UTC)
+        self.load_before = os.getloadavg()[0]
         self.figures: list[Figure] = []
+
+    @property
+    def began_busy(self) -> bool:
+        """Whether other work had more than half of the machine when the run began."""
+        return self.load_before > (os.cpu_count() or 1) / 2
 
     def add(self, figure: Figure) -> Figure:
         """Keep a figure."""
@@ -112,9 +143,15 @@ class Report:
             "seconds": (datetime.now(UTC) - self.began_at).total_seconds(),
             "scale": self.scale,
             "sections": self.chosen,
-            "machine": _machine(),
+            "machine": {**_machine(), "load_before": self.load_before},
             "figures": [
-                {**msgspec.to_builtins(figure), "share": figure.share, "is_met": figure.is_met}
+                {
+                    **msgspec.to_builtins(figure),
+                    "share": figure.share,
+                    "core_share": figure.core_share,
+                    "is_met": figure.is_met,
+                    "doubts": figure.doubts,
+                }
                 for figure in self.figures
             ],
         }

@@ -1,7 +1,6 @@
 """The limits for relay and consumers: the same records through aiokafka alone."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from shared.events import Event, encode
 from shared.messaging.records import headers_of
 from shared.topics import PARTITIONS, RECORD_BYTES_MAX, Topic, topic_of
+from tests.bench.pace import Pace, Stopwatch
 
 _TOGETHER: Final = 1_000
 """As many as the relay publishes before it waits for the acknowledgements."""
@@ -34,8 +34,8 @@ class Ready(msgspec.Struct, frozen=True):
         return cls(topic_of(event.wire_type), str(event.stream_id).encode(), raw, headers)
 
 
-async def produce(kafka: str, prefix: str, records: Sequence[Ready]) -> float:
-    """Publish with the relay's settings; returns records a second, the first batch not counted.
+async def produce(kafka: str, prefix: str, records: Sequence[Ready]) -> Pace:
+    """Publish with the relay's settings; the first batch is not counted.
 
     That one also pays for learning where the partitions are, which the relay does once in its life.
     """
@@ -50,10 +50,10 @@ async def produce(kafka: str, prefix: str, records: Sequence[Ready]) -> float:
     )
     await producer.start()
     try:
-        begun = time.perf_counter()
+        clock = Stopwatch()
         for first in range(0, len(records), _TOGETHER):
             if first == _TOGETHER:
-                begun = time.perf_counter()
+                clock = Stopwatch()
             sent = [
                 await producer.send(
                     prefix + record.topic, record.value, key=record.key, headers=record.headers
@@ -62,13 +62,13 @@ async def produce(kafka: str, prefix: str, records: Sequence[Ready]) -> float:
             ]
             await asyncio.gather(*sent)
         counted = max(len(records) - _TOGETHER, 0) or len(records)
-        return counted / (time.perf_counter() - begun)
+        return clock.pace(counted)
     finally:
         await producer.stop()
 
 
-async def consume(kafka: str, prefix: str, topics: Sequence[Topic], count: int) -> float:
-    """Read `count` records from the beginning; returns records a second, the first fetch not counted."""
+async def consume(kafka: str, prefix: str, topics: Sequence[Topic], count: int) -> Pace:
+    """Read `count` records from the beginning; the first fetch is not counted."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka,
         enable_auto_commit=False,
@@ -83,12 +83,12 @@ async def consume(kafka: str, prefix: str, topics: Sequence[Topic], count: int) 
         ]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
-        read, first, begun = 0, 0, 0.0
+        read, first, clock = 0, 0, Stopwatch()
         while read < count:
             batches = await consumer.getmany(timeout_ms=1_000, max_records=_FETCHED_MAX)
             read += sum(map(len, batches.values()))
             if not first and read:
-                first, begun = read, time.perf_counter()
-        return (read - first) / (time.perf_counter() - begun)
+                first, clock = read, Stopwatch()
+        return clock.pace(read - first)
     finally:
         await consumer.stop()

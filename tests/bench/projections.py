@@ -1,7 +1,6 @@
 """Query's projections: alone in memory, and rebuilt from offset zero, beside COPY of the rows that come out."""
 
 import io
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from shared.messaging.records import Received
 from shared.topics import PARTITIONS, Topic, topic_of
 from tests.bench import kafka
 from tests.bench.figures import Figure, Missed, Report
+from tests.bench.pace import Pace, Stopwatch
 from tests.bench.plumbing import Meter, reading
 from tests.bench.product import Product, run
 from tests.bench.scale import Scale
@@ -53,11 +53,11 @@ def measure(product: Product, scale: Scale, report: Report) -> None:
         rebuilt,
         copied,
         _COPY_LIMIT,
-        read_only_per_second=read,
+        read_only_per_second=read.rate,
     )
 
 
-def _project(product: Product, events: Sequence[Event]) -> float:
+def _project(product: Product, events: Sequence[Event]) -> Pace:
     settings = _settings(product, _ALONE)
     store = Database(settings, schema="query")
     store.open()
@@ -66,10 +66,10 @@ def _project(product: Product, events: Sequence[Event]) -> float:
         batch = [_received(offset, event) for offset, event in enumerate(events)]
         projections = Projections()
         size = settings.consumer_batch_max
-        begun = time.perf_counter()
+        clock = Stopwatch()
         for first in range(0, len(batch), size):
             store.transact(_applying(projections, batch[first : first + size]))
-        return len(events) / (time.perf_counter() - begun)
+        return clock.pace(len(events))
     finally:
         run(store.close)
 
@@ -78,7 +78,7 @@ def _applying(projections: Projections, part: Sequence[Received]) -> Callable[[T
     return lambda tx: projections(tx, part)
 
 
-async def _rebuild(product: Product, events: Sequence[Event]) -> tuple[float, float]:
+async def _rebuild(product: Product, events: Sequence[Event]) -> tuple[Pace, Pace]:
     await product.make_topics(_PREFIX, *Topic)
     await kafka.produce(product.kafka, _PREFIX, [kafka.Ready.of(event) for event in events])
     read = await kafka.consume(product.kafka, _PREFIX, tuple(Topic), len(events))
@@ -98,8 +98,8 @@ async def _rebuild(product: Product, events: Sequence[Event]) -> tuple[float, fl
     return await reading(consumer, store, meter), read
 
 
-def _copy(product: Product, count: int) -> tuple[float, int]:
-    """The finished tables into empty ones with the same indexes, in one transaction: (events/s, rows)."""
+def _copy(product: Product, count: int) -> tuple[Pace, int]:
+    """The finished tables into empty ones with the same indexes, in one transaction; the pace in events, and the rows."""
     with product.connect(_ALONE) as connection:
         connection.execute("SET search_path = query")
         contents = {name: _dump(connection, name) for name in _tables(connection)}
@@ -107,7 +107,7 @@ def _copy(product: Product, count: int) -> tuple[float, int]:
             statement = sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)")
             connection.execute(statement.format(_clone(name), sql.Identifier(name)))
         rows = 0
-        begun = time.perf_counter()
+        clock = Stopwatch()
         with connection.transaction(), connection.cursor() as cursor:
             for name, data in contents.items():
                 statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)")
@@ -116,7 +116,7 @@ def _copy(product: Product, count: int) -> tuple[float, int]:
                 ) as copy:
                     copy.write(data)
                 rows += cursor.rowcount
-        return count / (time.perf_counter() - begun), rows
+        return clock.pace(count), rows
 
 
 def _dump(connection: psycopg.Connection[Any], name: str) -> bytes:
@@ -175,16 +175,18 @@ def _settings(product: Product, database: str) -> Settings:
 
 
 def _add(
-    report: Report, name: str, ours: float, limit: float, limit_name: str, **more: float
+    report: Report, name: str, ours: Pace, limit: Pace, limit_name: str, **more: float
 ) -> None:
     report.add(
         Figure(
             section=SECTION,
             name=name,
-            value=ours,
+            value=ours.rate,
             unit="events/s",
-            limit=limit,
+            limit=limit.rate,
             limit_name=limit_name,
+            core_ms=ours.core_ms,
+            limit_core_ms=limit.core_ms,
             details=more,
         )
     )

@@ -214,7 +214,9 @@ async def test_malformed_requests_name_the_field_and_are_never_our_fault(
         assert field in " ".join(error["field"] for error in answer.json()["errors"])
 
 
-@pytest.mark.parametrize("token", ["", "Bearer", "Bearer x.y.z", "Basic eDp5", "Bearer ünïcode".encode()])
+@pytest.mark.parametrize(
+    "token", ["", "Bearer", "Bearer x.y.z", "Basic eDp5", "Bearer ünïcode".encode()]
+)
 async def test_without_a_good_token_nobody_gets_in(product: Product, token: str | bytes):
     answer = httpx2.get(f"{product.address}/v1/tickets", headers={"Authorization": token})
     assert answer.status_code == 401

@@ -53,7 +53,7 @@ def _clock(row: dict[str, Any], now: datetime) -> Clock:
     if is_running and due_at and started_at and due_at > started_at:
         share = (now - started_at) / (due_at - started_at)
     elif row["state"] == "paused" and row["target_seconds"]:
-        share = 1 - (row.get("remaining_seconds") or 0.0) / row["target_seconds"]
+        share = 1 - _left(row) / row["target_seconds"]
     policy = f"{row['policy_id']} v{row['policy_version']}, {row['priority']} priority"
     return Clock(
         name=words.called(words.METRIC, row["metric"]),
@@ -75,9 +75,8 @@ def _state(row: dict[str, Any]) -> tuple[str, str]:
         case "running":
             return ("risk", "at risk") if row.get("warned_at") else ("running", "running")
         case "paused":
-            left = words.duration(row.get("remaining_seconds"))
-            words_ = f"paused with {left} left"
-            return "paused", f"{words_}, breached before" if is_breached else words_
+            says = f"paused with {words.duration(_left(row))} left"
+            return "paused", f"{says}, breached before" if is_breached else says
         case "met":
             margin = row.get("margin_seconds") or 0.0
             if is_breached or margin < 0:
@@ -86,3 +85,9 @@ def _state(row: dict[str, Any]) -> tuple[str, str]:
         case _:
             reason = words.called({}, row.get("cancel_reason"))
             return ("missed" if is_breached else "ended"), f"ended without result: {reason}"
+
+
+def _left(row: dict[str, Any]) -> float:
+    """What a paused clock has left; from the target, which may have changed while it stood still."""
+    left: float = row["target_seconds"] - (row.get("elapsed_seconds") or 0.0)
+    return left

@@ -51,6 +51,13 @@ async def test_a_position_that_still_moves_is_not_quiet():
     assert len(seen) == 10 + QUIET_LOOKS
 
 
+async def test_the_quiet_looks_must_come_in_a_row():
+    boards = [a_board(8), a_board(8), a_board(8), a_board(8, behind=1), a_board(8)]
+    arrived, seen = await wait(boards)
+    assert arrived
+    assert len(seen) == 4 + QUIET_LOOKS
+
+
 @pytest.mark.parametrize(
     "board", [a_board(8, behind=1), a_board(8, problem="Kafka was not asked yet")]
 )

@@ -124,11 +124,13 @@ async def test_a_longer_part_of_the_same_file_finds_what_is_done(histories, path
     assert (sent.intake.replayed, sent.intake.accepted) == (30, 1770)
 
 
-async def test_a_refused_command_is_listed_and_tried_again_by_the_next_run(histories, path):
+@pytest.mark.parametrize("number", [5, 500])  # in the first chunk, and in a later one
+async def test_a_refused_command_is_listed_and_tried_again_by_the_next_run(histories, path, number):
     desk = SmallDesk()
-    desk.refuse = lambda said: said["key"] == "servicenow:INC5:1:patch"
+    key = f"servicenow:INC{number}:1:patch"
+    desk.refuse = lambda said: said["key"] == key
     sent = await send(desk, path, histories)
-    assert [(line.key, line.status) for line in sent.refused] == [("servicenow:INC5:1:patch", 422)]
+    assert [(line.key, line.status) for line in sent.refused] == [(key, 422)]
     assert sent.intake.accepted == 1799
     desk.refuse = lambda _: False
     again = await send(desk, path, histories)
@@ -136,14 +138,15 @@ async def test_a_refused_command_is_listed_and_tried_again_by_the_next_run(histo
     assert len(desk.done) == 3000
 
 
-async def test_routing_is_not_asked_about_a_ticket_that_was_not_opened(histories, path):
+@pytest.mark.parametrize("number", [5, 500])
+async def test_routing_is_not_asked_about_a_ticket_that_was_not_opened(histories, path, number):
     desk = SmallDesk()
-    desk.refuse = lambda said: said["key"] == "servicenow:INC5:0:open"
-    desk.put_off = lambda said: said["key"].startswith("servicenow:INC5:0:assign")
+    desk.refuse = lambda said: said["key"] == f"servicenow:INC{number}:0:open"
+    desk.put_off = lambda said: said["key"].startswith(f"servicenow:INC{number}:0:assign")
     sent = await send(desk, path, histories)
     assert {line.key for line in sent.routing.refused} == {
-        "servicenow:INC5:0:group",
-        "servicenow:INC5:0:assign",
+        f"servicenow:INC{number}:0:group",
+        f"servicenow:INC{number}:0:assign",
     }
     assert sent.routing.accepted == 1198
 

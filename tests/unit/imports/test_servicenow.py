@@ -292,7 +292,16 @@ def test_keys_are_the_same_each_time_and_never_shared(tmp_path):
         ("2 - High", "2/3/2016 08:00", None),  # nothing is promised
     ],
 )
-def test_the_promise_runs_on_weekdays_from_opened_to_closed(tmp_path, priority, closed_at, is_kept):
+def test_the_promise_runs_on_weekdays_from_opened_to_closed_without_a_pause(
+    tmp_path, priority, closed_at, is_kept
+):
     said = {"priority": priority, "resolved_at": "?", "closed_at": closed_at}
-    history = the_history(tmp_path, a_row(**said), a_row("Closed", closed_at, **said))
+    history = the_history(
+        tmp_path,
+        a_row(**said),
+        a_row("Awaiting User Info", "1/3/2016 09:00", **said),
+        a_row("Awaiting Vendor", "1/3/2016 10:00", **said),
+        a_row("Resolved", "1/3/2016 11:00", **said),
+        a_row("Closed", closed_at, **said),
+    )
     assert judge(history, the_rules()).is_kept is is_kept

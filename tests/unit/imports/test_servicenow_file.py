@@ -60,6 +60,8 @@ def test_the_senseless_state_is_set_aside_alone(tmp_path):
     [
         ("number", "?"),
         ("number", ""),
+        ("number", "INC 1"),
+        ("number", "Störung-1"),
         ("incident_state", "Lost"),
         ("sys_updated_at", "?"),
         ("sys_updated_at", "31/2/2016 08:00"),

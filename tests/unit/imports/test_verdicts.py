@@ -18,6 +18,7 @@ def test_the_last_row_has_the_verdict(tmp_path):
 
 def test_each_ticket_counts_once_by_its_priority():
     theirs = {"a": True, "b": True, "c": False, "d": False, "e": True, "f": True, "g": True}
+    theirs["h"] = False
     ours = {
         "a": Ours("normal", is_kept=True),
         "b": Ours("normal", is_kept=False),
@@ -25,14 +26,15 @@ def test_each_ticket_counts_once_by_its_priority():
         "d": Ours("low", is_kept=False),
         "e": Ours("low", is_kept=None),
         "f": Ours("high", is_kept=None),
+        "h": Ours("normal", is_kept=True),
     }
     urgent, normal, low, total = agreements(theirs, ours)
     assert urgent == Agreement("urgent", 0, 0, 0, 0, 0)
     assert urgent.share is None
-    assert normal == Agreement("normal", 3, 1, 1, 1, 0)
+    assert normal == Agreement("normal", 4, 1, 1, 2, 0)
     assert low == Agreement("low", 2, 1, 0, 0, 1)
-    assert total == Agreement("all", 5, 2, 1, 1, 1, missing=1)
-    assert total.share == 0.4
+    assert total == Agreement("all", 6, 2, 1, 2, 1, missing=1)
+    assert total.share == 2 / 6
 
 
 async def test_all_pages_of_the_list_are_read():

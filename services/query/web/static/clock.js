@@ -30,7 +30,7 @@ export const clock = (ms) => clockFormat.format(ms);
 
 function ago(ms) {
   const seconds = Math.max(0, (serverNow() - ms) / 1000);
-  if (seconds < MINUTE) return "now";
+  if (seconds < MINUTE) return "just now";
   if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)} min ago`;
   if (seconds < DAY) return `${Math.floor(seconds / HOUR)} h ago`;
   return date(ms);

@@ -59,7 +59,11 @@ async function submit(form) {
     if (answer.ok) {
       outcome = { form, status: answer.status, result: answer.status === 204 ? null : await answer.json(), answer };
       delete form.dataset.dirty;
-      if ("clear" in form.dataset) form.querySelector("textarea").value = "";
+      if ("clear" in form.dataset) {
+        // The choice between reply and note stays: falling back to the public one would surprise.
+        form.querySelector("textarea").value = "";
+        for (const choice of form.querySelectorAll("select")) choice.selectedIndex = 0;
+      }
       tell(form, "Done.");
     } else if (answer.status === 401) tell(form, "Your session has ended; nothing was stored. Sign in again in another tab, then send once more.", true);
     else if (answer.status === 412) tell(form, "Somebody changed the ticket meanwhile; nothing was stored. Look at it as it is now, then decide again.", true);
@@ -86,7 +90,7 @@ export function startCommands() {
   document.addEventListener("done", (event) => {
     const { form, status, result, answer } = event.detail;
     if (form.dataset.then !== "open") return;
-    if (status === 204) tell(form, `Nothing to take: ${(answer.headers.get("X-Routing-Reasons") ?? "").replaceAll("_", " ") || "the queue is empty"}.`);
+    if (status === 204) tell(form, `Nothing for you now (${(answer.headers.get("X-Routing-Reasons") || "queue_empty").replaceAll("_", " ").replaceAll("=", ": ")}).`);
     else location.assign(`/tickets/${result.number ?? result.ticket_id}`);
   });
 }

@@ -4,6 +4,7 @@ import { clock, learnNow, serverNow } from "./clock.js";
 import { applyParts } from "./parts.js";
 
 const SILENCE_MS = 12_000; // the server speaks at least every 5 s
+const HOLD_MS = 3000; // one event on its way to a quiet partition is no trouble yet
 const RETRY_MS = [1000, 2000, 5000];
 
 const strip = document.getElementById("fresh");
@@ -18,6 +19,7 @@ let attempts = 0;
 let trouble = "";
 let isSignedOut = false;
 let retry = 0;
+let oldSince = 0; // when the age first went over the limit
 
 function hear(said) {
   const hasMoved = fresh !== null && said.position !== fresh.position;
@@ -38,7 +40,7 @@ function ageSeconds() {
 function show() {
   if (!strip || !fresh) return;
   const age = ageSeconds();
-  const words = age === null ? "age of the figures unknown" : `as of ${clock(Date.parse(fresh.as_of))}, ${age < 10 ? age.toFixed(1) : Math.round(age)} s behind`;
+  const words = kind === "off" && fresh.as_of ? `as of ${clock(Date.parse(fresh.as_of))}` : age === null ? "age of the figures unknown" : `as of ${clock(Date.parse(fresh.as_of))}, ${age < 10 ? age.toFixed(1) : Math.round(age)} s behind`;
   const target = strip.lastElementChild;
   if (target.textContent !== words) target.textContent = words;
   const problem = problemNow(age);
@@ -55,7 +57,9 @@ function problemNow(age) {
   if (kind !== "off" && Date.now() - heardAt > SILENCE_MS) return `Not live: no word from the server since ${since}. These figures are old; trying again.`;
   if (kind === "off") return ""; // a page without a stream only says when it was made
   if (age === null) return fresh.problem ? `Nobody knows how old these figures are: ${fresh.problem}` : "";
-  if (age > staleSeconds) return `These figures are ${Math.round(age)} s old${fresh.behind ? `: ${fresh.behind} events are not applied yet` : ""}${fresh.problem ? ` (${fresh.problem})` : ""}.`;
+  if (age <= staleSeconds) oldSince = 0;
+  else oldSince ||= Date.now();
+  if (oldSince && Date.now() - oldSince >= HOLD_MS) return `These figures are ${Math.round(age)} s old${fresh.behind ? `: ${fresh.behind} events are not applied yet` : ""}${fresh.problem ? ` (${fresh.problem})` : ""}.`;
   return "";
 }
 

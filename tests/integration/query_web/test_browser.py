@@ -1,0 +1,200 @@
+"""The wall in a real Chromium, fed through the real Kafka: it counts, and a ticket appears by itself."""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import uvicorn
+from aiokafka import AIOKafkaProducer
+from playwright.async_api import Page, async_playwright, expect
+from pydantic import SecretStr
+
+from services.query.main import build
+from services.query.settings import Settings
+from shared.events import encode
+from shared.messaging.records import headers_of
+from shared.security import Role
+from shared.security.issuer import LocalIssuer
+from shared.topics import topic_of
+from tests.integration.query.stories import Story
+from tests.support.database import fresh_database
+from tests.support.servers import Servers
+from tests.support.topics import fresh_topics
+from tests.support.waiting import eventually
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium on this machine (on Debian: the package chromium)"
+    ),
+]
+
+_SWITCHES = (
+    "--no-sandbox",  # containers lack the kernel features; the pages are our own
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@dataclass
+class Served:
+    """The query service behind a port, and Kafka in front of it."""
+
+    address: str
+    issuer: LocalIssuer
+    producer: AIOKafkaProducer
+    prefix: str
+
+    async def publish(self, story: Story) -> None:
+        for event in story.events:
+            raw = encode(event)
+            await self.producer.send(
+                self.prefix + topic_of(event.wire_type),
+                raw,
+                key=event.stream_id.bytes,
+                headers=headers_of(
+                    event.OWNER, event.stream_id, event.version, event.wire_type, raw
+                ),
+            )
+        await self.producer.flush()
+
+
+@pytest.fixture
+async def served(servers: Servers, issuer: LocalIssuer) -> AsyncIterator[Served]:
+    with fresh_database(servers.postgres) as database, fresh_topics(servers.kafka) as prefix:
+        service = build(
+            Settings(
+                database_url=SecretStr(database.url("query")),
+                kafka_bootstrap_servers=servers.kafka,
+                redis_url=SecretStr(servers.redis),
+                topic_prefix=prefix,
+                jwks_file=issuer.jwks_file,
+            )
+        )
+        server = uvicorn.Server(
+            uvicorn.Config(service.api, host="127.0.0.1", port=0, log_config=None, ws="none")
+        )
+        serving = asyncio.create_task(server.serve())
+        producer = AIOKafkaProducer(bootstrap_servers=servers.kafka)
+        try:
+            await eventually(lambda: server.started, what="HTTP is up")
+            await producer.start()
+            await service.start()
+            await eventually(lambda: service.health.is_ready, what="the service is ready")
+            port = server.servers[0].sockets[0].getsockname()[1]
+            yield Served(f"http://127.0.0.1:{port}", issuer, producer, prefix)
+        finally:
+            await producer.stop()
+            await service.api.state.live.close()
+            server.should_exit = True
+            await serving
+            await service.stop()
+
+
+@pytest.fixture
+async def browser_page() -> AsyncIterator[Page]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_SWITCHES))
+        page = await browser.new_page()
+        page.set_default_timeout(20_000)
+        with contextlib.suppress(AttributeError):
+            expect.set_options(timeout=20_000)
+        yield page
+        await browser.close()
+
+
+async def signed_in(page: Page, served: Served, after: str = "/") -> list[str]:
+    """Sign in as people do; returns what the browser complains about, as it happens."""
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda message: complaints.append(message.text) if message.type == "error" else None,
+    )
+    await page.goto(f"{served.address}{after}")
+    assert "/login" in page.url
+    await page.fill("#token", served.issuer.issue("anna", Role.AGENT, name="Anna Berg"))
+    await page.press("#token", "Enter")
+    await page.wait_for_url(f"{served.address}{after}")
+    return complaints
+
+
+def at_risk(number: int, subject: str, *, minutes_left: int) -> Story:
+    """A ticket whose first reply is due soon, in the time of this very moment."""
+    opened_at = datetime.now(UTC) - timedelta(minutes=60 - minutes_left)
+    story = Story(number, at=opened_at).opened(subject=subject).give_group(0, "desk", "rule")
+    return story.promise(0, "first_reply", 1).warn(0.5, "first_reply", 1)
+
+
+async def test_the_wall_counts_down_and_shows_a_new_ticket_by_itself(
+    served: Served, browser_page: Page
+) -> None:
+    page = browser_page
+    await served.publish(at_risk(1, "The first one", minutes_left=20))
+    complaints = await signed_in(page, served)
+
+    due = page.locator("tr:has-text('The first one') time[data-due]")
+    await expect(due).to_contain_text("19:")
+    before = await due.text_content()
+    await page.wait_for_function(
+        "([element, before]) => element.textContent !== before",
+        arg=[await due.element_handle(), before],
+    )
+
+    await page.evaluate("() => { window.isStillTheSamePage = true; }")
+    await expect(page.locator("text=Appears by itself")).to_have_count(0)
+    await served.publish(at_risk(2, "Appears <b>by itself</b>", minutes_left=10))
+    await expect(page.locator("tr:has-text('Appears <b>by itself</b>')")).to_be_visible()
+    await expect(page.locator("#fig-open b")).to_have_text("2")
+    assert await page.evaluate("() => window.isStillTheSamePage") is True
+    await expect(page.locator("#fresh")).to_contain_text("s behind")
+    assert complaints == []
+
+
+async def test_a_wall_without_its_server_says_that_it_is_old(
+    served: Served, browser_page: Page
+) -> None:
+    page = browser_page
+    await page.clock.install()
+    await signed_in(page, served)
+    await expect(page.locator("#banner")).to_be_hidden()
+    await page.route("**/board/stream*", lambda route: route.abort())
+    await page.reload()
+    await expect(page.locator("#fresh")).to_contain_text("as of")
+    await page.clock.run_for(20_000)
+    await expect(page.locator("#banner")).to_contain_text("Not live")
+    await expect(page.locator("body")).to_have_class("wall stale")
+
+
+async def test_the_keyboard_is_enough(served: Served, browser_page: Page) -> None:
+    page = browser_page
+    await served.publish(at_risk(1, "Upper", minutes_left=5))
+    await served.publish(at_risk(2, "Lower", minutes_left=25))
+    await signed_in(page, served)
+    await expect(page.locator("[data-row]")).to_have_count(2)
+    await page.keyboard.press("?")
+    await expect(page.locator("#help")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("/")
+    await expect(page.locator("#search")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    await page.keyboard.press("k")
+    await page.keyboard.press("j")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/tickets/2")
+    await page.keyboard.press("n")
+    await expect(page.locator("#body")).to_be_focused()
+    await expect(page.locator("[data-send]")).to_have_text("Add note")
