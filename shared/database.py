@@ -25,10 +25,17 @@ TRANSIENT: Final = (psycopg.OperationalError, psycopg.InterfaceError)
 
 _ATTEMPTS_MAX: Final = 3
 _POOL_WAIT_SECONDS_MAX: Final = 5.0
-_KEEPALIVE: Final = (
-    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
-)
-"""Session options: the server lets go of a vanished client (and of its locks) after 25 s, not after two hours."""
+_SESSION: Final = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+"""The server lets go of a vanished client, and of the locks it holds, after 25 s and not after two hours."""
+
+_CONNECTION: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+"""And we notice within the same time that the server has vanished."""
 
 _MIGRATION_FILE: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -78,10 +85,10 @@ class Database:
         self.schema = schema
         self._url = settings.database_url.get_secret_value()
         options = {
-            "options": f"-c search_path={schema},public",
+            "options": f"-c search_path={schema},public {_SESSION}",
             "application_name": f"ticketing-{schema}-{settings.instance}",
             "row_factory": dict_row,
-            "connect_timeout": 5,
+            **_CONNECTION,
         }
         self._sync = ConnectionPool(
             self._url,
@@ -124,8 +131,8 @@ class Database:
             self._url,
             row_factory=dict_row,
             autocommit=True,
-            options=f"-c search_path={self.schema},public {_KEEPALIVE}",
-            connect_timeout=5,
+            options=f"-c search_path={self.schema},public {_SESSION}",
+            **_CONNECTION,
         )
 
     def transact(self, work: Callable[[Transaction], R]) -> R:

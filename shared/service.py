@@ -32,6 +32,9 @@ _PAUSE_SECONDS_MAX: Final = 5.0
 _WATCH_SECONDS: Final = 1.0
 _TURNS_BETWEEN_COUNTS: Final = 10
 
+_EXIT_FAILED: Final = 70
+"""EX_SOFTWARE of sysexits.h: a part ended with an error that starting afresh may cure."""
+
 
 class Service:
     """The parts of one service, and their order of coming and going.
@@ -83,25 +86,38 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         self._add_plumbing_routes()
         self._started_consumers: list[Consumer] = []
+        self._start_task: asyncio.Task[None] | None = None
+        self._server: _Server | None = None
+        self._has_failed = False
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT, then drain."""
+        """Serve until SIGTERM or SIGINT, then drain.
+
+        Raises:
+            SystemExit: with code 70, when a part ended with an error; drained as well.
+        """
         try:
             import uvloop  # noqa: PLC0415  # not on every platform
         except ImportError:
             asyncio.run(self._serve())
         else:
             uvloop.run(self._serve())
+        if self._has_failed:
+            raise SystemExit(_EXIT_FAILED)
 
     async def start(self) -> None:
         """Begin to bring the parts up, in the background; `/readyz` tells when they are."""
         self.health.set("postgres", False, "not reached yet")
         self.health.set("kafka", False, "not reached yet", gates=self._needs_kafka)
-        self._tasks.append(asyncio.create_task(self._bring_up(), name=f"{self.name}-start"))
+        self._start_task = self._run(self._bring_up(), "start")
 
     async def stop(self) -> None:
         """Drain: no new work, finish what was begun, commit, leave."""
         self.health.drain()
+        if self._start_task is not None:
+            # First of all, or it would start what has just been stopped.
+            self._start_task.cancel()
+            await self._within_limit(self._start_task, "start")
         for consumer in self._started_consumers:
             await self._within_limit(consumer.stop(), "consumer")
         for task in self._tasks:
@@ -112,8 +128,7 @@ class Service:
         if self.relay is not None:
             self.relay.stop()
         for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._within_limit(task, "task")
+            await self._within_limit(task, task.get_name())
         await self.store.close()
         log.info("service_stopped", service=self.name)
 
@@ -134,7 +149,7 @@ class Service:
             return document
 
     async def _serve(self) -> None:
-        server = _Server(
+        self._server = server = _Server(
             uvicorn.Config(
                 self.api,
                 host=self.settings.http_host,
@@ -152,6 +167,7 @@ class Service:
         loop = asyncio.get_running_loop()
 
         def told_to_stop() -> None:
+            self.health.drain()
             server.should_exit = True
             for drain in self._on_drain:
                 self._run(drain(), getattr(drain, "__name__", "drain"))
@@ -176,8 +192,8 @@ class Service:
             self.health.started()
         await self._until(self._reach_kafka, "kafka", gates=self._needs_kafka)
         for consumer in self.consumers:
+            self._started_consumers.append(consumer)  # before: `stop` may come in the middle of it
             await self._until(consumer.start, "kafka", gates=self._needs_kafka)
-            self._started_consumers.append(consumer)
         self.health.set("kafka", True, gates=self._needs_kafka)
         self.health.started()
         log.info("service_started", service=self.name, port=self.settings.http_port)
@@ -256,11 +272,12 @@ class Service:
         else:
             self.health.set("postgres", True)
 
-    def _run(self, coroutine: Awaitable[None], name: str) -> None:
+    def _run(self, coroutine: Awaitable[None], name: str) -> asyncio.Task[None]:
         task = asyncio.ensure_future(coroutine)
         task.set_name(f"{self.name}-{name}")
         task.add_done_callback(self._ended)
         self._tasks.append(task)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or task.exception() is None:
@@ -268,13 +285,20 @@ class Service:
         # A task that ends with an error is a bug: say so loudly and let the supervisor start the process afresh.
         log.error("task_failed", task=task.get_name(), exc_info=task.exception())
         self.health.set(task.get_name(), False, repr(task.exception()))
+        self._has_failed = True
+        if self._server is not None:
+            self._server.should_exit = True
 
     async def _within_limit(self, waited_for: Awaitable[None], what: str) -> None:
+        """Whatever becomes of one part, the others are stopped too."""
         try:
             await asyncio.wait_for(waited_for, self.settings.shutdown_seconds_max)
+        except asyncio.CancelledError:
+            if (current := asyncio.current_task()) is not None and current.cancelling():
+                raise  # it was not the part that was cancelled, but we
         except TimeoutError:
             log.warning("stop_took_too_long", service=self.name, what=what)
-        except (KafkaError, psycopg.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # nobody is left who could act on it
             log.warning("stop_incomplete", service=self.name, what=what, error=repr(error))
 
 

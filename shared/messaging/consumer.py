@@ -108,6 +108,7 @@ class Consumer:
         self._settings = settings
         self._store = store
         self._after_commit = after_commit
+        self._handler = handler
         self._applying = Applying(name, handler, settings.topic_prefix)
         self._positions = Positions(name)
         self._known: dict[Slot, int] = {}
@@ -157,7 +158,13 @@ class Consumer:
 
     async def start(self) -> None:
         """Join the group and begin to read; positions come from PostgreSQL."""
-        await self.broker.start()
+        try:
+            await self.broker.start()
+        except KafkaError:
+            await (
+                self.broker.stop()
+            )  # or the next attempt would leave this one's connections behind
+            raise
         self._quiet_since = time.monotonic()
         self._problem = None
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import psycopg
 import structlog
@@ -20,8 +21,26 @@ from shared.topics import RECORD_BYTES_MAX, topic_of
 
 log = structlog.get_logger(__name__)
 
+_PAUSE_SECONDS_FIRST: Final = 0.2
 _PAUSE_SECONDS_MAX: Final = 10.0
 _LEADER_CHECK_SECONDS: Final = 2.0
+_CLOSE_SECONDS_MAX: Final = 5.0
+"""When the service stops; what is not sent by then is sent again after the next start."""
+
+
+class Producer(Protocol):
+    """What the relay needs of an `AIOKafkaProducer`."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+    async def stop(self) -> None:
+        """Send what is under way and disconnect."""
+
+    async def send(
+        self, topic: str, value: bytes, *, key: bytes, headers: list[tuple[str, bytes]]
+    ) -> Awaitable[Any]:
+        """Queue a record; the awaitable is done when the brokers have it."""
 
 
 class Relay:
@@ -33,13 +52,22 @@ class Relay:
     Args:
         store: whose events to publish.
         settings: addresses and limits.
+        make_producer: gives one for each time of leading; an idempotent `AIOKafkaProducer` unless told otherwise.
     """
 
-    def __init__(self, *, store: EventStore[Any], settings: ServiceSettings) -> None:
+    def __init__(
+        self,
+        *,
+        store: EventStore[Any],
+        settings: ServiceSettings,
+        make_producer: Callable[[], Producer] | None = None,
+    ) -> None:
         self._store = store
         self._settings = settings
+        self._make_producer = make_producer or self._idempotent_producer
         self._woken = asyncio.Event()
-        self._stopping = False
+        self._stopping = asyncio.Event()
+        self._pause_seconds = _PAUSE_SECONDS_FIRST
         self._loop: asyncio.AbstractEventLoop | None = None
         self.position = 0
         self.is_leader = False
@@ -54,26 +82,29 @@ class Relay:
         """Lead, or wait to lead, until `stop`. A failure is followed by a growing pause and a fresh start."""
         self._loop = asyncio.get_running_loop()
         self._store.on_commit(self.wake)
-        pause = 0.2
-        while not self._stopping:
+        while not self._stopping.is_set():
             try:
                 await self._lead()
-                pause = 0.2
-            except (psycopg.Error, KafkaError, OSError) as error:
-                self.problem = (
-                    f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            except Exception as error:
+                is_expected = isinstance(error, psycopg.Error | KafkaError | OSError)
+                self.problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                log.warning(
+                    "relay_interrupted",
+                    owner=self._store.owner,
+                    error=self.problem,
+                    exc_info=not is_expected,
                 )
-                log.warning("relay_interrupted", owner=self._store.owner, error=self.problem)
                 metrics.RELAY_INTERRUPTIONS.labels(self._store.owner).inc()
-                await self._pause(pause)
-                pause = min(pause * 2, _PAUSE_SECONDS_MAX)
+                # Commits do not shorten it: under load they would turn an outage into a busy loop.
+                await self._rest(self._pause_seconds)
+                self._pause_seconds = min(self._pause_seconds * 2, _PAUSE_SECONDS_MAX)
             finally:
                 self.is_leader = False
                 metrics.RELAY_IS_LEADER.labels(self._store.owner).set(0)
 
     def stop(self) -> None:
         """End after the batch under way."""
-        self._stopping = True
+        self._stopping.set()
         self._woken.set()
 
     async def _lead(self) -> None:
@@ -81,29 +112,40 @@ class Relay:
         try:
             while not await self._is_locked(connection):
                 self.problem = None
-                await self._pause(_LEADER_CHECK_SECONDS)
-                if self._stopping:
+                await self._rest(_LEADER_CHECK_SECONDS)
+                if self._stopping.is_set():
                     return
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._settings.kafka_bootstrap_servers,
-                client_id=f"relay-{self._store.owner}-{self._settings.instance}",
-                acks="all",
-                enable_idempotence=True,
-                linger_ms=2,
-                max_batch_size=262_144,
-                max_request_size=RECORD_BYTES_MAX,
-                compression_type="lz4",
-            )
-            await producer.start()
+            producer = self._make_producer()
             try:
+                await producer.start()
                 self.is_leader = True
                 metrics.RELAY_IS_LEADER.labels(self._store.owner).set(1)
-                self.problem = None
                 await self._follow(connection, producer)
             finally:
-                await producer.stop()
+                await self._close(producer)
         finally:
             await connection.close()
+
+    def _idempotent_producer(self) -> Producer:
+        producer: Producer = AIOKafkaProducer(
+            bootstrap_servers=self._settings.kafka_bootstrap_servers,
+            client_id=f"relay-{self._store.owner}-{self._settings.instance}",
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=2,
+            max_batch_size=262_144,
+            max_request_size=RECORD_BYTES_MAX,
+            compression_type="lz4",
+        )
+        return producer
+
+    async def _close(self, producer: Producer) -> None:
+        """Wait for what is under way: left alone, it would arrive in the middle of what is sent next."""
+        limit = _CLOSE_SECONDS_MAX if self._stopping.is_set() else None
+        try:
+            await asyncio.wait_for(producer.stop(), limit)
+        except TimeoutError:
+            log.warning("relay_leaves_unsent", owner=self._store.owner)
 
     async def _is_locked(self, connection: psycopg.AsyncConnection[DictRow]) -> bool:
         cursor = await connection.execute(
@@ -114,33 +156,54 @@ class Relay:
         return row is not None and bool(row["locked"])
 
     async def _follow(
-        self, connection: psycopg.AsyncConnection[DictRow], producer: AIOKafkaProducer
+        self, connection: psycopg.AsyncConnection[DictRow], producer: Producer
     ) -> None:
+        await self.find_position(connection)
+        self.problem = None
+        while not self._stopping.is_set():
+            self._woken.clear()
+            if not await self.publish_next(connection, producer):
+                await self._pause(self._settings.relay_wake_ms_max / 1000)
+            self._pause_seconds = _PAUSE_SECONDS_FIRST
+
+    async def find_position(self, connection: psycopg.AsyncConnection[DictRow]) -> None:
+        """Where the leader before us ended."""
         cursor = await connection.execute("SELECT notification_id FROM relay_position")
         row = await cursor.fetchone()
         assert row is not None
         self.position = row["notification_id"]
-        select = SQL(
-            "SELECT notification_id, originator_id, originator_version, topic, state FROM {}"
-            " WHERE notification_id > %s ORDER BY notification_id LIMIT %s"
-        ).format(Identifier(self._store.events_table))
-        lag = metrics.RELAY_LAG_EVENTS.labels(self._store.owner)
-        while not self._stopping:
-            self._woken.clear()
-            cursor = await connection.execute(
-                select, (self.position, self._settings.relay_batch_max), prepare=True
-            )
-            rows = await cursor.fetchall()
-            lag.set(await self._behind(connection, rows))
-            if not rows:
-                await self._pause(self._settings.relay_wake_ms_max / 1000)
-                continue
+
+    async def publish_next(
+        self, connection: psycopg.AsyncConnection[DictRow], producer: Producer
+    ) -> int:
+        """Publish the next batch and remember it.
+
+        Returns:
+            how many events it had.
+
+        Raises:
+            KafkaError: some of it may be published; the position has not moved.
+            psycopg.OperationalError: all of it is published, and the position may not have moved.
+        """
+        cursor = await connection.execute(
+            SQL(
+                "SELECT notification_id, originator_id, originator_version, topic, state FROM {}"
+                " WHERE notification_id > %s ORDER BY notification_id LIMIT %s"
+            ).format(Identifier(self._store.events_table)),
+            (self.position, self._settings.relay_batch_max),
+            prepare=True,
+        )
+        rows = await cursor.fetchall()
+        behind = await self._behind(connection, rows)
+        metrics.RELAY_LAG_EVENTS.labels(self._store.owner).set(behind)
+        if rows:
             await self._publish(producer, rows)
             await self._advance(connection, rows[-1]["notification_id"])
             metrics.RELAY_PUBLISHED.labels(self._store.owner).inc(len(rows))
             metrics.RELAY_DELAY_SECONDS.labels(self._store.owner).observe(
                 max(0.0, (datetime.now(UTC) - recorded_at(rows[0]["state"])).total_seconds())
             )
+        return len(rows)
 
     async def _behind(
         self, connection: psycopg.AsyncConnection[DictRow], rows: list[DictRow]
@@ -156,24 +219,26 @@ class Relay:
         row = await cursor.fetchone()
         return 0 if row is None else int(row["newest"]) - self.position
 
-    async def _publish(self, producer: AIOKafkaProducer, rows: list[DictRow]) -> None:
+    async def _publish(self, producer: Producer, rows: list[DictRow]) -> None:
         """All or an error: after the first failure nothing more is sent, so order in a partition holds."""
         owner, prefix = self._store.owner, self._settings.topic_prefix
-        sent = [
-            await producer.send(
-                prefix + topic_of(row["topic"]),
-                row["state"],
-                key=str(row["originator_id"]).encode(),
-                headers=headers_of(
-                    owner,
-                    row["originator_id"],
-                    row["originator_version"],
-                    row["topic"],
-                    row["state"],
-                ),
-            )
-            for row in rows
-        ]
+        sent: list[Awaitable[Any]] = []
+        try:
+            for row in rows:
+                stream_id, wire_type, raw = row["originator_id"], row["topic"], row["state"]
+                sent.append(
+                    await producer.send(
+                        prefix + topic_of(wire_type),
+                        raw,
+                        key=str(stream_id).encode(),
+                        headers=headers_of(
+                            owner, stream_id, row["originator_version"], wire_type, raw
+                        ),
+                    )
+                )
+        except Exception:
+            await asyncio.gather(*sent, return_exceptions=True)  # nobody else would hear of these
+            raise
         for result in await asyncio.gather(*sent, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
@@ -188,6 +253,11 @@ class Relay:
         self.position = position
 
     async def _pause(self, seconds: float) -> None:
+        """Until something is stored, or for so long."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), seconds)
-        self._woken.clear()
+
+    async def _rest(self, seconds: float) -> None:
+        """For so long, unless it is time to stop."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)

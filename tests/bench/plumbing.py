@@ -29,20 +29,26 @@ _SECONDS_MAX: Final = 300.0
 
 
 class Meter:
-    """Counts what a consumer has applied; the clock starts after the first batch, so joining the group is left out."""
+    """Counts what a consumer has applied; the clock starts after the first batch, so joining the group is left out.
 
-    def __init__(self, expected: int) -> None:
+    Args:
+        expected: how many events there are.
+        server: a process whose time counts as well.
+    """
+
+    def __init__(self, expected: int, *, server: int | None = None) -> None:
         self._expected = expected
+        self._server = server
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[Pace] = self._loop.create_future()
         self._first = self._count = 0
-        self._clock = Stopwatch()
+        self._clock = Stopwatch(server)
 
     def __call__(self, applied: Sequence[Received]) -> None:
         """After a commit, in the consumer's thread."""
         self._count += len(applied)
         if not self._first:
-            self._first, self._clock = self._count, Stopwatch()
+            self._first, self._clock = self._count, Stopwatch(self._server)
         if self._count >= self._expected:
             pace = self._clock.pace(self._count - self._first)
             self._loop.call_soon_threadsafe(self._finish, pace)
@@ -75,7 +81,7 @@ def _measure_store(product: Product, events: Sequence[Event], report: Report) ->
     store.open()
     store.migrate()
     try:
-        clock = Stopwatch()
+        clock = Stopwatch(product.pid("postgres"))
         for group in _groups(events):
             store.transact(_appending(group))
         ours = clock.pace(len(events))
@@ -95,7 +101,7 @@ def _copy(product: Product, events: Sequence[Event]) -> Pace:
     rows = [(event.stream_id, event.version, event.wire_type, encode(event)) for event in events]
     with product.connect(_DATABASE) as connection:
         connection.execute(SCHEMA)
-        clock = Stopwatch()
+        clock = Stopwatch(product.pid("postgres"))
         for group in _groups(rows):
             with (
                 connection.transaction(),

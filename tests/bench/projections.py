@@ -66,7 +66,7 @@ def _project(product: Product, events: Sequence[Event]) -> Pace:
         batch = [_received(offset, event) for offset, event in enumerate(events)]
         projections = Projections()
         size = settings.consumer_batch_max
-        clock = Stopwatch()
+        clock = Stopwatch(product.pid("postgres"))
         for first in range(0, len(batch), size):
             store.transact(_applying(projections, batch[first : first + size]))
         return clock.pace(len(events))
@@ -86,7 +86,7 @@ async def _rebuild(product: Product, events: Sequence[Event]) -> tuple[Pace, Pac
     store = Database(settings, schema="query")
     store.open()
     store.migrate("shared.messaging", "services.query")
-    meter = Meter(len(events))
+    meter = Meter(len(events), server=product.pid("postgres"))
     consumer = Consumer(
         name="query",
         topics=tuple(Topic),
@@ -99,7 +99,7 @@ async def _rebuild(product: Product, events: Sequence[Event]) -> tuple[Pace, Pac
 
 
 def _copy(product: Product, count: int) -> tuple[Pace, int]:
-    """The finished tables into empty ones with the same indexes, in one transaction; the pace in events, and the rows."""
+    """The finished tables into empty ones with the same indexes, at once: the pace in events, and the rows."""
     with product.connect(_ALONE) as connection:
         connection.execute("SET search_path = query")
         contents = {name: _dump(connection, name) for name in _tables(connection)}
@@ -107,7 +107,7 @@ def _copy(product: Product, count: int) -> tuple[Pace, int]:
             statement = sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)")
             connection.execute(statement.format(_clone(name), sql.Identifier(name)))
         rows = 0
-        clock = Stopwatch()
+        clock = Stopwatch(product.pid("postgres"))
         with connection.transaction(), connection.cursor() as cursor:
             for name, data in contents.items():
                 statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)")

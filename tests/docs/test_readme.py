@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import jwt
 import pytest
 
+from deploy.compose import make_env
 from deploy.local import demo
 from tests.docs.readme import README, ROOT, blocks, missing, tour
 from tests.support.product import a_product
@@ -16,13 +18,16 @@ BASH: Final = ("bash", "-euo", "pipefail")
 TOUR_SECONDS_MAX: Final = 240
 """Some forty short processes, one broken promise and one import; a view that never follows must end the test."""
 
+TOKEN_FOR_CONTAINERS: Final = (
+    "TICKETING_HOME=.ticketing/compose .venv/bin/ticketing token --role admin --subject me"
+)
 ELSEWHERE: Final = {
     "make run": "tests/docs/test_run.py",  # the command behind the target
     "make test": ".ci/run",
     "deploy/compose/make-env --keys .ticketing/compose/keys": "tests/contract/test_make_env.py",
     # Docker's own commands: the files they read are tested, they themselves are run by hand.
     "docker compose up --wait": "tests/contract/test_compose.py",
-    "TICKETING_HOME=.ticketing/compose .venv/bin/ticketing token --role admin --subject me": "tests/docs/test_readme.py",
+    TOKEN_FOR_CONTAINERS: "tests/docs/test_readme.py",  # below
 }
 """Commands outside the tour, and the file that runs or checks what they run."""
 
@@ -73,6 +78,38 @@ def test_no_command_is_unaccounted_for() -> None:
     assert lines == ELSEWHERE.keys()
     assert [place for place in ELSEWHERE.values() if not (ROOT / place).exists()] == []
     assert "make test" in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_a_token_for_the_containers_is_one_that_they_accept(tmp_path: Path) -> None:
+    """Made with the commands that README shows, where the reader would stand."""
+    keys = tmp_path / ".ticketing" / "compose" / "keys"
+    template = ROOT / ".env.example"
+    arguments = ["--template", str(template), "--env", str(tmp_path / ".env"), "--keys", str(keys)]
+    assert make_env.main(arguments) == 0
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    done = subprocess.run(
+        [*BASH, "-c", TOKEN_FOR_CONTAINERS],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    values = dict(
+        line.split("=", 1)
+        for line in (tmp_path / ".env").read_text().splitlines()
+        if "=" in line and not line.startswith("#")
+    )
+    key_set = jwt.PyJWKSet.from_json(Path(values["JWKS_FILE"]).read_text())
+    token = done.stdout.strip()
+    key = key_set[jwt.get_unverified_header(token)["kid"]].key
+    claims = jwt.decode(
+        token,
+        key,
+        algorithms=["EdDSA"],
+        audience=values["JWT_AUDIENCE"],
+        issuer=values["JWT_ISSUER"],
+    )
+    assert (claims["sub"], claims["role"]) == ("me", "admin")
 
 
 def test_every_block_has_a_language_that_says_what_it_is() -> None:

@@ -9,7 +9,6 @@ from fastapi import Depends, Query, Request
 from starlette.responses import Response
 from starlette.status import HTTP_204_NO_CONTENT
 
-from services.query.parts import Parts
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from services.query.views.ticket import conversation, find_ticket, parse_reference
@@ -88,8 +87,7 @@ def _stamp(ticket: dict[str, Any]) -> str:
 
 
 async def _shown(request: Request, principal: Principal, reference: str) -> dict[str, Any]:
-    parts, scope = parts_of(request), Scope.of(principal)
-    pool = await parts.pool()
+    pool, scope = await parts_of(request).pool(), Scope.of(principal)
     ticket = await find_ticket(pool, parse_reference(reference), scope)
     shown: dict[str, Any] = {
         "ticket": ticket | await conversation(pool, ticket["ticket_id"], scope),
@@ -98,13 +96,11 @@ async def _shown(request: Request, principal: Principal, reference: str) -> dict
         "is_staff": scope.sees_internal,
     }
     if scope.sees_internal:
-        shown |= await _internal(request, parts, pool, ticket)
+        shown |= await _internal(request, pool, ticket)
     return shown
 
 
-async def _internal(
-    request: Request, _parts: Parts, pool: Pool, ticket: dict[str, Any]
-) -> dict[str, Any]:
+async def _internal(request: Request, pool: Pool, ticket: dict[str, Any]) -> dict[str, Any]:
     names = await directory_of(request).names(pool)
     events, has_more = await _events(pool, ticket["ticket_id"])
     return {

@@ -1,5 +1,6 @@
 """The operations wall: the live board, as a page and as parts that replace themselves."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -33,12 +34,16 @@ async def wall(request: Request, principal: Annotated[Principal, Depends(require
     names = await directory_of(request).names(await parts.pool())
     # Through JSON, as the stream sends it: the page and its later parts come out of one form.
     board = msgspec.json.decode(msgspec.json.encode(await parts.dashboard()))
-    return page(request, "wall.html", principal, parts=board_parts(board, names))
+    return page(
+        request, "wall.html", principal, parts=board_parts(board, names, now=datetime.now(UTC))
+    )
 
 
-def board_parts(board: dict[str, Any], names: Names) -> dict[str, str]:
-    """Part of the wall → its HTML."""
-    content = {"board": board, "names": names, **_arranged(board)}
+def board_parts(
+    board: dict[str, Any], names: Names, *, now: datetime | None = None
+) -> dict[str, str]:
+    """Part of the wall → its HTML; with `now` also the countdowns as they stand, for browsers without scripts."""
+    content = {"board": board, "names": names, "now": now, **_arranged(board)}
     return {name: fragment(f"parts/{name}.html", **content) for name in PARTS}
 
 

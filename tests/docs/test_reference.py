@@ -1,0 +1,58 @@
+"""The reference pages say what the code says today."""
+
+from collections.abc import Callable
+
+import pytest
+
+from deploy.reference.__main__ import DOCS, PAGES, main
+from deploy.reference.bi import bi_page
+from deploy.reference.events import events_page
+from deploy.reference.metrics import metrics_page
+from deploy.reference.settings import settings_page
+from shared.events import known_types
+from shared.observability import metrics
+from shared.settings import ServiceSettings
+from tests.support.database import fresh_database
+from tests.support.servers import Servers
+
+STALE = "run `make reference`"
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [("events", events_page), ("metrics", metrics_page), ("settings", settings_page)],
+)
+def test_the_page_is_current(name: str, made: Callable[[], str]) -> None:
+    assert (DOCS / f"{name}.md").read_text(encoding="utf-8") == made(), STALE
+
+
+@pytest.mark.integration
+def test_the_dictionary_of_bi_is_current(servers: Servers) -> None:
+    with fresh_database(servers.postgres) as database:
+        assert (DOCS / "bi.md").read_text(encoding="utf-8") == bi_page(database.url("query")), STALE
+
+
+def test_every_page_is_checked_here() -> None:
+    assert PAGES.keys() == {"bi", "events", "metrics", "settings"}
+
+
+def test_every_event_metric_and_setting_is_on_its_page() -> None:
+    """Asked of the sources by another way than the pages are made."""
+    events, settings = events_page(), settings_page()
+    assert [tag for tag in known_types() if f"### {tag}\n" not in events] == []
+    page = metrics_page()
+    shown = b"".join(metrics.exposition(one) for one in ("intake", "routing", "sla", "query"))
+    names = {line.split()[2] for line in shown.decode().splitlines() if line.startswith("# HELP")}
+    # `…_created` is the library's own: when a counter began.
+    ours = {
+        name for name in names if name.startswith("ticketing_") and not name.endswith("_created")
+    }
+    assert len(ours) > 40
+    assert sorted(name for name in ours if f"`{name}`" not in page) == []
+    variables = [f"`TICKETING_{name.upper()}`" for name in ServiceSettings.model_fields]
+    assert [name for name in variables if name not in settings] == []
+
+
+def test_an_unknown_page_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weather"]) == 2
+    assert "no such page: weather" in capsys.readouterr().err

@@ -1,0 +1,87 @@
+"""One snapshot becomes HTML once, and a viewer gets only what is new to them."""
+
+import json
+from typing import Any
+
+from fastapi.sse import ServerSentEvent
+
+from services.query.web.directory import Names
+from services.query.web.stream import Renderer
+from services.query.web.wall import PARTS
+
+NAMES = Names(groups=[{"id": "desk", "name": "Service desk"}])
+
+
+def a_snapshot(*, open_count: int = 1, position: int = 1, **said: Any) -> ServerSentEvent:
+    board = {
+        "as_of": "2026-03-02T12:00:00Z",
+        "freshness_seconds": 0.4,
+        "position": position,
+        "behind_events": 0,
+        "lag_events": {"query": 0, "sla": 3},
+        "freshness_problem": None,
+        "backlog": {
+            "open_count": open_count,
+            "unassigned_count": 0,
+            "by_status": {"open": open_count},
+            "by_priority": {"high": open_count},
+            "by_group": [
+                {
+                    "group_id": "desk",
+                    "open_count": open_count,
+                    "unassigned_count": 0,
+                    "by_status": {"open": open_count},
+                }
+            ],
+        },
+        "promises": {"breached": 0, "at_risk": 0, "tickets": []},
+        "agents": [],
+        "intake_per_minute": [{"minute": "2026-03-02T12:00:00Z", "count": 0}],
+        "live": {"mode": "push", "viewers": 1},
+        **said,
+    }
+    return ServerSentEvent(raw_data=json.dumps(board), event="board", retry=2_000)
+
+
+def parts_in(event: ServerSentEvent) -> dict[str, str]:
+    found: dict[str, str] = json.loads(event.raw_data or "")["parts"]
+    return found
+
+
+def test_the_same_snapshot_is_rendered_once_for_all_viewers() -> None:
+    renderer, snapshot = Renderer(), a_snapshot()
+    assert renderer.render(snapshot, NAMES) is renderer.render(snapshot, NAMES)
+
+
+def test_a_new_viewer_gets_every_part_and_a_follower_only_what_changed() -> None:
+    renderer = Renderer()
+    first = renderer.render(a_snapshot(), NAMES)
+    second = renderer.render(a_snapshot(open_count=2, position=2), NAMES)
+    assert set(parts_in(first.whole)) == set(parts_in(second.whole)) == set(PARTS)
+    assert set(parts_in(second.changed)) == {"figures", "backlog"}
+    assert second.number == first.number + 1
+
+
+def test_nothing_travels_twice_when_nothing_changed() -> None:
+    renderer = Renderer()
+    renderer.render(a_snapshot(), NAMES)
+    assert parts_in(renderer.render(a_snapshot(), NAMES).changed) == {}
+
+
+def test_a_page_without_board_gets_the_freshness_alone() -> None:
+    bare = json.loads(Renderer().render(a_snapshot(), NAMES).bare.raw_data or "")
+    assert bare["parts"] == {}
+    assert (bare["fresh"]["position"], bare["fresh"]["seconds"]) == (1, 0.4)
+
+
+def test_before_everything_was_applied_once_nobody_claims_an_age() -> None:
+    rebuilding = a_snapshot(as_of="1970-01-01T00:00:00Z", freshness_seconds=1.8e9)
+    fresh = json.loads(Renderer().render(rebuilding, NAMES).bare.raw_data or "")["fresh"]
+    assert fresh["as_of"] is None
+    assert fresh["seconds"] is None
+
+
+def test_a_consumer_that_is_behind_is_named() -> None:
+    consumers = Renderer().render(a_snapshot(), NAMES).parts["consumers"]
+    assert "<dt>sla</dt>" in consumers
+    assert ">3 <small>events</small>" in consumers
