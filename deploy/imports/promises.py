@@ -29,7 +29,7 @@ CALENDAR: Final[dict[str, Any]] = {
 POLICY: Final[dict[str, Any]] = {
     "name": "ServiceNow: opened to closed",
     "order": 0,  # before every policy for all tickets: this one is for imported ones only
-    "conditions": {"all": [{"field": "via", "op": "is", "value": "import"}]},
+    "conditions": {"all": [{"field": "channel", "op": "is", "value": "import"}]},
     "targets": [
         {
             "metric": "resolution",

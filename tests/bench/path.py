@@ -13,6 +13,7 @@ from deploy.local import ports
 from tests.bench.figures import Figure, Goal, Missed, Report, percentile
 from tests.bench.load import Load, pace
 from tests.bench.openings import openings
+from tests.bench.memory import core_seconds
 from tests.bench.organisation import organise
 from tests.bench.product import Product, run
 from tests.bench.scale import Scale
@@ -59,6 +60,7 @@ def measure(product: Product, scale: Scale, report: Report) -> None:
         mark = _last_event(connection)
         port = product.stack.folder.port("intake")
         count = int(scale.path_rate * scale.path_seconds)
+        before = _core_seconds(product)
         load: Load = run(
             lambda: pace(
                 (ports.LOOPBACK, port),
@@ -68,20 +70,24 @@ def measure(product: Product, scale: Scale, report: Report) -> None:
             )
         )
         run(product.settle)
+        after = _core_seconds(product)
         ways = connection.execute(_WAYS, {"mark": mark}).fetchall()
     if len(ways) != count or any(moment is None for way in ways for moment in way):
         missing = [sum(way[place] is None for way in ways) for place in range(len(_NAMES))]
         raise Missed(
             f"{count} tickets were accepted, {len(ways)} stored; not come through: {missing}"
         )
-    _add(report, f"accepted, from when it was due, at {scale.path_rate}/s", load.latencies, None)
+    accepted = f"accepted, from when it was due, at {scale.path_rate}/s"
+    details = _add(report, accepted, load.latencies, None).details
+    details["load_core_share"] = load.own_core_share
+    for name, seconds in after.items():
+        details[f"{name}_core_ms_each"] = 1_000 * (seconds - before[name]) / count
     for place, name in enumerate(_NAMES):
         _add(report, name, [way[place] for way in ways], _UNDER_A_SECOND)
-    report.figures[-len(_NAMES) - 1].details["load_core_share"] = load.own_core_share
 
 
-def _add(report: Report, name: str, seconds: list[float], goal: Goal | None) -> None:
-    report.add(
+def _add(report: Report, name: str, seconds: list[float], goal: Goal | None) -> Figure:
+    return report.add(
         Figure(
             section=SECTION,
             name=f"{name}, p99",
@@ -95,6 +101,11 @@ def _add(report: Report, name: str, seconds: list[float], goal: Goal | None) -> 
             },
         )
     )
+
+
+def _core_seconds(product: Product) -> dict[str, float]:
+    """Processor time so far; what the services do at rest is in it too, and small."""
+    return {name: core_seconds(product.pid(name)) for name in (*_SERVICES, "postgres", "kafka")}
 
 
 def _last_event(connection: psycopg.Connection[TupleRow]) -> int:

@@ -17,7 +17,7 @@ from shared.security.principal import Role
 _STEP_SECONDS: Final = 2.0
 """One thing happens about this often: enough to see the board move, too little to notice on a laptop."""
 
-_OPEN_MAX: Final = 60
+_OPEN_MAX: Final = 36
 """With more open tickets than this no new ones are written: a demo left alone over night stays small."""
 
 _TOKEN_SECONDS: Final = 30 * 86_400

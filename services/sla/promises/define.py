@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from services.sla.promises.documents import (
     as_sent,
+    check_conditions,
     checked_id,
     read_calendar,
     read_policy,
@@ -62,6 +63,7 @@ def define_policy(
         "order", previous["order"] if previous else _last_order(current) + ORDER_STEP
     )
     policy = read_policy(policy_id, version + 1, definition)
+    check_conditions(policy)
     known = current_calendars(tx)
     unknown = [
         FieldError(f"targets[{place}].calendar_id", f"there is no calendar {target.calendar_id}")

@@ -1,5 +1,6 @@
 """Reading policy and calendar documents as people send them; refusing what could never be kept (C8)."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from importlib import metadata
@@ -9,6 +10,23 @@ from services.sla.calendar import Calendar, InvalidCalendar, parse_calendar
 from services.sla.engine import InvalidRules, Policy, parse_policy
 from shared.errors import FieldError, Invalid
 from shared.identifiers import is_slug
+
+CONDITION_FIELDS: Final = (
+    "channel",
+    "type",
+    "tags",
+    "language",
+    "requester.id",
+    "requester.organization",
+    "group",
+    "assignee",
+    "priority",
+    "category",
+    "fields.<name>",
+)
+"""What a policy may ask about a ticket; the same words as in routing's rules."""
+
+_CUSTOM_FIELD: Final = re.compile(r"fields\..+")
 
 _OURS: Final = ("id", "version")
 """Given by the address and by the history; a document that repeats them is read without them."""
@@ -47,6 +65,32 @@ def read_policy(
         return parse_policy(data)
     except InvalidRules as error:
         raise _invalid("policy", error) from error
+
+
+def check_conditions(policy: Policy) -> None:
+    """Refuse a question about something no ticket has: it would never hold, and nobody would notice.
+
+    Asked only of new documents; what is in the history stays as it was accepted.
+
+    Raises:
+        Invalid: naming every such condition.
+    """
+    asked = [
+        *((f"conditions.all[{place}]", one) for place, one in enumerate(policy.conditions.all)),
+        *((f"conditions.any[{place}]", one) for place, one in enumerate(policy.conditions.any)),
+        *(
+            (f"targets[{target}].when[{place}]", one)
+            for target, promised in enumerate(policy.targets)
+            for place, one in enumerate(promised.when)
+        ),
+    ]
+    unknown = [
+        FieldError(f"{place}.field", f"unknown field; one of {', '.join(CONDITION_FIELDS)}")
+        for place, condition in asked
+        if condition.field not in CONDITION_FIELDS and not _CUSTOM_FIELD.fullmatch(condition.field)
+    ]
+    if unknown:
+        raise Invalid("The policy asks for fields that tickets do not have.", errors=unknown)
 
 
 def read_calendar(

@@ -62,7 +62,7 @@ def _told(event: Event, state: engine.State) -> engine.Fact | None:  # noqa: C90
             return engine.AgentReplied(
                 at=at,
                 human=not event.is_automatic,
-                by_requester=event.actor.id == state.attributes.get("requester"),
+                by_requester=event.actor.id == state.attributes.get("requester.id"),
             )
         case tickets.StatusChanged():
             return engine.StatusChanged(at=at, category=event.category.value)
@@ -100,12 +100,12 @@ def _told(event: Event, state: engine.State) -> engine.Fact | None:  # noqa: C90
 
 def _created(event: tickets.TicketOpened, row: Row) -> engine.Created:
     attributes: dict[str, Any] = {
-        "via": event.via.value,
+        "channel": event.via.value,
         "type": event.ticket_type,
         "tags": list(event.tags),
         "language": event.language,
-        "requester": event.requester.id,
-        "organization": event.requester.organization,
+        "requester.id": event.requester.id,
+        "requester.organization": event.requester.organization,
         "group": row.group_id,
         "assignee": row.agent_id,
         **_fields(event.fields),

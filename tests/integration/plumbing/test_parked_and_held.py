@@ -35,7 +35,8 @@ async def test_held_events_go_on_when_the_parked_one_before_them_is_retried(tabl
     ticket = new_id()
     table.poison.add("poison")
     table.apply(log.put(opened(ticket)), log.put(noted(ticket, 4)))  # 4 is held
-    table.apply(log.put(noted(ticket, 2, "poison")), log.put(noted(ticket, 3)))
+    table.apply(log.put(noted(ticket, 2, "poison")))
+    table.apply(log.put(noted(ticket, 3)))  # waits behind 2, and 4 is still held
     table.poison.clear()
     assert table.consumer.retry_parked(ticket) == 0
     assert table.versions(ticket) == [1, 2, 3, 4]

@@ -147,9 +147,10 @@ async def test_the_wall_counts_down_and_shows_a_new_ticket_by_itself(
     due = page.locator("tr:has-text('The first one') time[data-due]")
     await expect(due).to_contain_text("19:")
     before = await due.text_content()
+    # Looked up anew each time: the part replaces itself when the stream opens.
     await page.wait_for_function(
-        "([element, before]) => element.textContent !== before",
-        arg=[await due.element_handle(), before],
+        "before => document.querySelector('[data-row] time[data-due]').textContent !== before",
+        arg=before,
     )
 
     await page.evaluate("() => { window.isStillTheSamePage = true; }")

@@ -2,7 +2,12 @@
 
 import pytest
 
-from deploy.imports.arrival import QUIET_LOOKS, wait_until_projected
+from deploy.imports.arrival import (
+    LIVE_EVENTS_MAX,
+    LIVE_LOOKS,
+    QUIET_LOOKS,
+    wait_until_projected,
+)
 from tests.unit.imports.desk import SmallDesk
 
 
@@ -39,16 +44,30 @@ async def test_it_ends_when_nothing_is_under_way():
 
 
 async def test_unpublished_events_are_under_way_too():
-    arrived, seen = await wait([a_board(8)], lags=(4, 4, 4, 4, 4, 4, 0))
+    arrived, seen = await wait([a_board(8)], lags=(900, 900, 900, 900, 900, 900, 0))
     assert arrived
-    assert [backlog.unpublished for backlog in seen[:7]] == [4] * 6 + [0]
+    assert [backlog.unpublished for backlog in seen[:7]] == [900] * 6 + [0]
 
 
 async def test_a_position_that_still_moves_is_not_quiet():
-    boards = [a_board(position) for position in range(10)]
+    boards = [a_board(position) for position in range(LIVE_LOOKS - 2)]
     arrived, seen = await wait(boards)
     assert arrived
-    assert len(seen) == 10 + QUIET_LOOKS
+    assert len(seen) == LIVE_LOOKS
+
+
+async def test_what_people_do_meanwhile_is_not_waited_for():
+    boards = [a_board(position, behind=LIVE_EVENTS_MAX) for position in range(99)]
+    arrived, seen = await wait(boards)
+    assert arrived
+    assert len(seen) == LIVE_LOOKS
+
+
+async def test_the_rest_of_an_import_is_waited_for():
+    rest = [a_board(position, behind=LIVE_EVENTS_MAX + 1) for position in range(20)]
+    arrived, seen = await wait([*rest, a_board(99)])
+    assert arrived
+    assert len(seen) == len(rest) + QUIET_LOOKS + 1
 
 
 async def test_the_quiet_looks_must_come_in_a_row():

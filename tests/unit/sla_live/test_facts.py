@@ -67,10 +67,10 @@ def test_an_opening_tells_what_conditions_may_ask_for_and_who_has_it_already() -
         category="new",
         priority="high",
         attributes={
-            "via": "email",
+            "channel": "email",
             "tags": ["a", "b"],
-            "requester": "carl",
-            "organization": "acme",
+            "requester.id": "carl",
+            "requester.organization": "acme",
             "group": "network",
             "fields.product": "vpn",
         },
