@@ -71,7 +71,7 @@ async def test_the_rest_of_an_import_is_waited_for():
 
 
 async def test_the_quiet_looks_must_come_in_a_row():
-    boards = [a_board(8), a_board(8), a_board(8), a_board(8, behind=1), a_board(8)]
+    boards = [a_board(8), a_board(8), a_board(8), a_board(8, behind=900), a_board(8)]
     arrived, seen = await wait(boards)
     assert arrived
     assert len(seen) == 4 + QUIET_LOOKS
