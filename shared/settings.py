@@ -13,31 +13,70 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TICKETING_", extra="ignore", frozen=True)
 
     database_url: SecretStr = Field(description="PostgreSQL URL of this service's own role")
-    database_pool_size: Annotated[int, Field(ge=2, le=64)] = 6
+    database_pool_size: Annotated[int, Field(ge=2, le=64)] = Field(
+        default=6,
+        description="connections for writing, and as many for reading: few, because writes are grouped",
+    )
     kafka_bootstrap_servers: str = Field(description="host:port[,host:port]")
-    topic_prefix: str = "ticketing."
+    topic_prefix: str = Field(
+        default="ticketing.",
+        description="begins every topic's name; installations share a Kafka by it",
+    )
     redis_url: SecretStr | None = Field(
         default=None, description="Redis URL; without it presence and live updates degrade"
     )
-    instance: str = Field(default="1", description="tells apart processes of the same service")
+    instance: str = Field(
+        default="1",
+        min_length=1,
+        max_length=100,
+        description="tells apart processes of the same service; each needs its own, the same after a restart",
+    )
 
-    http_host: str = "127.0.0.1"
-    http_port: Annotated[int, Field(ge=1, le=65535)] = 8000
-    http_body_bytes_max: Annotated[int, Field(ge=1024)] = 1_048_576
-    shutdown_seconds_max: Annotated[int, Field(ge=1, le=600)] = 20
+    http_host: str = Field(
+        default="127.0.0.1", description="address to listen on; 0.0.0.0 only behind a front door"
+    )
+    http_port: Annotated[int, Field(ge=1, le=65535)] = Field(
+        default=8000, description="port to listen on"
+    )
+    http_body_bytes_max: Annotated[int, Field(ge=1024)] = Field(
+        default=1_048_576,
+        description="largest request body (batches have a larger limit of their own)",
+    )
+    shutdown_seconds_max: Annotated[int, Field(ge=1, le=600)] = Field(
+        default=20,
+        description="how long each part may drain; keep it under the supervisor's patience",
+    )
 
-    jwt_issuer: str = "ticketing-local"
-    jwt_audience: str = "ticketing"
+    jwt_issuer: str = Field(default="ticketing-local", description="`iss` that tokens must have")
+    jwt_audience: str = Field(default="ticketing", description="`aud` that tokens must have")
     jwks_file: Path | None = Field(default=None, description="JSON Web Key Set on disk")
     jwks_url: str | None = Field(
         default=None, description="JSON Web Key Set of the OIDC issuer; used when no file is given"
     )
 
-    log_format: Annotated[str, Field(pattern="^(json|console)$")] = "json"
-    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    log_format: Annotated[str, Field(pattern="^(json|console)$")] = Field(
+        default="json", description="one JSON object a line, or coloured text for a terminal"
+    )
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = Field(
+        default="INFO", description="least level that is written"
+    )
 
-    consumer_batch_max: Annotated[int, Field(ge=1, le=10_000)] = 500
-    consumer_wait_ms_max: Annotated[int, Field(ge=1, le=5_000)] = 20
-    relay_batch_max: Annotated[int, Field(ge=1, le=10_000)] = 1_000
-    relay_wake_ms_max: Annotated[int, Field(ge=10, le=5_000)] = 100
-    commit_group_max: Annotated[int, Field(ge=1, le=5_000)] = 500
+    consumer_batch_max: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=500,
+        description="events in one transaction of a reader: past this, more gain little and hold locks longer",
+    )
+    consumer_wait_ms_max: Annotated[int, Field(ge=1, le=5_000)] = Field(
+        default=20,
+        description="how long a reader waits for a batch to fill: part of every event's way",
+    )
+    relay_batch_max: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=1_000, description="events published before the relay's position is stored"
+    )
+    relay_wake_ms_max: Annotated[int, Field(ge=10, le=5_000)] = Field(
+        default=100,
+        description="how often the relay looks by itself; what its own process stores wakes it at once",
+    )
+    commit_group_max: Annotated[int, Field(ge=1, le=5_000)] = Field(
+        default=500,
+        description="commands that share one transaction: more commit no cheaper, only later for the first",
+    )

@@ -12,8 +12,8 @@ from psycopg.rows import TupleRow
 from deploy.local import ports
 from tests.bench.figures import Figure, Goal, Missed, Report, percentile
 from tests.bench.load import Load, pace
-from tests.bench.openings import openings
 from tests.bench.memory import core_seconds
+from tests.bench.openings import openings
 from tests.bench.organisation import organise
 from tests.bench.product import Product, run
 from tests.bench.scale import Scale
