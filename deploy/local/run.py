@@ -19,8 +19,10 @@ from deploy.local.screen import Screen
 from deploy.local.services import Services
 from deploy.local.stack import Server, Stack, start_together
 from deploy.local.watch import Watch
+from shared.security.principal import Role
 
 _LOOK_SECONDS: Final = 0.25
+_WELCOME_TOKEN_SECONDS: Final = 86_400
 _DEMO: Final = "deploy.local.demo"
 
 
@@ -141,7 +143,11 @@ def _start_load(
 
 def _welcome(stack: Stack, console: Console) -> None:
     door = stack.front_door
+    assert stack.issuer is not None
+    token = stack.issuer.issue("me", Role.ADMIN, name="You", ttl_seconds=_WELCOME_TOKEN_SECONDS)
     console.print(f"\n[bold green]Ready:[/] open [bold]{door}/[/]\n")
+    # Behind the # it stays in the browser: it is in no log of ours.
+    console.print(f"Signed in as an admin for a day: {door}/login#{token}\n", soft_wrap=True)
     console.print("Try next, in another terminal:")
     console.print("  TOKEN=$(.venv/bin/ticketing token --role admin --subject me)")
     console.print(f'  curl -s -H "Authorization: Bearer $TOKEN" {door}/v1/tickets', soft_wrap=True)

@@ -12,11 +12,10 @@ HERE: Final = Path(__file__).parent
 TARGET: Final = HERE.parents[1] / "services" / "query" / "web" / "static" / "vendor"
 FILES: Final = {
     "htmx.min.js": "htmx.org/dist/htmx.min.js",
-    "htmx-ext-sse.min.js": "htmx-ext-sse/dist/sse.min.js",
     "uplot.min.js": "uplot/dist/uPlot.iife.min.js",
     "uplot.min.css": "uplot/dist/uPlot.min.css",
 }
-_NEWEST: Final = ("htmx.org@2", "htmx-ext-sse@2", "uplot@1")
+_NEWEST: Final = ("htmx.org@2", "uplot@1")
 """htmx 4 has other attributes and its own event-stream extension; the pages are written for 2."""
 _QUIETLY: Final = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 

@@ -36,6 +36,7 @@ class LagWatch:
         self._settings = settings
         self._store = store
         self.freshness = Freshness()
+        self._whole_at: dict[Slot, datetime] = {}
         self.lags: dict[str, int] = {}
         self.problem: str | None = "Kafka was not asked yet"
 
@@ -83,7 +84,7 @@ class LagWatch:
             (partition.topic.removeprefix(prefix), partition.partition): end
             for partition, end in ends.items()
         }
-        self.freshness = await measure(await self._store.pool(), own, looked_at)
+        self.freshness = await measure(await self._store.pool(), own, looked_at, self._whole_at)
         lags = {}
         for group in sorted({name for name, _ in await admin.list_consumer_groups()}):
             if group.startswith(prefix):

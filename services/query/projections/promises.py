@@ -184,6 +184,8 @@ def _fold_cycle(cycle: Cycle, event: _CycleEvent) -> None:
             cycle.paused_seconds = event.paused_seconds
         case SlaDueChanged():
             cycle.due_at = event.due_at
+            if cycle.state == "paused":
+                cycle.remaining_seconds = event.target_seconds - (cycle.elapsed_seconds or 0.0)
         case SlaMet():
             cycle.state, cycle.ended_at = "met", event.occurred_at
             cycle.due_at = event.due_at

@@ -7,7 +7,8 @@ from services.query.views.pools import Pool
 from shared.events.base import TAKING_CAPACITY
 
 URGENT_MAX: Final = 50
-"""Rows of the at-risk and breached lists: more than a wall shows; the counts beside them are whole."""
+"""Rows of the breached and the at-risk list, half each, so that many of one never hide the other: more than a wall
+shows; the counts beside them are whole."""
 
 RATE_MINUTES: Final = 60
 
@@ -20,9 +21,12 @@ FROM tickets WHERE is_open GROUP BY group_id, category, priority, assignee_id IS
 _URGENT: Final[LiteralString] = """
 SELECT t.ticket_id, t.number, t.subject, t.category AS status, t.priority, t.group_id, t.assignee_id, t.due_at,
        t.due_metric, t.is_breached, t.breached_metrics, t.at_risk_metrics
-FROM tickets AS t
-WHERE t.is_open AND (t.is_at_risk OR t.is_breached)
-ORDER BY t.due_sort, t.ticket_id LIMIT %s
+FROM (
+    (SELECT * FROM tickets WHERE is_open AND is_breached ORDER BY due_sort, ticket_id LIMIT %(each)s)
+    UNION ALL
+    (SELECT * FROM tickets WHERE is_open AND is_at_risk AND NOT is_breached ORDER BY due_sort, ticket_id LIMIT %(each)s)
+) AS t
+ORDER BY t.due_sort, t.ticket_id
 """
 
 _URGENT_COUNTS: Final[LiteralString] = """
@@ -61,7 +65,7 @@ async def board(pool: Pool) -> dict[str, Any]:
     async with pool.connection() as connection, connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         backlog = await (await connection.execute(_BACKLOG)).fetchall()
-        urgent = await (await connection.execute(_URGENT, (URGENT_MAX,))).fetchall()
+        urgent = await (await connection.execute(_URGENT, {"each": URGENT_MAX // 2})).fetchall()
         counts = await (await connection.execute(_URGENT_COUNTS)).fetchone()
         agents = await (await connection.execute(_AGENTS, (_WORKING,))).fetchall()
         rate = await (await connection.execute(_RATE, {"minutes": RATE_MINUTES})).fetchall()

@@ -37,20 +37,26 @@ FROM consumer_positions AS p LEFT JOIN freshness AS f USING (topic, partition)
 WHERE p.consumer = %s
 """
 
+_NEVER: Final = datetime.fromtimestamp(0, UTC)
+
 Slot = tuple[str, int]
 
 
-async def measure(pool: Pool, ends: dict[Slot, int], looked_at: datetime) -> Freshness:
+async def measure(
+    pool: Pool, ends: dict[Slot, int], looked_at: datetime, whole_at: dict[Slot, datetime]
+) -> Freshness:
     """Compare the projections with Kafka.
 
     Args:
         pool: connections.
         ends: topic (without prefix) and partition → the offset after its last event, asked at `looked_at`.
         looked_at: a moment before `ends` was asked.
+        whole_at: partition → the last look at which nothing of it was missing; kept up to date here.
 
     Returns:
-        With everything applied the answer is as of `looked_at`. Else as of the newest event applied of the partition
-        that is furthest back: what is missing there was recorded after it.
+        With everything applied the answer is as of `looked_at`. Else as of the partition that is furthest back: its
+        newest event applied, or the last look at which it was whole, whichever is later (a partition may have been
+        quiet for hours before the one event that is under way).
     """
     async with pool.connection() as connection:
         rows = await (await connection.execute(_PROGRESS, (CONSUMER,))).fetchall()
@@ -61,6 +67,8 @@ async def measure(pool: Pool, ends: dict[Slot, int], looked_at: datetime) -> Fre
         missing = end - (row["position"] if row else 0)
         if missing > 0:
             behind += missing
-            last = row["last_recorded_at"] if row else None
-            as_of = min(as_of, last or datetime.fromtimestamp(0, UTC))
+            last = (row["last_recorded_at"] if row else None) or _NEVER
+            as_of = min(as_of, max(last, whole_at.get(slot, _NEVER)))
+        else:
+            whole_at[slot] = looked_at
     return Freshness(as_of, behind, sum(row["position"] for row in rows))

@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from services.sla.calendar.zones import zone_of
+
 Interval = tuple[int, int]
 """Wall seconds since midnight of the opening date; the close is over 86,400 when overnight (C2)."""
 
@@ -146,6 +148,11 @@ class Calendar:
         """Say whether there is an open second in these dates (C8)."""
         return any(True for _ in self._open_spans(first, first + timedelta(days=days)))
 
+    @property
+    def compiled_count(self) -> int:
+        """How many blocks of some 13 months are compiled: what this calendar holds in memory."""
+        return len(self._blocks)
+
     def _too_little(self, start_us: int) -> NoOpenTime:
         return NoOpenTime(
             f"calendar {self.id or '(unnamed)'} has too little open time within"
@@ -154,7 +161,7 @@ class Calendar:
 
     @cached_property
     def _zone(self) -> ZoneInfo:
-        return ZoneInfo(self.timezone)
+        return zone_of(self.timezone)
 
     @cached_property
     def _blocks(self) -> dict[int, "_Block"]:

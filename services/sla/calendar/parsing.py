@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeVar
-from zoneinfo import ZoneInfo
 
 from services.sla.calendar.business_hours import Calendar, Interval
+from services.sla.calendar.zones import zone_of
 
 _T = TypeVar("_T", date, datetime)
 
@@ -115,8 +115,8 @@ class _Reader:
             self.refuse("timezone", "is needed, as an IANA name such as Europe/Berlin")
             return "UTC"
         try:
-            ZoneInfo(value)
-        except (ValueError, OSError, KeyError):  # the library's ways to say unknown
+            zone_of(value)
+        except KeyError:
             self.refuse("timezone", f"{value!r} is not a known IANA time zone")
         return value
 

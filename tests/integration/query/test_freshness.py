@@ -29,7 +29,7 @@ def apply(reader: Reader) -> dict[tuple[str, int], int]:
 
 async def test_with_everything_applied_it_is_as_of_the_look(reader: Reader) -> None:
     ends = apply(reader)
-    fresh = await measure(await reader.store.pool(), ends | {("sla.v1", 0): 0}, LOOKED_AT)
+    fresh = await measure(await reader.store.pool(), ends | {("sla.v1", 0): 0}, LOOKED_AT, {})
     assert fresh == Freshness(LOOKED_AT, behind=0, position=2)
 
 
@@ -37,13 +37,22 @@ async def test_behind_it_is_as_of_the_newest_event_of_the_partition_that_lags(
     reader: Reader,
 ) -> None:
     ends = {slot: end + 5 for slot, end in apply(reader).items()}
-    fresh = await measure(await reader.store.pool(), ends, LOOKED_AT)
+    fresh = await measure(await reader.store.pool(), ends, LOOKED_AT, {})
     assert fresh == Freshness(NOON + timedelta(hours=3), behind=5, position=2)
+
+
+async def test_one_event_under_way_in_a_partition_long_quiet_is_no_old_age(reader: Reader) -> None:
+    ends, whole_at = apply(reader), {}
+    await measure(await reader.store.pool(), ends, LOOKED_AT, whole_at)
+    next_look = LOOKED_AT + timedelta(seconds=1)
+    one_more = {slot: end + 1 for slot, end in ends.items()}
+    fresh = await measure(await reader.store.pool(), one_more, next_look, whole_at)
+    assert fresh == Freshness(LOOKED_AT, behind=1, position=2)
 
 
 async def test_a_partition_that_was_never_read_makes_no_promise_at_all(reader: Reader) -> None:
     ends = apply(reader) | {("sla.v1", 3): 1}
-    fresh = await measure(await reader.store.pool(), ends, LOOKED_AT)
+    fresh = await measure(await reader.store.pool(), ends, LOOKED_AT, {})
     assert fresh.behind == 1
     assert fresh.as_of is not None
     assert fresh.as_of.year == 1970

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.query.projections.promises import Cycle, _fold_cycle
 from shared.events import Priority
-from shared.events.sla import SlaBreached, SlaBreachRetracted
+from shared.events.sla import SlaBreached, SlaBreachRetracted, SlaDueChanged, SlaPaused
 from shared.identifiers import new_id
 from tests.support.events import NOON, stamp
 
@@ -56,6 +56,24 @@ def a_broken_promise() -> Cycle:
         ),
     )
     return cycle
+
+
+def test_a_new_target_while_the_clock_stands_still_changes_what_remains():
+    cycle = a_broken_promise()
+    common = {name: value for name, value in told(2).items() if not name.startswith("breach")}
+    _fold_cycle(cycle, SlaPaused(**common, elapsed_seconds=600.0, remaining_seconds=3000.0))
+    changed = {**common, "version": 3, "target_seconds": 1800.0}
+    _fold_cycle(
+        cycle,
+        SlaDueChanged(
+            **changed,
+            due_at=None,
+            previous_due_at=None,
+            previous_target_seconds=3600.0,
+            cause="priority_changed",
+        ),
+    )
+    assert (cycle.due_at, cycle.remaining_seconds) == (None, 1200.0)
 
 
 def test_a_late_fact_takes_the_breach_back():
