@@ -1,7 +1,7 @@
-"""Everything that may go wrong between a command and its effect, drawn from a seed, with the real parts on a real PostgreSQL.
+"""Everything that may go wrong between a command and its effect, drawn from a seed, with the real parts.
 
-Simulated are the clients, Kafka (partitions, doubles, holes, late records, offsets) and death. Real are the event store,
-the group commit, the relay's publishing and the consumer's applying. A seed gives the same run again:
+Simulated are the clients, Kafka (partitions, doubles, holes, late records, offsets) and death. Real are PostgreSQL,
+the event store, the group commit, the relay's publishing and the consumer's applying. A seed gives the same run:
 
     TICKETING_SIMULATION_SEED=17 pytest tests/fault/test_simulation.py     one run
     TICKETING_SIMULATION_SEEDS=500 pytest tests/fault/test_simulation.py   many runs
@@ -34,7 +34,7 @@ from tests.support.servers import Servers
 
 pytestmark = [pytest.mark.fault, pytest.mark.integration]
 
-STEPS = 70
+STEPS = 120
 PARTITIONS = 3
 TABLES = {
     "intake": ("intake_events", "claims"),
@@ -127,6 +127,7 @@ class World:
             self.links = [Link(connection, self.faults) for connection in connections]
             for relay, link in zip(self.relays, self.links, strict=True):
                 await relay.find_position(link)
+            self.rebalance()
             for _ in range(STEPS):
                 await self.step()
             await self.calm_down()
@@ -301,8 +302,11 @@ class World:
         for reader in self.readers:
             reader.restart()
         self.rebalance()
-        while any([self.read(reader, most=50) for reader in self.readers]):
-            pass
+        is_reading = True
+        while is_reading:
+            is_reading = False
+            for reader in self.readers:
+                is_reading |= self.read(reader, most=50)
         self.retry_parked(self.readers[0])
         self.check_positions()
         self.check_effects()

@@ -30,6 +30,9 @@ _FIELDS = frozenset(
     }
 )
 
+_REMARKS = ("name", "note")
+"""What an entry may say to people; the arithmetic does not ask for it."""
+
 
 class FieldError(NamedTuple):
     """One thing wrong: where (`hours.mon[0][1]`) and what."""
@@ -51,7 +54,10 @@ def parse_calendar(
 ) -> Calendar:
     """Read `{"timezone", "hours": {"mon": [["09:00", "17:00"]]}, "holidays", "overrides", "breaks"}`.
 
-    Times are `HH:MM[:SS]`, `24:00` as a close; a close before its open is overnight (C2).
+    Times are `HH:MM[:SS]`, `24:00` as a close; a close before its open is overnight (C2). A holiday
+    is a date, or `{"date", "name", "note", "approved"}`; an interval is two times, or
+    `{"from", "to", "name", "note", "approved"}`. What was imported and has `"approved": false` is
+    refused until someone has said yes to it or taken it out (C11).
     `{"always_open": true}` needs no hours. With `first_day`, a calendar without an open second in
     the 366 days from it is refused. `previous` is used when `effective_from` is given (S12).
 
@@ -150,8 +156,35 @@ class _Reader:
         if not isinstance(value, list | tuple):
             self.refuse(field, "must be a list of dates")
             return frozenset()
-        days = (self.day(f"{field}[{index}]", item) for index, item in enumerate(value))
+        days = (self.holiday(f"{field}[{index}]", item) for index, item in enumerate(value))
         return frozenset(day for day in days if day is not None)
+
+    def holiday(self, field: str, value: Any) -> date | None:
+        if not isinstance(value, Mapping):
+            if value is None:
+                self.refuse(field, "must be a date such as 2026-12-25")
+            return self.day(field, value)
+        self.entry(field, value, needed=("date",))
+        return self.day(f"{field}.date", value.get("date"))
+
+    def entry(self, field: str, value: Mapping[str, Any], *, needed: tuple[str, ...]) -> None:
+        """Check an entry that says more than dates and times, and that someone approved it (C11)."""
+        for name in value.keys() - {*needed, *_REMARKS, "approved"}:
+            self.refuse(f"{field}.{name}", f"is not one of {', '.join((*needed, *_REMARKS))}")
+        for name in needed:
+            if value.get(name) is None:
+                self.refuse(f"{field}.{name}", "is needed")
+        for name in _REMARKS:
+            if not isinstance(value.get(name, ""), str):
+                self.refuse(f"{field}.{name}", "must be a text")
+        approved = value.get("approved", True)
+        if not isinstance(approved, bool):
+            self.refuse(f"{field}.approved", "must be true or false")
+        elif not approved:
+            self.refuse(
+                f"{field}.approved",
+                "is not approved yet: set it to true, or take the entry out",
+            )
 
     def intervals(self, field: str, value: Any) -> tuple[Interval, ...]:
         if not isinstance(value, list | tuple):
@@ -161,6 +194,11 @@ class _Reader:
         return tuple(interval for interval in found if interval is not None)
 
     def interval(self, field: str, value: Any) -> Interval | None:
+        if isinstance(value, Mapping):
+            self.entry(field, value, needed=("from", "to"))
+            if value.get("from") is None or value.get("to") is None:
+                return None
+            value = (value["from"], value["to"])
         if not isinstance(value, list | tuple) or len(value) != 2:  # noqa: PLR2004 - open and close
             self.refuse(field, "must be two times, open and close")
             return None
