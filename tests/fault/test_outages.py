@@ -35,7 +35,9 @@ async def test_without_kafka_intake_goes_on_accepting_and_everybody_catches_up(p
     assert opened_count(product) == 21
     assert is_ready(product, "intake").status_code == 200
     await eventually(
-        lambda: "kafka" in is_ready(product, "query").text.lower(), seconds_max=60, what="query says so"
+        lambda: "kafka" in is_ready(product, "query").text.lower(),
+        seconds_max=60,
+        what="query says so",
     )
     product.start_again("kafka")
     await eventually(lambda: visible_count(product) == 21, seconds_max=90)

@@ -75,6 +75,7 @@ def apply(work: Clockwork, fact: told.Fact) -> None:  # noqa: C901, PLR0912 - on
         case told.Discarded():
             _end(work, fact.reason)
         case told.PolicyChanged():
+            work.state.chosen_policy_id = fact.policy_id
             _match(work)
         case told.CalendarChanged():
             for clock in work.state.clocks:
@@ -204,7 +205,11 @@ def _judge_anew(work: Clockwork, changed: set[str]) -> None:
 
 def _match(work: Clockwork) -> None:
     former = work.policy
-    policy = work.rules.match(work.at_us, work.ticket())
+    chosen = work.state.chosen_policy_id
+    if chosen is None:
+        policy = work.rules.match(work.at_us, work.ticket())
+    else:
+        policy = work.rules.policy_in_force(chosen, work.at_us)
     if policy is not former:
         work.pin(policy)
         work.told.append(

@@ -127,7 +127,13 @@ class Discarded(_Fact, frozen=True, kw_only=True, tag="discarded"):
 
 
 class PolicyChanged(_Fact, frozen=True, kw_only=True, tag="policy_changed"):
-    """Re-apply the policies in force at this moment to this ticket (the command of S10)."""
+    """Re-apply the policies in force at this moment to this ticket (the command of S10).
+
+    `policy_id`: the ticket is put under this policy whatever its conditions say, until the next
+    such fact; `None`: the policies are matched as ever.
+    """
+
+    policy_id: str | None = None
 
 
 class CalendarChanged(_Fact, frozen=True, kw_only=True, tag="calendar_changed"):

@@ -71,6 +71,13 @@ class Rulebook:
                 return policy
         return None
 
+    def policy_in_force(self, policy_id: str, at_us: int) -> Policy | None:
+        """Find the enabled version of this id in force, whatever its conditions say."""
+        for policy in self._in_era[bisect_right(self._eras, at_us)]:
+            if policy.id == policy_id:
+                return policy
+        return None
+
     def matched_fields(self, at_us: int) -> frozenset[str]:
         """The attributes that the conditions in force ask for: their change matches anew (S10)."""
         return self._fields_in_era[bisect_right(self._eras, at_us)]

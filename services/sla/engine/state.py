@@ -64,6 +64,7 @@ class State(msgspec.Struct, kw_only=True):
     policy_version: int | None = None
     clocks: list[Clock] = []
     first_replied: bool = False
+    chosen_policy_id: str | None = None  # put under it by a person, whatever its conditions say
     ended: str | None = None  # merged, deleted, spam, anonymised: nothing counts any more
     last_us: int = 0  # the latest fact
     spoke_us: int = 0  # the latest warning or breach
