@@ -112,7 +112,8 @@ class Consumer:
         self._applying = Applying(name, handler, settings.topic_prefix)
         self._positions = Positions(name)
         self._known: dict[Slot, int] = {}
-        self._sought: dict[Slot, int] = {}  # where reading was put in this assignment
+        self._sought: dict[Slot, int] = {}  # where the next batch must begin, as we went back
+        self._begun: dict[Slot, int | None] = {}  # the same, of the batch under way
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -203,7 +204,14 @@ class Consumer:
 
     async def _wrap(self, records: Any) -> KafkaAckableMessage:
         """In place of FastStream's parser, which decodes every header: one that is no text would lose the batch."""
+        self._delivered(records)
         return KafkaAckableMessage(records, b"", consumer=self._subscriber.consumer)
+
+    def _delivered(self, records: Sequence[Any]) -> None:
+        """What was sought holds for one batch only: were that one lost, the next would not follow on our position."""
+        self._begun = {
+            slot: self._sought.pop(slot, None) for slot in {self._slot_of(raw) for raw in records}
+        }
 
     async def _on_batch(self, messages: Any) -> None:
         (message,) = messages
@@ -311,13 +319,13 @@ class Consumer:
     def _is_missing(self, slot: Slot, first: int) -> bool:
         """Whether records before `first` were passed over, rather than never written or not for us.
 
-        When reading was put exactly at our position and the next record comes later, the offsets between hold no
-        record: markers of somebody's transactions, or what compaction left.
+        When reading went back to exactly our position and the next record comes later all the same, the offsets
+        between hold no record: markers of somebody's transactions, or what compaction left.
         """
         position = self._known[slot]
         if first <= position:
             return False
-        if self._sought.get(slot) != position:
+        if self._begun.get(slot) != position:
             return True
         log.warning(
             "consumer_passes_hole",
@@ -377,7 +385,6 @@ class Consumer:
             return  # each batch is compared with our positions all the same
         self._known.update(positions)
         self._seek(positions)
-        self._sought.clear()  # not yet compared with where the log begins: that is `_go_back`'s business
 
     def _seek(self, positions: Mapping[Slot, int]) -> None:
         consumer = self._subscriber.consumer
@@ -387,7 +394,6 @@ class Consumer:
         for slot, position in positions.items():
             if (partition := self._partition_of(slot)) in assigned:
                 consumer.seek(partition, position)
-                self._sought[slot] = position
 
     async def _go_back(self, slots: dict[Slot, int]) -> None:
         """Read again from our own positions.
@@ -408,6 +414,7 @@ class Consumer:
                     f"{slot[0]}/{slot[1]}: {position} to {first - 1} were deleted before they were read"
                 )
         self._seek(slots)
+        self._sought.update(slots)
         log.warning("consumer_goes_back", consumer=self.name, slots=len(slots))
 
     # Parked streams, for the people who decide about them.

@@ -99,10 +99,13 @@ def _at_work(
     run(product.settle)
     bare = _BARE.format(server="uvicorn")
     limits = [_round(product, scale, bare, connections, scale.create_seconds)]
+    before = product.core_seconds()
     ours = _round(
         product, scale, "intake", connections, scale.sustained_seconds, with_keys=with_keys
     )
     behind = run(product.settle)
+    # To the end of what the load has set in motion: a service that is behind would look cheap.
+    spent = {name: seconds - before[name] for name, seconds in product.core_seconds().items()}
     limits.append(_round(product, scale, bare, connections, scale.create_seconds))
     _add(
         report,
@@ -112,6 +115,7 @@ def _at_work(
         "bare handler, the services at rest",
         goal,
         others_finished_after_seconds=behind,
+        **{f"{name}_core_ms_each": 1_000 * spent[name] / ours.load.answered for name in spent},
     )
 
 

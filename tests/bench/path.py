@@ -12,7 +12,6 @@ from psycopg.rows import TupleRow
 from deploy.local import ports
 from tests.bench.figures import Figure, Goal, Missed, Report, percentile
 from tests.bench.load import Load, pace
-from tests.bench.memory import core_seconds
 from tests.bench.openings import openings
 from tests.bench.organisation import organise
 from tests.bench.product import Product, run
@@ -60,7 +59,7 @@ def measure(product: Product, scale: Scale, report: Report) -> None:
         mark = _last_event(connection)
         port = product.stack.folder.port("intake")
         count = int(scale.path_rate * scale.path_seconds)
-        before = _core_seconds(product)
+        before = product.core_seconds()
         load: Load = run(
             lambda: pace(
                 (ports.LOOPBACK, port),
@@ -70,7 +69,7 @@ def measure(product: Product, scale: Scale, report: Report) -> None:
             )
         )
         run(product.settle)
-        after = _core_seconds(product)
+        after = product.core_seconds()
         ways = connection.execute(_WAYS, {"mark": mark}).fetchall()
     if len(ways) != count or any(moment is None for way in ways for moment in way):
         missing = [sum(way[place] is None for way in ways) for place in range(len(_NAMES))]
@@ -101,11 +100,6 @@ def _add(report: Report, name: str, seconds: list[float], goal: Goal | None) -> 
             },
         )
     )
-
-
-def _core_seconds(product: Product) -> dict[str, float]:
-    """Processor time so far; what the services do at rest is in it too, and small."""
-    return {name: core_seconds(product.pid(name)) for name in (*_SERVICES, "postgres", "kafka")}
 
 
 def _last_event(connection: psycopg.Connection[TupleRow]) -> int:

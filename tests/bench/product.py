@@ -33,7 +33,7 @@ from deploy.local.stack import DATABASE, TOPIC_PREFIX, Stack
 from shared.security.principal import Role
 from shared.topics import PARTITIONS, Topic
 from tests.bench.figures import Missed
-from tests.bench.memory import MemoryWatch
+from tests.bench.memory import MemoryWatch, core_seconds
 from tests.support.waiting import eventually
 
 SETTLE_SECONDS_MAX: Final = 300.0
@@ -137,6 +137,11 @@ class Product:
         if child is None or child.pid is None:
             raise Missed(f"{name} has ended: {child.last_words() if child else 'never started'}")
         return child.pid
+
+    def core_seconds(self) -> dict[str, float]:
+        """Processor time so far of PostgreSQL, Kafka and each running service."""
+        names = [name for name in SERVICES if name in self._children]
+        return {name: core_seconds(self.pid(name)) for name in (*names, "postgres", "kafka")}
 
     def require_alive(self) -> None:
         """Complain when a service has ended.

@@ -1,110 +1,43 @@
-"""An import through the whole product: real servers, four real processes, Caddy in front, and kills on the way."""
+"""An import through the whole product: what the console says afterwards is what the file says.
+
+That it survives the death of any process is shown in `tests/fault/test_kill_during_import.py`.
+"""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from deploy.bootstrap import SERVICES
 from deploy.imports.servicenow import history
 from deploy.imports.servicenow_file import read_log
-from deploy.local.child import Child, stop_all
-from deploy.local.services import Services, service_child
-from deploy.local.stack import DATABASE, Stack, start_together
-from tests.support.waiting import eventually
+from tests.support.product import Product
 from tests.unit.imports.oracle import figures, retell
 from tests.unit.imports.samples import a_file, a_row
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
-INCIDENTS = 3_000
-TABLES = {
-    "intake": "intake.intake_events",
-    "routing": "routing.routing_events",
-    "sla": "sla.sla_events",
-    "query": "query.timeline",
-}
-"""What grows while a service works."""
-
+INCIDENTS = 300
 _IMPORT_SECONDS_MAX = 240
 
 
-class Quiet:
-    def step(self, name: str, what: str) -> None:
-        pass
-
-    def done(self, name: str) -> None:
-        pass
-
-
-class Product:
-    """Everything, with its services as children that can be killed and started again."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        self.children = {name: service_child(stack, name) for name in SERVICES}
-
-    def start(self) -> None:
-        for child in self.children.values():
-            child.start()
-        services = Services(self.stack, say=print)
-        services._children = self.children
-        for name in SERVICES:
-            services.wait_until_ready(name)
-        start_together([self.stack.caddy], Quiet())
-
-    def stop(self) -> None:
-        stop_all(list(self.children.values()))
-
-    def call(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "deploy.cli", *arguments],
-            env={**os.environ, "TICKETING_HOME": str(self.stack.folder.path)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def run(self, *arguments: str) -> tuple[int, str]:
-        process = self.call(*arguments)
-        output, _ = process.communicate(timeout=_IMPORT_SECONDS_MAX)
-        return process.returncode, output
-
-    def report(self) -> dict:
-        status, output = self.run("report", "--json", "--channel", "import")
-        assert status == 0, output
-        return json.loads(output)["tickets"]
-
-    def count(self, query: str) -> int:
-        with psycopg.connect(self.stack.postgres.conninfo(database=DATABASE)) as connection:
-            row = connection.execute(query).fetchone()
-        assert row is not None
-        return int(row[0])
-
-    @property
-    def event_counts(self) -> list[int]:
-        return [self.count(f"SELECT count(*) FROM {table}") for table in TABLES.values()]
-
-    @property
-    def journal_chunks(self) -> int:
-        found = list((self.stack.folder.path / "imports").glob("*.journal"))
-        return sum(len(path.read_text().split()) for path in found)
+def run(product: Product, *arguments: str) -> tuple[int, str]:
+    """One command of the console, as its user calls it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.cli", *arguments],
+        env={**os.environ, "TICKETING_HOME": str(product.stack.folder.path)},
+        capture_output=True,
+        text=True,
+        timeout=_IMPORT_SECONDS_MAX,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with Stack(tmp_path_factory.mktemp("product")) as stack:
-        made = Product(stack)
-        try:
-            made.start()
-            yield made
-        finally:
-            made.stop()
+def count(product: Product, role: str, query: str) -> int:
+    return int(product.rows(role, query)[0][0])
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +66,19 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return a_file(tmp_path_factory.mktemp("file"), *rows)
 
 
-def assert_nothing_lost_nothing_twice(product: Product, file: Path) -> None:
+def test_the_report_tells_what_the_file_says(product: Product, file: Path):
     histories = [history(number, rows) for number, rows in read_log(file).incidents.items()]
-    expected, found = figures(map(retell, histories)), product.report()
+    claims = {
+        owner: count(product, owner, "SELECT count(*) FROM claims")
+        for owner in ("intake", "routing")
+    }
+    status, output = run(product, "import", "servicenow", str(file))
+    assert status == 0, output
+    assert "3 rows known as senseless, 0 unreadable rows, 0 commands" in output
+
+    status, output = run(product, "report", "--json", "--channel", "import")
+    assert status == 0, output
+    found, expected = json.loads(output)["tickets"], figures(map(retell, histories))
     assert found["tickets"] == expected.tickets == INCIDENTS
     assert found["reopened"] == expected.reopened == INCIDENTS // 20
     assert found["handed_over"] == round(expected.handed_over_share * INCIDENTS)
@@ -144,66 +87,18 @@ def assert_nothing_lost_nothing_twice(product: Product, file: Path) -> None:
     hours = found["opened_to_closed_median_seconds"] / 3600
     assert hours == pytest.approx(expected.opened_to_closed_median_hours)
     # A command that was done is claimed, in the transaction of its events.
-    assert product.count("SELECT count(*) FROM intake.claims") == sum(
-        len(one.intake) for one in histories
-    )
-    assert product.count("SELECT count(*) FROM routing.claims") == sum(
-        len(one.routing) for one in histories
-    )
-    for service in ("routing", "sla", "query"):
-        assert product.count(f"SELECT count(*) FROM {service}.parked_events") == 0
+    for owner, lines in (("intake", "intake"), ("routing", "routing")):
+        done = count(product, owner, "SELECT count(*) FROM claims") - claims[owner]
+        assert done == sum(len(getattr(one, lines)) for one in histories)
 
 
-@pytest.mark.fault
-async def test_killing_any_process_during_the_import_loses_and_doubles_nothing(product, file):
-    importing = product.call("import", "servicenow", str(file))
-    await eventually(lambda: product.journal_chunks >= 1, what="the first chunk is noted")
-    importing.kill()
-    importing.communicate()
-    assert product.count("SELECT count(*) FROM intake.intake_events") > 0
-
-    for victim in SERVICES:
-        _kill_and_start_again(product.children[victim])
-    importing = product.call("import", "servicenow", str(file))
-    killed_on_the_way = []
-    for victim, table in TABLES.items():
-        count = f"SELECT count(*) FROM {table}"
-        before = product.count(count)
-        await eventually(
-            lambda count=count, before=before: (
-                importing.poll() is not None or product.count(count) > before
-            ),
-            what=f"{victim} moves on",
-        )
-        if importing.poll() is None:
-            killed_on_the_way.append(victim)
-        _kill_and_start_again(product.children[victim])
-    assert {"intake", "routing"} <= set(killed_on_the_way), "too short an import to be disturbed"
-    output, _ = importing.communicate(timeout=_IMPORT_SECONDS_MAX)
-    assert importing.returncode == 0, output
-    assert "30 rows known as senseless, 0 unreadable rows, 0 commands" in output
-    assert_nothing_lost_nothing_twice(product, file)
-
-
-def test_a_second_run_changes_nothing(product, file):
-    product.run("import", "servicenow", str(file))
-    before = product.event_counts
-    status, output = product.run("import", "servicenow", str(file))
-    assert status == 0, output
-    assert product.event_counts == before
-    assert_nothing_lost_nothing_twice(product, file)
-
-
-def test_a_file_with_an_unreadable_row_is_imported_and_called_failed(product, tmp_path):
+def test_a_file_with_an_unreadable_row_is_imported_and_called_failed(
+    product: Product, tmp_path: Path
+):
     path = a_file(tmp_path, a_row(number="BAD1"), a_row(number="BAD2", priority="9 - What"))
-    status, output = product.run("import", "servicenow", str(path))
+    status, output = run(product, "import", "servicenow", str(path))
     assert status == 1, output
     assert "1 unreadable rows" in output
     listed = (product.stack.folder.path / "imports" / "servicenow-refused.csv").read_text()
     assert "3,BAD2,priority,9 - What,is none of 1 to 4" in listed
-    assert product.count("SELECT count(*) FROM query.tickets WHERE external_id = 'BAD1'") == 1
-
-
-def _kill_and_start_again(child: Child) -> None:
-    child.kill()
-    child.start()
+    assert count(product, "query", "SELECT count(*) FROM tickets WHERE external_id = 'BAD1'") == 1

@@ -99,19 +99,28 @@ class Product:
 @contextlib.contextmanager
 def a_product(folder: Path, **environment: str) -> Iterator[Product]:
     """A product that runs until the end of the block; `environment` adds variables for its services."""
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
     product = Product(folder)
     try:
-        product.start()
+        with _also_in_the_environment(environment):
+            product.start()
         yield product
+    finally:
+        product.stop()
+
+
+@contextlib.contextmanager
+def _also_in_the_environment(variables: dict[str, str]) -> Iterator[None]:
+    """Processes inherit them; other tests of this session must not."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
     finally:
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        product.stop()
 
 
 def is_caught_up(product: Product) -> bool:

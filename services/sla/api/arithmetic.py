@@ -4,19 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, TypeVar
 
+import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.sla.evaluation import (
     CalendarQuestion,
     TimelineQuestion,
     answer_calendar,
+    answer_line,
     answer_timeline,
+    refused_line,
 )
-from shared.errors import Invalid, Refused
 from shared.http.bodies import json_answer, read_json
 from shared.http.ndjson import Line, ndjson_answer, read_lines
 from shared.http.openapi import openapi_body
-from shared.http.problems import problem_of
 from shared.security import Role, require
 
 Q = TypeVar("Q", CalendarQuestion, TimelineQuestion)
@@ -51,38 +52,37 @@ def router() -> APIRouter:
     return routes
 
 
-async def _answer(request: Request, kind: type[Q], answer: Callable[[Q], Any]) -> Response:
+async def _answer(
+    request: Request, kind: type[Q], answer: Callable[[Q], dict[str, Any]]
+) -> Response:
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if declared == _NDJSON:
         return ndjson_answer(_answers(request, kind, answer))
     question = await read_json(request, kind)
     result = await asyncio.to_thread(answer, question)
-    return json_answer({"id": question.id, "result": result})
+    return json_answer({"id": question.id, **result})
 
 
 async def _answers(
-    request: Request, kind: type[Q], answer: Callable[[Q], Any]
+    request: Request, kind: type[Q], answer: Callable[[Q], dict[str, Any]]
 ) -> AsyncIterator[dict[str, Any]]:
-    chunk: list[Line[Q]] = []
-    async for line in read_lines(request, kind):
+    chunk: list[Line[msgspec.Raw]] = []
+    async for line in read_lines(request, msgspec.Raw):
         chunk.append(line)
         if len(chunk) == _CHUNK:
-            for item in await asyncio.to_thread(_answer_all, chunk, answer):
+            for item in await asyncio.to_thread(_answer_all, chunk, kind, answer):
                 yield item
             chunk = []
-    for item in await asyncio.to_thread(_answer_all, chunk, answer):
+    for item in await asyncio.to_thread(_answer_all, chunk, kind, answer):
         yield item
 
 
-def _answer_all(lines: list[Line[Q]], answer: Callable[[Q], Any]) -> list[dict[str, Any]]:
-    return [_answer_line(line, answer) for line in lines]
-
-
-def _answer_line(line: Line[Q], answer: Callable[[Q], Any]) -> dict[str, Any]:
-    if line.value is None:
-        refusal = line.refusal or Invalid.of("line", "cannot be read")
-        return {"id": None, "index": line.index, "error": problem_of(refusal)}
-    try:
-        return {"id": line.value.id, "result": answer(line.value)}
-    except Refused as refusal:
-        return {"id": line.value.id, "error": problem_of(refusal)}
+def _answer_all(
+    lines: list[Line[msgspec.Raw]], kind: type[Q], answer: Callable[[Q], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    return [
+        answer_line(line.raw, line.index, kind, answer)
+        if line.refusal is None
+        else refused_line(line.raw, line.index, line.refusal)
+        for line in lines
+    ]

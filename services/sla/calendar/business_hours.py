@@ -1,14 +1,14 @@
 """The arithmetic of open time: an immutable calendar, compiled lazily into sorted UTC intervals.
 
-Time is compiled in blocks of about 13 months; inside a block every question is two bisections, over
-longer stretches whole blocks are jumped. Nothing ever steps through time (bug 10).
+Time is compiled in blocks of about seven weeks; inside a block every question is two bisections,
+over longer stretches whole blocks are jumped. Nothing ever steps through time (bug 10).
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from services.sla.calendar.zones import zone_of
@@ -21,9 +21,14 @@ SEARCH_YEARS = 10
 SPAN_YEARS = 100
 """The longest stretch `between` measures: more is a mistake, and would compile for minutes."""
 
-_BLOCK_BITS = 45  # 2**45 microseconds: 407 days
+_BLOCK_BITS = (
+    42  # 2**42 microseconds: 51 days; a calendar asked only once costs little, a long jump too
+)
 _DAY_SECONDS = 86_400
+_DAY_US = _DAY_SECONDS * 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = _EPOCH.toordinal()
+_FIRST_DAY, _LAST_DAY = date.min.toordinal(), date.max.toordinal() - 2
 _MICROSECOND = timedelta(microseconds=1)
 _YEAR_US = 366 * _DAY_SECONDS * 1_000_000
 _ALL_DAY: tuple[Interval, ...] = ((0, _DAY_SECONDS),)
@@ -146,11 +151,12 @@ class Calendar:
 
     def opens_within(self, first: date, days: int = 366) -> bool:
         """Say whether there is an open second in these dates (C8)."""
-        return any(True for _ in self._open_spans(first, first + timedelta(days=days)))
+        day = first.toordinal()
+        return any(True for _ in self._open_spans(day, day + days))
 
     @property
     def compiled_count(self) -> int:
-        """How many blocks of some 13 months are compiled: what this calendar holds in memory."""
+        """How many blocks of seven weeks are compiled: what this calendar holds in memory."""
         return len(self._blocks)
 
     def _too_little(self, start_us: int) -> NoOpenTime:
@@ -169,12 +175,11 @@ class Calendar:
 
     def _compile(self, number: int) -> "_Block":
         start_us, end_us = number << _BLOCK_BITS, (number + 1) << _BLOCK_BITS
-        try:
-            # Two days of margin: local dates are up to a day off, overnight tails another.
-            first = (_EPOCH + timedelta(microseconds=start_us)).date() - timedelta(days=2)
-            last = (_EPOCH + timedelta(microseconds=end_us)).date() + timedelta(days=2)
-        except OverflowError as error:
-            raise NoOpenTime("the end of the calendar of dates is reached") from error
+        # Two days of margin: local dates are up to a day off, overnight tails another.
+        first = _EPOCH_DAY + start_us // _DAY_US - 2
+        last = _EPOCH_DAY + end_us // _DAY_US + 2
+        if first < _FIRST_DAY or last > _LAST_DAY:
+            raise NoOpenTime("the end of the calendar of dates is reached")
         block = _Block(
             (max(opened, start_us), min(closed, end_us))
             for opened, closed in self._open_spans(first, last)
@@ -183,36 +188,62 @@ class Calendar:
         self._blocks[number] = block  # whole or not at all: safe between threads
         return block
 
-    def _open_spans(self, first: date, last: date) -> Iterator[Interval]:
+    def _open_spans(self, first: int, last: int) -> Iterator[Interval]:
         opened = _united(self._edges(first, last, of_breaks=False))
         closed = list(_united(self._edges(first, last, of_breaks=True)))
         return _without(opened, closed) if closed else opened
 
-    def _edges(self, first: date, last: date, *, of_breaks: bool) -> list[Interval]:
-        """Turn the dates `[first, last)` to UTC spans, each edge by itself (C5)."""
+    def _edges(self, first: int, last: int, *, of_breaks: bool) -> list[Interval]:
+        """Turn the days `[first, last)`, as ordinals, to UTC spans, each edge by itself (C5)."""
         spans: list[Interval] = []
         if self.previous is not None and self.effective_from is not None:
-            if first < self.effective_from:
-                until = min(last, self.effective_from)
-                spans = self.previous._edges(first, until, of_breaks=of_breaks)  # noqa: SLF001
-            first = max(first, self.effective_from)
-        zone, day = self._zone, first
-        while day < last:
-            for opens, closes in self._breaks_of(day) if of_breaks else self._hours_of(day):
-                opened, closed = _instant(day, opens, zone), _instant(day, closes, zone)
+            change = self.effective_from.toordinal()
+            if first < change:
+                spans = self.previous._edges(first, min(last, change), of_breaks=of_breaks)  # noqa: SLF001
+            first = max(first, change)
+        if first >= last:
+            return spans
+        offsets = _offsets(self.timezone, first, last)
+        for day in self._days_of_breaks(first, last) if of_breaks else range(first, last):
+            intervals = self._breaks[day] if of_breaks else self._hours_of(day)
+            if not intervals:
+                continue
+            place = day - first
+            offset = offsets[place]
+            midnight = (day - _EPOCH_DAY) * _DAY_SECONDS
+            # Unless the clocks change in the two days that an interval can reach into, it is plain arithmetic.
+            plain = offset == offsets[place + 1] == offsets[place + 2]
+            for opens, closes in intervals:
+                if plain:
+                    opened = (midnight + opens - offset) * 1_000_000
+                    closed = (midnight + closes - offset) * 1_000_000
+                else:
+                    opened = _instant(day, opens, self._zone)
+                    closed = _instant(day, closes, self._zone)
                 if opened < closed:  # a gap can empty an interval
                     spans.append((opened, closed))
-            day += timedelta(days=1)
         return spans
 
-    def _hours_of(self, day: date) -> tuple[Interval, ...]:
-        if day in self.holidays:
+    def _hours_of(self, day: int) -> tuple[Interval, ...]:
+        if day in self._closed:
             return ()
-        override = self.overrides.get(day)
-        return self.hours[day.weekday()] if override is None else override
+        override = self._overridden.get(day)
+        return self.hours[(day + 6) % 7] if override is None else override
 
-    def _breaks_of(self, day: date) -> tuple[Interval, ...]:
-        return self.breaks.get(day, ())
+    def _days_of_breaks(self, first: int, last: int) -> list[int]:
+        return sorted(day for day in self._breaks if first <= day < last)
+
+    @cached_property
+    def _closed(self) -> frozenset[int]:
+        return frozenset(day.toordinal() for day in self.holidays)
+
+    @cached_property
+    def _overridden(self) -> dict[int, tuple[Interval, ...]]:
+        return {day.toordinal(): intervals for day, intervals in self.overrides.items()}
+
+    @cached_property
+    def _breaks(self) -> dict[int, tuple[Interval, ...]]:
+        return {day.toordinal(): intervals for day, intervals in self.breaks.items()}
 
 
 class _Block:
@@ -275,12 +306,28 @@ def _without(spans: Iterable[Interval], cuts: list[Interval]) -> Iterator[Interv
             yield opened, closed
 
 
-def _instant(day: date, seconds: int, zone: ZoneInfo) -> int:
+@lru_cache(maxsize=1024)  # blocks of zones, a few kB each
+def _offsets(timezone: str, first: int, last: int) -> tuple[int, ...]:
+    """Seconds east of UTC at each midnight of `[first, last + 2)`.
+
+    Equal ones at neighbouring midnights mean that the clocks did not change between: no zone has
+    ever changed them twice within two days and back (a test asks the zone data for it).
+    """
+    zone = zone_of(timezone)
+    days = range(first, min(last + 2, _LAST_DAY + 1))
+    found = [_offset_of(datetime.fromordinal(day).replace(tzinfo=zone)) for day in days]
+    return (*found, *found[-1:] * (last + 2 - first - len(found)))
+
+
+def _offset_of(moment: datetime) -> int:
+    offset = moment.utcoffset() or timedelta()
+    return offset.days * _DAY_SECONDS + offset.seconds
+
+
+def _instant(ordinal: int, seconds: int, zone: ZoneInfo) -> int:
     """Turn a wall time to UTC: a gap moves it forward, an ambiguous time is the first (C5)."""
     days, rest = divmod(seconds, _DAY_SECONDS)
-    if days:
-        day += timedelta(days=days)
-    wall = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(seconds=rest)
+    wall = datetime.fromordinal(ordinal + days).replace(tzinfo=zone) + timedelta(seconds=rest)
     return (wall - _EPOCH) // _MICROSECOND
 
 

@@ -74,6 +74,7 @@ from services.sla.engine.policies import (
     Target,
     Warn,
 )
+from services.sla.engine.remarks import remarks
 from services.sla.engine.rulebook import Rulebook
 from services.sla.engine.state import Clock, State, decode, encode
 
@@ -143,4 +144,5 @@ __all__ = [
     "parse_policies",
     "parse_policy",
     "parse_timeline",
+    "remarks",
 ]

@@ -102,7 +102,7 @@ def parse_timeline(data: Any, *, at: str = "timeline") -> list[Fact]:
     if not isinstance(data, list):
         raise InvalidRules([FieldError(at, "must be a list of facts")])
     facts = [_fact(entry, f"{at}[{index}]") for index, entry in enumerate(data)]
-    facts.sort(key=lambda fact: fact.at)
+    facts.sort(key=lambda fact: (fact.at, not isinstance(fact, Created)))
     if not facts or not isinstance(facts[0], Created):
         raise InvalidRules([FieldError(at, "must begin with a fact of type created")])
     return facts
@@ -111,25 +111,23 @@ def parse_timeline(data: Any, *, at: str = "timeline") -> list[Fact]:
 def _fact(data: Any, at: str) -> Fact:
     if not isinstance(data, dict):
         raise InvalidRules([FieldError(at, "must be an object")])
-    kind = _KINDS.get(data.get("type", ""))
+    named = data.get("type")
+    kind = _KINDS.get(named) if isinstance(named, str) else None
     if kind is None:
         known = ", ".join(_KINDS)
         raise InvalidRules([FieldError(f"{at}.type", f"must be one of {known}")])
-    unknown = data.keys() - set(kind.__struct_fields__) - {"type"}
+    known_types, required = _SHAPES[kind]
+    unknown = data.keys() - known_types.keys() - {"type"}
     if unknown:
         names = ", ".join(sorted(unknown))
         raise InvalidRules([FieldError(f"{at}.{min(unknown)}", f"{data['type']} has no {names}")])
     # The facts are stored as arrays; the shape read from people is the object.
-    fields: dict[str, Any] = {}
-    for name in kind.__struct_fields__:
-        if name in data:
-            types = {field.name: field.type for field in msgspec.structs.fields(kind)}
-            fields[name] = _converted(data[name], types[name], f"{at}.{name}")
-    missing = [
-        field.name
-        for field in msgspec.structs.fields(kind)
-        if field.required and field.name not in fields
-    ]
+    fields = {
+        name: _converted(data[name], type_, f"{at}.{name}")
+        for name, type_ in known_types.items()
+        if name in data
+    }
+    missing = [name for name in required if name not in fields]
     if missing:
         raise InvalidRules([FieldError(f"{at}.{name}", "is needed") for name in missing])
     moment = fields["at"]
@@ -139,6 +137,14 @@ def _fact(data: Any, at: str) -> Fact:
 
 
 _KINDS: dict[str, type[Fact]] = {str(kind.__struct_config__.tag): kind for kind in Fact.__args__}
+_SHAPES: dict[type[Fact], tuple[dict[str, Any], tuple[str, ...]]] = {
+    kind: (
+        {field.name: field.type for field in msgspec.structs.fields(kind)},
+        tuple(field.name for field in msgspec.structs.fields(kind) if field.required),
+    )
+    for kind in _KINDS.values()
+}
+"""Of each kind its fields with their types, and those that are needed; asking msgspec each time is slow."""
 
 
 def _converted(data: Any, kind: Any, at: str) -> Any:

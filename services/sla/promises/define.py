@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from psycopg.types.json import Jsonb
 
+from services.sla.engine import remarks
 from services.sla.promises.documents import (
     as_sent,
     check_conditions,
@@ -72,11 +73,10 @@ def define_policy(
     ]
     if unknown:
         raise Invalid("The policy speaks of calendars that do not exist.", errors=unknown)
-    remarks = _remarks(definition)
     if previous != definition:
         version += 1
         _store_policy(tx, policy_id, version, definition, previous, origin)
-    return Defined(id=policy_id, version=version, definition=definition, warnings=remarks)
+    return Defined(id=policy_id, version=version, definition=definition, warnings=remarks(policy))
 
 
 def order_policies(
@@ -230,18 +230,3 @@ def _check_expected(what: str, name: str, version: int, expected: int | None) ->
 
 def _last_order(current: Mapping[str, tuple[int, dict[str, Any]]]) -> int:
     return max((int(document["order"]) for _, document in current.values()), default=0)
-
-
-def _remarks(definition: Mapping[str, Any]) -> tuple[str, ...]:
-    """What is probably a mistake and still allowed (C8): a first reply slower than the resolution."""
-    seconds: dict[tuple[str, str | None], int] = {}
-    for target in definition.get("targets", ()):
-        seconds.setdefault((target["metric"], target.get("priority")), target["seconds"])
-    return tuple(
-        f"targets: the first reply ({seconds['first_reply', priority]} s) is promised later than "
-        f"the resolution ({seconds['resolution', priority]} s) for priority {priority or 'any'}"
-        for metric, priority in sorted(seconds, key=str)
-        if metric == "first_reply"
-        and ("resolution", priority) in seconds
-        and seconds["first_reply", priority] > seconds["resolution", priority]
-    )
