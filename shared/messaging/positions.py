@@ -37,20 +37,46 @@ class Positions:
             Fenced: one of them is not where we left it.
         """
         # Sorted, so that two processes never wait for each other crosswise.
-        for (topic, partition), (before, after) in sorted(moves.items()):
-            if before == 0:
-                tx.cursor.execute(
-                    "INSERT INTO consumer_positions (consumer, topic, partition, position)"
-                    " VALUES (%s, %s, %s, %s)"
-                    " ON CONFLICT (consumer, topic, partition) DO UPDATE SET position = excluded.position"
-                    " WHERE consumer_positions.position = 0",
-                    (self._consumer, topic.value, partition, after),
-                )
-            else:
-                tx.cursor.execute(
-                    "UPDATE consumer_positions SET position = %s"
-                    " WHERE consumer = %s AND topic = %s AND partition = %s AND position = %s",
-                    (after, self._consumer, topic.value, partition, before),
-                )
-            if tx.cursor.rowcount != 1:
-                raise Fenced(f"{self._consumer} {topic}/{partition} is no longer at {before}")
+        ordered = sorted(moves.items())
+        begun = [(slot, after) for slot, (before, after) in ordered if before == 0]
+        moved = [(slot, before, after) for slot, (before, after) in ordered if before != 0]
+        if begun:
+            tx.cursor.execute(
+                "INSERT INTO consumer_positions (consumer, topic, partition, position)"
+                " SELECT %s, * FROM unnest(%s::text[], %s::int[], %s::bigint[])"
+                " ON CONFLICT (consumer, topic, partition) DO UPDATE SET position = excluded.position"
+                " WHERE consumer_positions.position = 0",
+                (
+                    self._consumer,
+                    [topic.value for (topic, _), _ in begun],
+                    [partition for (_, partition), _ in begun],
+                    [after for _, after in begun],
+                ),
+            )
+            self._require(tx.cursor.rowcount, len(begun))
+        if moved:
+            tx.cursor.execute(
+                # The rows are locked in this order by the subquery, then moved.
+                "UPDATE consumer_positions AS p SET position = n.after FROM ("
+                "  SELECT c.topic, c.partition, m.after FROM consumer_positions AS c"
+                "  JOIN unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[])"
+                "    AS m (topic, partition, before, after)"
+                "    ON c.topic = m.topic AND c.partition = m.partition AND c.position = m.before"
+                "  WHERE c.consumer = %s ORDER BY c.topic, c.partition FOR UPDATE OF c) AS n"
+                " WHERE p.consumer = %s AND p.topic = n.topic AND p.partition = n.partition",
+                (
+                    [topic.value for (topic, _), _, _ in moved],
+                    [partition for (_, partition), _, _ in moved],
+                    [before for _, before, _ in moved],
+                    [after for _, _, after in moved],
+                    self._consumer,
+                    self._consumer,
+                ),
+            )
+            self._require(tx.cursor.rowcount, len(moved))
+
+    def _require(self, moved: int, wanted: int) -> None:
+        if moved != wanted:
+            raise Fenced(
+                f"{self._consumer}: {wanted - moved} of {wanted} partitions were moved by somebody else"
+            )
