@@ -1,9 +1,10 @@
 """Addresses and limits come from the environment, each checked at start with its own name in the error."""
 
+import socket
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -25,12 +26,18 @@ class ServiceSettings(BaseSettings):
     redis_url: SecretStr | None = Field(
         default=None, description="Redis URL; without it presence and live updates degrade"
     )
-    instance: str = Field(
-        default="1",
-        min_length=1,
-        max_length=100,
-        description="tells apart processes of the same service; each needs its own, the same after a restart",
+    instance: Annotated[str, Field(max_length=100, validate_default=True)] = Field(
+        default="",
+        description=(
+            "tells apart processes of the same service; each needs its own, the same after a restart;"
+            " empty: the machine's host name, which every container has for itself"
+        ),
     )
+
+    @field_validator("instance")
+    @classmethod
+    def _named_after_its_machine(cls, instance: str) -> str:
+        return instance or socket.gethostname()
 
     http_host: str = Field(
         default="127.0.0.1", description="address to listen on; 0.0.0.0 only behind a front door"

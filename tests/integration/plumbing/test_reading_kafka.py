@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -209,4 +210,17 @@ async def test_a_consumer_stops_while_its_database_is_away(place: Place):
         async with asyncio.timeout(10):
             await table.consumer.stop()
     assert table.rows("SELECT * FROM consumer_positions") == []
+    await table.close()
+
+
+async def test_a_broker_that_answers_no_fetch_is_a_problem_and_an_idle_topic_is_none(place: Place):
+    table = Table(place)
+    async with publishing(place) as publish, reading(table):
+        await publish(opened(new_id()))
+        await applied(table, 1)
+        kafka = table.consumer._subscriber.consumer
+        table.consumer._quiet_since -= 60  # as if nothing had come for a minute
+        await eventually(lambda: table.consumer.problem is None)
+        kafka.last_poll_timestamp = lambda _: (time.time() - 60) * 1000
+        assert "has not answered for 60 s" in (table.consumer.problem or "")
     await table.close()
