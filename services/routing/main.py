@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from services.routing.api import add_routes
+from services.routing.app.alarm import Alarm
 from services.routing.app.asking import Asking
 from services.routing.app.deciding import Deciding
 from services.routing.app.desks import Desks
@@ -26,7 +27,8 @@ def build(settings: Settings) -> Service:
     # Verbs write rows and may refuse a later part of the same request, so each gets a savepoint.
     committer = GroupCommitter(store, isolate=True, group_max=settings.commit_group_max)
     heard, nudges = Progress(), Progress()
-    desks = Desks(drain_max=settings.routing_drain_max)
+    alarm = Alarm(nudges.move)
+    desks = Desks(drain_max=settings.routing_drain_max, wake_at=alarm.set)
     deciding = Deciding(
         desks, quiet_seconds=settings.routing_import_quiet_seconds, nudge=nudges.move
     )
@@ -49,6 +51,7 @@ def build(settings: Settings) -> Service:
         store=store,
         deciding=deciding,
         nudges=nudges,
+        alarm=alarm,
         sweep_seconds=settings.routing_sweep_seconds,
     )
     watch = LeaseWatch(

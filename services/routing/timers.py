@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
 import structlog
 from redis.exceptions import RedisError
 
+from services.routing.app.alarm import Alarm
 from services.routing.app.deciding import Deciding
 from services.routing.app.progress import Progress
 from services.routing.presence import Leases
@@ -22,12 +24,13 @@ _DEGRADED: Final = "heartbeats are not watched; what agents said about themselve
 
 
 class Sweeper:
-    """Serves the queue again when it was cut short, and every `sweep_seconds` as a safety net (R2).
+    """Serves the queue again when it was cut short, when a rate limit allows more, and every `sweep_seconds` (R2).
 
     Args:
         store: where it works.
         deciding: what it does.
         nudges: moved when there is more to place at once.
+        alarm: knows when a rate limit will let something go on.
         sweep_seconds: period of the safety net.
     """
 
@@ -37,11 +40,13 @@ class Sweeper:
         store: EventStore[Any],
         deciding: Deciding,
         nudges: Progress,
+        alarm: Alarm,
         sweep_seconds: float,
     ) -> None:
         self._store = store
         self._deciding = deciding
         self._nudges = nudges
+        self._alarm = alarm
         self._sweep_seconds = sweep_seconds
 
     async def run(self) -> None:
@@ -49,13 +54,15 @@ class Sweeper:
         while True:
             seen = self._nudges.count
             more = False
+            self._alarm.clear()
             try:
                 more = await asyncio.to_thread(self._store.transact, self._deciding.sweep)
             except psycopg.Error as error:
                 # The next round tries again; readiness already says that PostgreSQL is away.
                 log.warning("sweep_failed", error=type(error).__name__, exc_info=True)
             if not more:
-                await self._nudges.past(seen, self._sweep_seconds)
+                seconds = self._alarm.sleep_seconds(datetime.now(UTC), at_most=self._sweep_seconds)
+                await self._nudges.past(seen, seconds)
 
 
 class LeaseWatch:

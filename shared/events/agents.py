@@ -24,7 +24,9 @@ class Strategy(StrEnum):
 
     ROUND_ROBIN = "round_robin"
     LEAST_LOADED = "least_loaded"
+    MOST_SPARE = "most_spare"
     LONGEST_IDLE = "longest_idle"
+    WEIGHTED = "weighted"
     MANUAL = "manual"
 
 
@@ -39,12 +41,26 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):
     is_active: bool = True
 
 
+class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """At most `count` tickets are pushed to one agent in any window `(now - seconds, now]` (R4)."""
+
+    count: int
+    seconds: int
+
+
 class GroupProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a group is and how it shares out its work."""
+    """What a group is and how it shares out its work.
+
+    `weights`: agent → share under `weighted` (not named: 1). `sticky_seconds`: a customer's next ticket within that
+    time of the last goes to the same agent, if eligible (`null`: no such preference). `rate_limit`: `null` for none.
+    """
 
     name: str
     strategy: Strategy = Strategy.LEAST_LOADED
     is_active: bool = True
+    weights: dict[str, int] = {}
+    sticky_seconds: int | None = None
+    rate_limit: RateLimit | None = None
 
 
 class AgentDefined(Event, frozen=True, kw_only=True, tag="agent.defined.v1"):

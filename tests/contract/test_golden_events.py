@@ -5,6 +5,7 @@ A file is written once, when a type is first published, and never changed. A new
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,29 @@ def test_a_published_event_stays_readable_with_all_it_said(file: Path):
     event = decode(file.stem, raw)
     assert not isinstance(event, UnknownEvent), "a published type has been forgotten"
     then, now = json.loads(raw), json.loads(encode(event))
-    lost = {name: value for name, value in then.items() if now.get(name) != value}
-    assert not lost
+    assert lost(then, now) == []
+
+
+def lost(then: Any, now: Any, path: str = "") -> list[str]:
+    """Paths of what was said then and is not said now; objects may have gained fields (additive fields keep `v1`)."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        return [
+            fault
+            for name, value in then.items()
+            for fault in lost(value, now.get(name, ...), f"{path}.{name}")
+        ]
+    return [] if then == now else [path]
+
+
+def test_what_is_lost_is_noticed_at_any_depth():
+    then = {"id": 1, "profile": {"name": "a", "skills": {"key": 2}}, "items": [1]}
+    assert lost(then, then | {"more": 1, "profile": then["profile"] | {"more": None}}) == []
+    assert lost(then, {**then, "profile": {"name": "a"}}) == [".profile.skills"]
+    assert lost(then, {**then, "profile": {"name": "a", "skills": {"key": 3}}}) == [
+        ".profile.skills.key"
+    ]
+    assert lost(then, {"profile": None, "items": [1, 2]}) == [".id", ".profile", ".items"]
+    assert lost({"said": None}, {}) == [".said"]
 
 
 def test_every_type_has_a_golden_file():

@@ -45,8 +45,10 @@ MODE: Final = {
 }
 STRATEGY: Final = {
     "least_loaded": "least loaded",
+    "most_spare": "most room",
     "round_robin": "in turn",
     "longest_idle": "longest idle",
+    "weighted": "by weights",
     "manual": "taken by hand",
 }
 REFUSAL: Final = {
@@ -56,6 +58,7 @@ REFUSAL: Final = {
     "offline": "offline",
     "skill_missing": "lacks a skill it needs",
     "at_capacity": "full hands",
+    "rate_limited": "had enough for the moment",
     "excluded": "gave it back or asked",
     "no_group": "it belongs to no group",
     "group_inactive": "its group is not active",

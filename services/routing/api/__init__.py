@@ -8,6 +8,7 @@ from services.routing.api import (
     importing,
     queue,
     rules,
+    simulate,
     tickets,
 )
 from services.routing.app.routing import Routing
@@ -17,3 +18,4 @@ def add_routes(api: FastAPI, routing: Routing) -> None:
     """Put all addresses of routing on the API."""
     for room in (agents, groups, rules, queue, tickets, importing):
         api.include_router(room.router(routing))
+    api.include_router(simulate.router())

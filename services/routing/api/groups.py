@@ -25,7 +25,9 @@ class GroupBody(GroupProfile, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def profile(self) -> GroupProfile:
         """The same as events carry it."""
-        return GroupProfile(name=self.name, strategy=self.strategy, is_active=self.is_active)
+        return GroupProfile(
+            **{name: getattr(self, name) for name in GroupProfile.__struct_fields__}
+        )
 
 
 class GroupsView(msgspec.Struct, frozen=True):

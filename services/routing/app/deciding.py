@@ -6,7 +6,6 @@ from typing import Any, Final, cast
 from services.routing.app import tables
 from services.routing.app.desks import Desks
 from services.routing.domain import commands, people
-from services.routing.domain.choice import choose
 from services.routing.domain.desk import Cause, Desk, codes
 from services.routing.domain.observing import FACT_EVENTS, observe, observe_promise
 from shared.events.assignments import (
@@ -87,6 +86,7 @@ class Deciding:
             if not more:
                 more = self._tell_reasons(tx, desk, cause)
             desk.forget_empty_lanes()
+            self._forget_customers(tx, desk)
         count_decisions(desk.events)
         _show(desk)
         return more
@@ -122,13 +122,18 @@ class Deciding:
         now = {}
         for lane in desk.roster.lanes.values():
             if lane.waiting:
-                group = desk.roster.groups.get(lane.group_id or "")
-                decision = choose(lane.demand, group, desk.roster.members(lane.group_id))
+                decision = desk.decide(lane)
                 if decision.agent is None:
                     now[lane.lane] = codes(decision)
         tickets = tables.misinformed(tx, now, at_most=SWEEP_TICKETS_MAX)
         told = desk.tell_reasons(tickets, cause)
         return told == SWEEP_TICKETS_MAX
+
+    def _forget_customers(self, tx: EventTransaction[Any], desk: Desk) -> None:
+        """Last agents that no group would ask for any more are forgotten, bit by bit."""
+        groups = desk.roster.groups.values()
+        longest = max((group.profile.sticky_seconds or 0 for group in groups), default=0)
+        tables.forget_customers(tx, seconds=longest, at_most=SWEEP_TICKETS_MAX)
 
 
 def count_decisions(events: Sequence[Event]) -> None:

@@ -1,7 +1,8 @@
 """The desk of a transaction: locked, laid with what the decision needs, cleared into tables and log at the end."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from threading import Lock
 from typing import Any
 from uuid import UUID
@@ -22,10 +23,14 @@ class Desks:
     Args:
         drain_max: assignments from the queue in one transaction, so that new tickets need not wait behind a
             long drain.
+        wake_at: told when a rate limit will let something that waits go on; may be called from any thread.
     """
 
-    def __init__(self, *, drain_max: int) -> None:
+    def __init__(
+        self, *, drain_max: int, wake_at: Callable[[datetime], None] = lambda _moment: None
+    ) -> None:
         self._drain_max = drain_max
+        self._wake_at = wake_at
         self._kept: tuple[UUID, Roster] | None = None
         self._kept_lock = Lock()
 
@@ -53,6 +58,9 @@ class Desks:
             raise
         tx.append(*desk.events)
         self._keep(tables.save(tx, desk) or stamp, roster)
+        moment = desk.next_room_at()
+        if moment is not None:
+            self._wake_at(moment)  # for nothing when the transaction fails, which does no harm
 
     def place(
         self,
@@ -65,6 +73,7 @@ class Desks:
         """Bring what waits to agents who can take it; returns whether more could be placed at once."""
         wanted = desk.lanes_to_fetch(everywhere=everywhere, at_most=self._drain_max)
         waiting = tables.heads(tx, wanted, at_most=self._drain_max)
+        desk.customers.recall(tables.last_agents(tx, desk.customers_to_recall(waiting)))
         has_more = desk.place(waiting, at_most=self._drain_max, cause=cause)
         is_cut_short = len(waiting) == self._drain_max < sum(wanted.values())
         return has_more or is_cut_short

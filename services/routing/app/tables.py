@@ -8,6 +8,7 @@ import msgspec
 from psycopg.sql import SQL, Composed, Identifier
 
 from services.routing.domain.agent import Agent, Group
+from services.routing.domain.customers import LastAgent
 from services.routing.domain.desk import Desk
 from services.routing.domain.roster import Lane, Roster
 from services.routing.domain.rules import RuleBook
@@ -21,6 +22,7 @@ _TICKETS: Final = msgspec.json.Decoder(list[Ticket])
 _AGENTS: Final = msgspec.json.Decoder(list[Agent])
 _GROUPS: Final = msgspec.json.Decoder(list[Group])
 _LANES: Final = msgspec.json.Decoder(list[Lane])
+_LAST_AGENTS: Final = msgspec.json.Decoder(list[LastAgent])
 _RULES: Final = msgspec.json.Decoder(tuple[RoutingRule, ...])
 _ENCODE: Final = msgspec.json.Encoder().encode
 
@@ -92,6 +94,27 @@ def heads(tx: Transaction, wanted: Mapping[int, int], *, at_most: int) -> list[T
     )
 
 
+def last_agents(tx: Transaction, customers: Collection[str]) -> list[LastAgent]:
+    """Which agents these customers had last, as far as that is remembered."""
+    if not customers:
+        return []
+    row = tx.cursor.execute(
+        "SELECT coalesce(json_agg(c), '[]')::text AS found FROM customers c WHERE requester_id = ANY(%s)",
+        (list(customers),),
+    ).fetchone()
+    assert row is not None, "an aggregate always answers"
+    return _LAST_AGENTS.decode(row["found"])
+
+
+def forget_customers(tx: Transaction, *, seconds: int, at_most: int) -> int:
+    """Forget the last agents of customers who had none for so long, the oldest first; returns how many."""
+    return tx.cursor.execute(
+        "DELETE FROM customers WHERE requester_id IN (SELECT requester_id FROM customers"
+        " WHERE assigned_at < %s - make_interval(secs => %s) ORDER BY assigned_at LIMIT %s)",
+        (tx.now, seconds, at_most),
+    ).rowcount
+
+
 def settled_imports(tx: Transaction, *, quiet_seconds: float, at_most: int) -> list[Ticket]:
     """Held tickets, once nothing was heard of any of them for a while.
 
@@ -141,6 +164,7 @@ def save(tx: Transaction, desk: Desk) -> UUID | None:
         _upsert(tx, "agents", list(desk.changed_agents.values())),
         _upsert(tx, "groups", [desk.roster.groups[one] for one in desk.changed_groups]),
         _upsert(tx, "lanes", list(desk.changed_lanes.values())),
+        _upsert(tx, "customers", list(desk.customers.changed.values())),
     ]
     if desk.forgotten_lanes:
         tx.cursor.execute("DELETE FROM lanes WHERE lane = ANY(%s)", (list(desk.forgotten_lanes),))
@@ -181,6 +205,7 @@ _UPSERTS: Final = {
     "agents": _statement("agents", Agent.__struct_fields__, "agent_id"),
     "groups": _statement("groups", Group.__struct_fields__, "group_id"),
     "lanes": _statement("lanes", Lane.__struct_fields__, "lane"),
+    "customers": _statement("customers", LastAgent.__struct_fields__, "requester_id"),
 }
 
 

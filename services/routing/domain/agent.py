@@ -28,6 +28,8 @@ class Agent(msgspec.Struct, kw_only=True):
         load: capacity units in hand (R5).
         turn: rises with every assignment over all agents, so the smallest had its turn longest ago (R6).
         idle_since: last assignment, last freed ticket or coming online, whichever is latest (R6).
+        pushed_at: when routing pushed work to this agent, earliest first; as many as a rate limit of the agent's
+            groups may count, so none where there is no limit (R4).
     """
 
     agent_id: str
@@ -41,6 +43,7 @@ class Agent(msgspec.Struct, kw_only=True):
     load: float = 0.0
     turn: int = 0
     idle_since: datetime = _LONG_AGO
+    pushed_at: tuple[datetime, ...] = ()
 
     @property
     def is_online(self) -> bool:
@@ -49,8 +52,23 @@ class Agent(msgspec.Struct, kw_only=True):
 
 
 class Group(msgspec.Struct, kw_only=True):
-    """A team with one queue and one way of sharing it out."""
+    """A team with one queue and one way of sharing it out.
+
+    Attributes:
+        version: of the group's own stream.
+        saved_turns: under `weighted`, what each agent has saved up so far; agents who are not here have nothing (R6).
+    """
 
     group_id: str
     profile: GroupProfile
     version: int = 0
+    saved_turns: dict[str, int] = {}
+
+    @property
+    def strategy(self) -> str:
+        """The name of the way of sharing."""
+        return self.profile.strategy.value
+
+    def weight(self, agent_id: str) -> int:
+        """The agent's share under `weighted`; one, where nothing else was said."""
+        return self.profile.weights.get(agent_id, 1)

@@ -6,14 +6,13 @@ from typing import Final
 import msgspec
 
 from services.routing.domain.agent import TICKET_UNITS, Agent, Group
+from services.routing.domain.pace import Pace
+from services.routing.domain.strategies import Key, Ranking, ranking
 from shared.events.agents import Presence, Strategy
 from shared.events.assignments import Candidate
 
 CANDIDATES_TOLD_MAX: Final = 10
 """An event tells the ten best (or ten refused): enough to explain, and a ticket's event stays under 2 kB."""
-
-CAPACITY_ASSUMED: Final = 10.0
-"""An agent without a limit is compared under `least_loaded` as if the limit were this many units."""
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -31,18 +30,38 @@ class Decision(msgspec.Struct):
     """The outcome. `agent` is None when nobody can take it; then `refused_counts` says why.
 
     `ranked`: the eligible, best first, with what was compared. `refused`: looked at and refused, with the reason.
+    `is_sticky`: the agent is the customer's last one, whatever the rank.
     """
 
     agent: Agent | None
-    ranked: list[tuple[tuple[float, ...], Agent]]
+    ranked: list[tuple[Key, Agent]]
     refused: list[tuple[str, Agent]]
     refused_counts: dict[str, int]
+    ranking: Ranking | None = None
+    is_sticky: bool = False
+
+    @property
+    def eligible(self) -> list[Agent]:
+        """Everybody who could take it, best first."""
+        return [agent for _, agent in self.ranked]
 
     def candidates(self) -> tuple[Candidate, ...]:
-        """The ten best and the first refused; without an eligible agent the first ten refused."""
+        """The ten best and the first refused; without an eligible agent the first ten refused.
+
+        The chosen one is always among them: a customer's last agent may rank below the ten best.
+        """
+        best = self.ranked[:CANDIDATES_TOLD_MAX]
+        if self.is_sticky and all(agent is not self.agent for _, agent in best):
+            best[-1:] = [entry for entry in self.ranked if entry[1] is self.agent]
         told = [
-            Candidate(agent.agent_id, agent.load, agent.profile.capacity, key[0], None)
-            for key, agent in self.ranked[:CANDIDATES_TOLD_MAX]
+            Candidate(
+                agent.agent_id,
+                agent.load,
+                agent.profile.capacity,
+                self.ranking.score(key) if self.ranking else None,
+                None,
+            )
+            for key, agent in best
         ]
         rest = 1 if told else CANDIDATES_TOLD_MAX
         told.extend(
@@ -52,8 +71,22 @@ class Decision(msgspec.Struct):
         return tuple(told)
 
 
-def choose(demand: Demand, group: Group | None, members: Sequence[Agent]) -> Decision:
+def choose(
+    demand: Demand,
+    group: Group | None,
+    members: Sequence[Agent],
+    *,
+    pace: Pace | None = None,
+    preferred: str | None = None,
+) -> Decision:
     """Pick among `members` by the group's strategy; equal input gives the equal answer.
+
+    Args:
+        demand: what is asked of an agent.
+        group: whose work it is.
+        members: of the group.
+        pace: how fast work may be pushed to one agent; None when it may be at any pace.
+        preferred: the customer's last agent, who gets it if eligible; otherwise the strategy decides at once (R6).
 
     Reasons without an agent: `no_group`, `group_inactive`, `manual_group` (agents pull, nobody is pushed),
     `no_members`.
@@ -62,27 +95,32 @@ def choose(demand: Demand, group: Group | None, members: Sequence[Agent]) -> Dec
         return _nobody("no_group")
     if not group.profile.is_active:
         return _nobody("group_inactive")
-    if group.profile.strategy is Strategy.MANUAL:
+    if group.strategy == Strategy.MANUAL:
         return _nobody("manual_group")
     if not members:
         return _nobody("no_members")
-    score = _SCORES[group.profile.strategy]
-    ranked = []
+    ranks = ranking(group)
+    ranked: list[tuple[Key, Agent]] = []
     refused = []
     counts: dict[str, int] = {}
     for agent in members:
-        reason = refusal(agent, demand)
+        reason = refusal(agent, demand, pace)
         if reason is None:
-            ranked.append((score(agent), agent))
+            ranked.append((ranks.key(agent), agent))
         else:
             counts[reason] = counts.get(reason, 0) + 1
             refused.append((reason, agent))
     ranked.sort(key=_by_score)
-    return Decision(ranked[0][1] if ranked else None, ranked, refused, counts)
+    last = next((agent for _, agent in ranked if agent.agent_id == preferred), None)
+    best = ranked[0][1] if ranked else None
+    return Decision(last or best, ranked, refused, counts, ranks, last is not None)
 
 
-def refusal(agent: Agent, demand: Demand) -> str | None:
-    """Why this agent cannot take it now; the first reason in the order of R4, or None."""
+def refusal(agent: Agent, demand: Demand, pace: Pace | None = None) -> str | None:
+    """Why this agent cannot take it now; the first reason in the order of R4, or None.
+
+    Without `pace` the question is what the agent may ask for (pull), which no rate limits.
+    """
     profile = agent.profile
     if not profile.is_active:
         return "inactive"
@@ -94,19 +132,20 @@ def refusal(agent: Agent, demand: Demand) -> str | None:
                 return "skill_missing"
     if profile.capacity is not None and agent.load + TICKET_UNITS > profile.capacity:
         return "at_capacity"
-    if agent.agent_id in demand.excluded:
-        return "excluded"
-    return None
+    if pace is not None and not pace.left(agent):
+        return "rate_limited"
+    return "excluded" if agent.agent_id in demand.excluded else None
 
 
-def room(agents: Iterable[Agent], demand: Demand, *, at_most: int) -> int:
+def room(agents: Iterable[Agent], demand: Demand, *, at_most: int, pace: Pace | None = None) -> int:
     """How many tickets of this demand the agents could take now, up to `at_most`."""
     total = 0
     for agent in agents:
-        if refusal(agent, demand) is None:
-            if agent.profile.capacity is None:
-                return at_most
-            total += int((agent.profile.capacity - agent.load) / TICKET_UNITS)
+        if refusal(agent, demand, pace) is None:
+            free = at_most if pace is None else pace.left(agent)
+            if agent.profile.capacity is not None:
+                free = min(free, int((agent.profile.capacity - agent.load) / TICKET_UNITS))
+            total += free
             if total >= at_most:
                 return at_most
     return total
@@ -116,28 +155,5 @@ def _nobody(reason: str) -> Decision:
     return Decision(None, [], [], {reason: 1})
 
 
-def _by_score(entry: tuple[tuple[float, ...], Agent]) -> tuple[float, ...]:
+def _by_score(entry: tuple[Key, Agent]) -> Key:
     return entry[0]
-
-
-# Each score: the smallest wins; what comes first is told as the score. The position makes every order total.
-
-
-def _round_robin(agent: Agent) -> tuple[float, ...]:
-    return (agent.turn, agent.position)
-
-
-def _longest_idle(agent: Agent) -> tuple[float, ...]:
-    return (agent.idle_since.timestamp(), agent.turn, agent.position)
-
-
-def _least_loaded(agent: Agent) -> tuple[float, ...]:
-    load = agent.load
-    return (load / (agent.profile.capacity or CAPACITY_ASSUMED), load, agent.turn, agent.position)
-
-
-_SCORES: Final = {
-    Strategy.ROUND_ROBIN: _round_robin,
-    Strategy.LONGEST_IDLE: _longest_idle,
-    Strategy.LEAST_LOADED: _least_loaded,
-}

@@ -23,6 +23,18 @@ class AgentIsInactive(Refused):
     title = "Agent is not active"
 
 
+class SkipNeedsReason(Refused):
+    """Skipping is reported, so it says why."""
+
+    title = "A reason is needed"
+
+
+class NotInHand(Refused):
+    """The agent has nothing to do with the ticket now."""
+
+    title = "Not in this agent's hands"
+
+
 class GroupIsInactive(Refused):
     """The group no longer takes tickets."""
 
@@ -85,6 +97,27 @@ def unassign(desk: Desk, ticket: Ticket, cause: Cause, *, expected: int | None =
         if previous not in ticket.excluded:
             ticket.excluded = tuple(sorted({*ticket.excluded, previous}))
         desk.wait(ticket, cause)
+
+
+def skip(desk: Desk, ticket: Ticket, agent_id: str, reason: str, cause: Cause) -> None:
+    """The agent does not take it and says why; it is not offered to the same agent again and keeps its place in time.
+
+    Raises:
+        TicketIsClosed, SkipNeedsReason, NotInHand, NotFound (agent).
+    """
+    _check(ticket, None)
+    agent = known_agent(desk, agent_id)
+    if not reason.strip():
+        raise SkipNeedsReason("skipping a ticket needs a reason", field="reason")
+    if ticket.agent_id not in {None, agent_id} or not ticket.needs_agent:
+        raise NotInHand(f"the ticket neither waits nor is in the hands of {agent_id}")
+    if ticket.agent_id is None and agent_id in ticket.excluded:
+        return
+    if ticket.agent_id is not None:
+        because = f"{why.name_of(agent)} skipped it: {reason.strip()}"
+        desk.take_away(ticket, "manual", because, cause)
+    ticket.excluded = tuple(sorted({*ticket.excluded, agent_id}))
+    desk.wait(ticket, cause)
 
 
 def change_group(

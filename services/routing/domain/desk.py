@@ -13,8 +13,11 @@ import msgspec
 
 from services.routing.domain import why
 from services.routing.domain.agent import TICKET_UNITS, Agent
-from services.routing.domain.choice import Decision, choose, room
+from services.routing.domain.choice import Decision, choose, refusal, room
+from services.routing.domain.customers import Customers
+from services.routing.domain.pace import Pace, remember_push
 from services.routing.domain.roster import Lane, Roster
+from services.routing.domain.strategies import STICKY, WEIGHTED, turns_after
 from services.routing.domain.ticket import Ticket, queue_key
 from shared.events.agents import Strategy
 from shared.events.assignments import (
@@ -67,6 +70,7 @@ class Desk:
         self.changed_groups: set[str] = set()
         self.changed_lanes: dict[int, Lane] = {}
         self.forgotten_lanes: set[int] = set()
+        self.customers = Customers()
         self.is_book_changed = False
         self.is_import_changed = False
         self.over_capacity_count = 0
@@ -175,7 +179,7 @@ class Desk:
         mode: str,
         because: str,
         cause: Cause,
-        strategy: Strategy | None = None,
+        strategy: str | None = None,
         decision: Decision | None = None,
     ) -> None:
         """Record that this agent has it now."""
@@ -191,7 +195,7 @@ class Desk:
                 previous_agent_id=ticket.agent_id,
                 group_id=ticket.group_id,
                 mode=mode,
-                strategy=strategy.value if strategy else None,
+                strategy=strategy,
                 decision_id=derived_id(
                     "decision", ticket.ticket_id, ticket.generation, ticket.version
                 ),
@@ -232,10 +236,25 @@ class Desk:
         wanted = {}
         for lane in looked_at:
             if lane.waiting and self._is_push(lane):
-                count = room(self.roster.members(lane.group_id), lane.demand, at_most=at_most)
+                count = room(
+                    self.roster.members(lane.group_id),
+                    lane.demand,
+                    at_most=at_most,
+                    pace=self._pace(lane),
+                )
                 if count:
                     wanted[lane.lane] = min(count, lane.waiting)
         return wanted
+
+    def customers_to_recall(self, waiting: Iterable[Ticket]) -> set[str]:
+        """Whose last agent matters to the next `place`: customers of groups that keep to the last agent."""
+        sticky = {
+            group.group_id
+            for group in self.roster.groups.values()
+            if group.profile.sticky_seconds is not None
+        }
+        tickets = (*waiting, *(self.tickets[one] for one in self._newcomers)) if sticky else ()
+        return {one.requester_id for one in tickets if one.requester_id and one.group_id in sticky}
 
     def place(self, waiting: Iterable[Ticket], *, at_most: int, cause: Cause | None = None) -> bool:
         """Give newcomers and `waiting` (stored heads of lanes) to agents in the order of the queue (R3).
@@ -259,7 +278,7 @@ class Desk:
             lane = self.roster.lane_for(ticket.demand())
             decision = blocked.get(lane.lane)
             if decision is None and placed < at_most:
-                decision = self._choose(lane)
+                decision = self.decide(lane, ticket)
             newcomer = self._newcomers.pop(ticket.ticket_id, None)
             if decision is not None and decision.agent is not None:
                 self._assign(ticket, decision, newcomer or cause)
@@ -280,12 +299,38 @@ class Desk:
                 continue
             lane = self.roster.lanes[ticket.lane]
             decision = decisions.get(lane.lane) or decisions.setdefault(
-                lane.lane, self._choose(lane)
+                lane.lane, self.decide(lane)
             )
             if decision.agent is None and codes(decision) != ticket.refusals:
                 self._queue(ticket, decision, cause)
                 told += 1
         return told
+
+    def decide(self, lane: Lane, ticket: Ticket | None = None) -> Decision:
+        """Who would get the next ticket of this lane now, or this ticket of it; nothing changes."""
+        group = self.roster.groups.get(lane.group_id) if lane.group_id is not None else None
+        return choose(
+            lane.demand,
+            group,
+            self.roster.members(lane.group_id),
+            pace=self._pace(lane),
+            preferred=self.customers.preferred(ticket, group, self.now)
+            if ticket and group
+            else None,
+        )
+
+    def next_room_at(self) -> datetime | None:
+        """When a rate limit will first let something that waits go on (R4); None when nothing waits for that alone."""
+        moments = []
+        for lane in self.roster.lanes.values():
+            pace = self._pace(lane)
+            if lane.waiting and pace is not None and self._is_push(lane):
+                moments += [
+                    pace.next_at(agent)
+                    for agent in self.roster.members(lane.group_id)
+                    if refusal(agent, lane.demand) is None and not pace.left(agent)
+                ]
+        return min(moments, default=None)
 
     def forget_empty_lanes(self) -> None:
         """Lanes with excluded agents are made for single tickets; empty ones would pile up."""
@@ -346,7 +391,11 @@ class Desk:
             self.roster.turn += 1
             agent.turn = self.roster.turn
             agent.idle_since = self.now
+            if event.mode == "auto":
+                remember_push(agent, self.now, at_most=self.roster.pushes_kept(agent))
             self.changed_agents[agent.agent_id] = agent
+            if ticket.requester_id and self.roster.is_sticky:
+                self.customers.remember(ticket.requester_id, agent.agent_id, self.now)
 
     def _release(self, ticket: Ticket) -> None:
         if ticket.agent_id is not None and ticket.needs_agent:
@@ -381,27 +430,28 @@ class Desk:
 
     def _is_push(self, lane: Lane) -> bool:
         group = self.roster.groups.get(lane.group_id or "")
-        return (
-            group is not None
-            and group.profile.is_active
-            and group.profile.strategy is not Strategy.MANUAL
-        )
+        return group is not None and group.profile.is_active and group.strategy != Strategy.MANUAL
 
-    def _choose(self, lane: Lane) -> Decision:
-        group = self.roster.groups.get(lane.group_id) if lane.group_id is not None else None
-        return choose(lane.demand, group, self.roster.members(lane.group_id))
+    def _pace(self, lane: Lane) -> Pace | None:
+        group = self.roster.groups.get(lane.group_id or "")
+        return None if group is None else Pace.of(group, self.now)
 
     def _assign(self, ticket: Ticket, decision: Decision, cause: Cause) -> None:
         agent = decision.agent
         assert agent is not None
-        strategy = self.roster.groups[ticket.group_id or ""].profile.strategy
+        group = self.roster.groups[ticket.group_id or ""]
+        if group.strategy == WEIGHTED and not decision.is_sticky:
+            # Not in `_evolve`: an event names ten candidates, and the turns follow from all of them.
+            members = self.roster.members(group.group_id)
+            group.saved_turns = turns_after(group, members, decision.eligible, agent)
+            self.changed_groups.add(group.group_id)
         self.hand_over(
             ticket,
             agent,
             mode="auto",
-            because=why.chosen(agent, strategy, decision, agent.load + TICKET_UNITS),
+            because=why.chosen(agent, group.strategy, decision, agent.load + TICKET_UNITS),
             cause=Cause.by_router(cause.correlation_id, cause.causation_id),
-            strategy=strategy,
+            strategy=STICKY if decision.is_sticky else group.strategy,
             decision=decision,
         )
 

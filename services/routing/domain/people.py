@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from services.routing.domain.agent import Agent, Group
 from services.routing.domain.desk import Cause, Desk
 from services.routing.domain.rules import RuleBook, faults, skill_faults
+from services.routing.domain.sharing import sharing_faults
 from shared.errors import Conflict, FieldError, Invalid, NotFound
 from shared.events.agents import (
     AgentDefined,
@@ -57,17 +58,14 @@ def define_agent(
             presence_since=desk.now,
         )
         desk.roster.agents[agent_id] = agent
-    event = AgentDefined(
-        **_stamp(desk, agent.version, cause), agent_id=agent_id, profile=profile, previous=previous
-    )
-    desk.events.append(event)
-    agent.version = event.version
-    agent.profile = profile
-    if previous is not None:
-        desk.stir_groups(previous.groups)
-    desk.roster.membership_changed()
-    desk.stir(agent)
+    _set_profile(desk, agent, profile, previous, cause)
     return agent
+
+
+def change_profile(desk: Desk, agent: Agent, profile: AgentProfile, cause: Cause) -> None:
+    """The agent is another one from now on; the profile has been checked."""
+    if agent.profile != profile:
+        _set_profile(desk, agent, profile, agent.profile, cause)
 
 
 def define_group(
@@ -78,7 +76,7 @@ def define_group(
     Raises:
         Invalid, Conflict.
     """
-    _refuse(_group_faults(group_id, profile))
+    _refuse(_group_faults(desk, group_id, profile))
     group = desk.roster.groups.get(group_id)
     _check(expected, group.version if group else 0)
     previous = group.profile if group else None
@@ -92,6 +90,8 @@ def define_group(
     desk.events.append(event)
     group.version = event.version
     group.profile = profile
+    if previous is not None and previous.weights != profile.weights:
+        group.saved_turns = {}
     desk.changed_groups.add(group_id)
     desk.stir_groups((group_id,))
     return group
@@ -168,6 +168,24 @@ def _become(desk: Desk, agent: Agent, presence: Presence, reason: str, cause: Ca
     desk.stir(agent)
 
 
+def _set_profile(
+    desk: Desk, agent: Agent, profile: AgentProfile, previous: AgentProfile | None, cause: Cause
+) -> None:
+    event = AgentDefined(
+        **_stamp(desk, agent.version, cause),
+        agent_id=agent.agent_id,
+        profile=profile,
+        previous=previous,
+    )
+    desk.events.append(event)
+    agent.version = event.version
+    agent.profile = profile
+    if previous is not None:
+        desk.stir_groups(previous.groups)
+    desk.roster.membership_changed()
+    desk.stir(agent)
+
+
 def _agent(desk: Desk, agent_id: str) -> Agent:
     agent = desk.roster.agents.get(agent_id)
     if agent is None:
@@ -194,10 +212,13 @@ def _agent_faults(desk: Desk, agent_id: str, profile: AgentProfile) -> Iterator[
         yield FieldError("capacity", f"0 to {CAPACITY_MAX:g}, or null for no limit")
 
 
-def _group_faults(group_id: str, profile: GroupProfile) -> Iterator[FieldError]:
+def _group_faults(desk: Desk, group_id: str, profile: GroupProfile) -> Iterator[FieldError]:
     if not is_slug(group_id):
         yield FieldError("path group_id", "must match [a-z0-9][a-z0-9._-]{0,63}")
     yield from _name_faults(profile.name)
+    yield from sharing_faults(
+        profile.weights, profile.sticky_seconds, profile.rate_limit, desk.roster.agents
+    )
 
 
 def _name_faults(name: str) -> Iterator[FieldError]:

@@ -68,6 +68,20 @@ class Roster:
         """Agents came, or left or joined groups."""
         self._members = None
 
+    @property
+    def is_sticky(self) -> bool:
+        """Whether any group asks for a customer's last agent, so that these are worth knowing."""
+        return any(group.profile.sticky_seconds is not None for group in self.groups.values())
+
+    def pushes_kept(self, agent: Agent) -> int:
+        """How many of an agent's latest pushes must be known to judge the pace in each of the agent's groups (R4)."""
+        limits = (
+            self.groups[group_id].profile.rate_limit
+            for group_id in agent.profile.groups
+            if group_id in self.groups
+        )
+        return max((limit.count for limit in limits if limit is not None), default=0)
+
     def lane_for(self, demand: Demand) -> Lane:
         """The lane of this demand; made when it is the first."""
         lane = self._lane_of.get(demand)

@@ -2,13 +2,13 @@
 
 from services.routing.domain.agent import Agent
 from services.routing.domain.choice import Decision
-from shared.events.agents import Strategy
 
 _CHOSEN = {
-    Strategy.ROUND_ROBIN: "had waited longest for a turn",
-    Strategy.LEAST_LOADED: "was the least loaded",
-    Strategy.LONGEST_IDLE: "had been idle longest",
-    Strategy.MANUAL: "asked for it",
+    "round_robin": "had waited longest for a turn",
+    "least_loaded": "was the least loaded",
+    "most_spare": "had most room",
+    "longest_idle": "had been idle longest",
+    "weighted": "was next by the weights",
 }
 
 _REASONS = {
@@ -22,11 +22,21 @@ _REASONS = {
     "offline": "offline",
     "skill_missing": "without the skill it needs",
     "at_capacity": "with full hands",
+    "rate_limited": "given enough for the moment",
     "excluded": "who gave it back or asked for it",
     "waiting_turn": "others have waited longer",
 }
 _ABOUT_PEOPLE = frozenset(
-    {"inactive", "away", "busy", "offline", "skill_missing", "at_capacity", "excluded"}
+    {
+        "inactive",
+        "away",
+        "busy",
+        "offline",
+        "skill_missing",
+        "at_capacity",
+        "rate_limited",
+        "excluded",
+    }
 )
 
 
@@ -35,9 +45,14 @@ def name_of(agent: Agent) -> str:
     return agent.profile.name or agent.agent_id
 
 
-def chosen(agent: Agent, strategy: Strategy, decision: Decision, load: float) -> str:
+def chosen(agent: Agent, strategy: str, decision: Decision, load: float) -> str:
     """Why this agent, for example: Anna was the least loaded of 3 who could take it (load 1 of 5)."""
     count = len(decision.ranked)
+    if decision.is_sticky:
+        return (
+            f"{name_of(agent)} had this customer's last ticket and can take it"
+            f" ({_hands(agent, load)})."
+        )
     among = "the only one who could take it" if count == 1 else f"of {count} who could take it"
     if count == 1:
         return f"{name_of(agent)} was {among} ({_hands(agent, load)})."

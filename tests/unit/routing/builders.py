@@ -1,10 +1,12 @@
 """Builders that say what was given, and a floor on which desks follow one another as in the service."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from services.routing.domain import commands, people
-from services.routing.domain.agent import OPEN, Agent
+from services.routing.domain.agent import OPEN, Agent, Group
+from services.routing.domain.customers import LastAgent
 from services.routing.domain.desk import Cause, Desk
 from services.routing.domain.observing import observe, observe_promise
 from services.routing.domain.roster import Roster
@@ -14,6 +16,7 @@ from shared.events.agents import (
     Condition,
     GroupProfile,
     Presence,
+    RateLimit,
     RoutingRule,
     Strategy,
 )
@@ -62,12 +65,18 @@ class Floor:
         self.now = START
         self.versions: dict[UUID, int] = {}
         self.is_more = False
+        self.next_room_at: datetime | None = None
+        self.last_agents: dict[str, LastAgent] = {}
 
     # Who is there.
 
     def group(self, group_id: str = "support", strategy: Strategy = Strategy.ROUND_ROBIN) -> None:
         profile = GroupProfile(name=group_id.title(), strategy=strategy)
         self.at_desk(lambda desk: people.define_group(desk, group_id, profile, by_hand()))
+
+    def shares(self, strategy: str, **sharing: Any) -> None:
+        """The group of `a_floor` shares out like this from now on."""
+        self.roster.groups["support"] = a_group(strategy, **sharing)
 
     def agent(
         self,
@@ -223,9 +232,13 @@ class Floor:
         assert callable(act)
         desk = Desk(now=self.now, roster=self.roster, tickets=self.tickets.values())
         act(desk)
-        wanted = desk.lanes_to_fetch(everywhere=everywhere, at_most=DRAIN_MAX)
-        self.is_more = desk.place(self._heads(wanted), at_most=DRAIN_MAX)
+        heads = self._heads(desk.lanes_to_fetch(everywhere=everywhere, at_most=DRAIN_MAX))
+        recalled = desk.customers_to_recall(heads)
+        desk.customers.recall(self.last_agents[one] for one in recalled & self.last_agents.keys())
+        self.is_more = desk.place(heads, at_most=DRAIN_MAX)
+        self.next_room_at = desk.next_room_at()
         self.tickets.update(desk.tickets)
+        self.last_agents.update(desk.customers.changed)
         self.log += desk.events
         return desk.events
 
@@ -282,6 +295,15 @@ def a_floor(strategy: Strategy = Strategy.ROUND_ROBIN, *agents: str) -> Floor:
     for agent in agents:
         floor.agent(agent)
     return floor
+
+
+def a_group(strategy: str, **sharing: Any) -> Group:
+    """A group that shares out like this; `sharing`: weights, sticky_seconds, rate_limit."""
+    if "rate_limit" in sharing:
+        count, seconds = sharing.pop("rate_limit")
+        sharing["rate_limit"] = RateLimit(count=count, seconds=seconds)
+    profile = GroupProfile(name="Support", strategy=Strategy(strategy), **sharing)
+    return Group(group_id="support", profile=profile)
 
 
 def a_rule(rule_id: str, group: str, *when: tuple[str, str, object], **skills: int) -> RoutingRule:

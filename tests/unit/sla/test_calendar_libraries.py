@@ -12,14 +12,16 @@ overnight, overrides; it fails without a holiday in the next five years, so some
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
-import businesstimedelta
-import pytz
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opening_hours import OpeningHours, State
 
 from services.sla.calendar import parse_calendar
 from services.sla.calendar.zones import zone_of
+
+businesstimedelta = pytest.importorskip("businesstimedelta")
+pytz = pytest.importorskip("pytz")
+opening_hours = pytest.importorskip("opening_hours")
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 OSM_DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
@@ -63,13 +65,13 @@ def spans_of(pairs) -> str:
 
 def open_seconds(expression: str, zone: str, start: datetime, end: datetime) -> float:
     local = zone_of(zone)
-    found = OpeningHours(expression, timezone=local).intervals(
+    found = opening_hours.OpeningHours(expression, timezone=local).intervals(
         start.astimezone(local), end.astimezone(local)
     )
     return sum(
         (until.astimezone(UTC) - since.astimezone(UTC)).total_seconds()
         for since, until, state, _ in found
-        if state == State.OPEN
+        if state == opening_hours.State.OPEN
     )
 
 

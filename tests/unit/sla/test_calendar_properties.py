@@ -10,7 +10,9 @@ from services.sla.calendar import NoOpenTime, parse_calendar
 
 MINUTE = timedelta(minutes=1)
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-# Zones with the dates around which their clocks change; Kolkata's never do.
+# Zones with the dates around which their clocks change; Kolkata's never do. Not Casablanca's going
+# back (2025-02-23): the oracle's library takes the hour after the repeated one for one that is
+# skipped; test_calendar_zones.py has that day.
 ANCHORS = [
     ("Europe/Berlin", date(2026, 3, 29)),
     ("Europe/Berlin", date(2026, 10, 25)),
@@ -19,7 +21,6 @@ ANCHORS = [
     ("Australia/Lord_Howe", date(2026, 4, 5)),
     ("Australia/Lord_Howe", date(2026, 10, 4)),
     ("Asia/Kolkata", date(2026, 6, 1)),
-    ("Africa/Casablanca", date(2025, 2, 23)),
     ("Africa/Casablanca", date(2025, 4, 6)),
     ("Pacific/Apia", date(2011, 12, 30)),
 ]

@@ -1,0 +1,144 @@
+"""What came of a scenario, told: each decision with its reason, and who has how much."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.routing.domain.simulation.scenario import TicketName
+from shared.events.assignments import (
+    Candidate,
+    GroupChanged,
+    TicketAssigned,
+    TicketQueued,
+    TicketUnassigned,
+    TicketWithdrawn,
+)
+from shared.events.base import Event
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One decision about one ticket. `code` is for programs, `why` for people.
+
+    `outcome`: `assigned`, `queued`, `unassigned`, `withdrawn`, `moved`. `code`: the strategy (or `sticky`, `manual`,
+    `pull`) of an assignment, the commonest refusal of a queued ticket, else the reason. `refused_counts` counts all
+    refused agents by reason; `candidates` names the ten best and the first refused.
+    """
+
+    ticket: TicketName
+    outcome: str
+    code: str
+    why: str
+    agent: str | None = None
+    group: str | None = None
+    load_before: float | None = None
+    load_after: float | None = None
+    capacity: float | None = None
+    waited_seconds: float | None = None
+    candidates: tuple[Candidate, ...] = ()
+    refused_counts: dict[str, int] = {}
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one action. `action` is its place, null where only time went by (`type` `time`).
+
+    `outcome`: that of the last decision about the action's own ticket, else `done` or `unchanged`, or `refused`.
+    `decisions`: everything that was set in motion, in order. `loads`: of every agent afterwards.
+    """
+
+    action: int | None
+    type: str
+    at: datetime
+    ticket: TicketName | None
+    outcome: str
+    agent: str | None
+    code: str
+    why: str
+    decisions: list[Decided]
+    loads: dict[str, float]
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A ticket that waits at the end. `reasons`: why nobody had it when it was last told."""
+
+    ticket: TicketName
+    group: str | None
+    priority: str
+    queued_at: datetime
+    due_at: datetime | None
+    reasons: list[str]
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole answer. `assigned_counts`: how many assignments each agent got; `queue` is in its order (R3)."""
+
+    id: str | int | None
+    results: list[Done]
+    loads: dict[str, float]
+    assigned_counts: dict[str, int]
+    queue: list[Waiting]
+
+
+def tell(events: Iterable[Event], name_of: Callable[[UUID], TicketName]) -> list[Decided]:
+    """The decisions among the events, in order."""
+    return [one for event in events if (one := _decided(event, name_of)) is not None]
+
+
+def last_about(decisions: Sequence[Decided], ticket: TicketName | None) -> Decided | None:
+    """The last decision about this ticket."""
+    return next((one for one in reversed(decisions) if one.ticket == ticket), None)
+
+
+def _decided(event: Event, name_of: Callable[[UUID], TicketName]) -> Decided | None:
+    match event:
+        case TicketAssigned():
+            return Decided(
+                ticket=name_of(event.ticket_id),
+                outcome="assigned",
+                code=event.strategy or event.mode,
+                why=event.why,
+                agent=event.agent_id,
+                group=event.group_id,
+                load_before=event.load_before,
+                load_after=event.load_after,
+                capacity=event.capacity,
+                waited_seconds=event.waited_seconds,
+                candidates=event.candidates,
+                refused_counts=event.refused_counts,
+            )
+        case TicketQueued():
+            return Decided(
+                ticket=name_of(event.ticket_id),
+                outcome="queued",
+                code=min(event.reasons, key=lambda code: (-event.reasons[code], code)),
+                why=event.why,
+                group=event.group_id,
+                candidates=event.candidates,
+                refused_counts=event.reasons,
+            )
+        case TicketUnassigned():
+            said: dict[str, Any] = {"outcome": "unassigned", "why": event.why}
+            return Decided(
+                ticket=name_of(event.ticket_id), code=event.reason, group=event.group_id, **said
+            )
+        case TicketWithdrawn():
+            return Decided(
+                ticket=name_of(event.ticket_id),
+                outcome="withdrawn",
+                code=event.reason,
+                why=f"It needs nobody any more: {event.reason}.",
+                group=event.group_id,
+                waited_seconds=event.waited_seconds,
+            )
+        case GroupChanged():
+            return Decided(
+                ticket=name_of(event.ticket_id),
+                outcome="moved",
+                code=event.mode,
+                why=event.why,
+                group=event.group_id,
+            )
+        case _:
+            return None
