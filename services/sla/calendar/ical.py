@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-import icalendar  # type: ignore[import-not-found,import-untyped,unused-ignore]
-import recurring_ical_events  # type: ignore[import-not-found,import-untyped,unused-ignore]
+import icalendar
+import recurring_ical_events  # type: ignore[import-untyped]
 
 from services.sla.calendar.entries import ClosedDay, ClosedHours
 from services.sla.calendar.zones import zone_of

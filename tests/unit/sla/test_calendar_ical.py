@@ -6,9 +6,6 @@ import pytest
 
 from services.sla.calendar import parse_calendar
 from services.sla.calendar.entries import ClosedDay, ClosedHours, proposal
-
-pytest.importorskip("recurring_ical_events")
-
 from services.sla.calendar.ical import UnreadableFeed, read_feed
 
 OFFICE = {"timezone": "Europe/Berlin", "hours": {"tue": [["09:00", "17:00"]]}}

@@ -12,16 +12,14 @@ overnight, overrides; it fails without a holiday in the next five years, so some
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
-import pytest
+import businesstimedelta
+import opening_hours
+import pytz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sla.calendar import parse_calendar
 from services.sla.calendar.zones import zone_of
-
-businesstimedelta = pytest.importorskip("businesstimedelta")
-pytz = pytest.importorskip("pytz")
-opening_hours = pytest.importorskip("opening_hours")
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 OSM_DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")

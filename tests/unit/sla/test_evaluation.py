@@ -199,15 +199,24 @@ def test_a_calendars_next_version_holds_from_its_change_in_the_timeline():
     }
     (verdict,) = asked(question)["result"]
     assert (verdict["calendar_version"], verdict["due_at"]) == (2, "2026-03-06T16:00:00Z")
-    # The same documents in another story must not remember when it was there.
-    later = {**changed, "at": "2026-03-06T12:45:00Z"}
-    (verdict,) = asked({**question, "timeline": [CREATED, later], "evaluate_at": later["at"]})[
-        "result"
-    ]
-    assert verdict["due_at"] == "2026-03-06T16:00:00Z"
-    early = {**question, "timeline": [CREATED, later], "evaluate_at": "2026-03-06T12:30:00Z"}
-    (verdict,) = asked(early)["result"]
-    assert (verdict["calendar_version"], verdict["due_at"]) == (1, "2026-03-06T13:00:00Z")
+
+
+def test_when_a_version_began_in_one_story_says_nothing_about_another():
+    """The documents are the same and are kept; the beginning is the timeline's."""
+    late = {"timezone": "Europe/Berlin", "hours": {"fri": [["16:00", "20:00"]]}}
+    question = {**TIMELINE, "calendars": {"office": [OFFICE, late]}}
+
+    def version(created: str, changed: str) -> int:
+        facts = [
+            {"at": f"2026-03-06T{created}Z", "type": "created"},
+            {"at": f"2026-03-06T{changed}Z", "type": "calendar_changed", "calendar_id": "office"},
+        ]
+        asked_at = f"2026-03-06T{created}Z"
+        (verdict,) = asked({**question, "timeline": facts, "evaluate_at": asked_at})["result"]
+        return verdict["calendar_version"]
+
+    assert version("12:00:00", "12:15:00") == 1
+    assert version("12:30:00", "12:45:00") == 1
 
 
 def test_a_policys_next_version_holds_from_its_change_in_the_timeline():

@@ -53,7 +53,6 @@ def office(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def feed(tmp_path: Path) -> Path:
-    pytest.importorskip("recurring_ical_events")
     file = tmp_path / "feed.ics"
     file.write_bytes(FEED.replace("\n", "\r\n").encode())
     return file

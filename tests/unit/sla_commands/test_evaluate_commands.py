@@ -1,6 +1,8 @@
 """`ticketing calendar evaluate` and `ticketing sla evaluate`: a filter of lines, in a process of its own."""
 
 import json
+import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -78,14 +80,21 @@ def test_the_last_line_needs_no_end_and_the_first_may_have_a_byte_order_mark() -
 
 def test_an_answer_comes_before_the_next_question_is_asked() -> None:
     """A program that keeps the filter beside it is not left waiting."""
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with subprocess.Popen(
-        command("calendar", "evaluate"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        command("calendar", "evaluate"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=buffered,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         for number in range(3):
             process.stdin.write(lines({**ADD, "id": number}))
             process.stdin.flush()
+            answered, _, _ = select.select([process.stdout], [], [], DONE_IN_SECONDS)
+            if not answered:
+                process.kill()
             assert json.loads(process.stdout.readline())["id"] == number
         process.stdin.close()
         assert process.wait(DONE_IN_SECONDS) == 0

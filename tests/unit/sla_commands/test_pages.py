@@ -17,8 +17,6 @@ def test_the_page_shows_what_is_printed(name: str, tmp_path: Path) -> None:
     page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     (tmp_path / ".venv").symlink_to(sys.prefix)
     found = blocks(page)
-    if "feed.ics" in page:
-        pytest.importorskip("recurring_ical_events")
     runs = 0
     for block, after in zip(found, [*found[1:], None], strict=True):
         if block.mark == "run":
