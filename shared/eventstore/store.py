@@ -83,7 +83,10 @@ class EventStore(Database, Generic[S]):
         super().migrate()
         if self._application is not None:  # an earlier attempt got this far
             self._application.close()
-        self._application = _construct_application(self._settings, self.owner)
+        with self._sync.connection() as lock:
+            # The library's CREATE OR REPLACE fails when two processes say it at once; this lock ends with the block.
+            lock.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"create:{self.schema}",))
+            self._application = _construct_application(self._settings, self.owner)
         super().migrate("shared.eventstore", *packages)
         self.transact(self._tune)
 

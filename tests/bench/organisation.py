@@ -8,7 +8,6 @@ from tests.bench.scale import Scale
 POLICY: Final = "bench"
 _GROUPS: Final = ("service-desk", "technical")
 _AGENTS: Final = 20
-_CAPACITY: Final = 10_000
 _HOUR: Final = 3_600
 
 
@@ -42,7 +41,7 @@ def organise(product: Product, scale: Scale) -> None:
             profile = {
                 "name": f"Agent {number}",
                 "groups": [_GROUPS[number % len(_GROUPS)]],
-                "capacity": _CAPACITY,
+                "capacity": None,  # the creates before leave a hundred thousand open tickets behind
                 "presence": "online",
             }
             routing.call("PUT", f"/v1/agents/agent-{number}", profile)
