@@ -19,8 +19,6 @@ _PLACE: Final = re.compile(
     r"`((?:services|shared|deploy|tests|docs)/[\w./-]*[\w/]|[\w-]+\.(?:toml|yml|md))(?::([\w.]+))?`"
 )
 _LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
-LATER: Final = frozenset({"docs/performance.md"})
-"""Written by `make bench`'s author; a link to it may stand before the page does."""
 
 
 def places(text: str) -> Iterator[tuple[str, str | None]]:
@@ -68,8 +66,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             continue
         file = (page.parent / path).resolve() if path else page
         if not file.exists():
-            if str(file.relative_to(ROOT)) not in LATER:
-                dead.append(target)
+            dead.append(target)
         elif anchor and anchor not in anchors(file.read_text(encoding="utf-8")):
             dead.append(target)
     assert dead == []
