@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from importlib import import_module, metadata, util
+from importlib import metadata
 
 from services.query.api import make_router
 from services.query.arrivals import Arrivals
@@ -12,6 +12,7 @@ from services.query.parts import Parts
 from services.query.projections import Projections
 from services.query.settings import Settings
 from services.query.views.freshness import CONSUMER
+from services.query.web import pages
 from shared.database import Database
 from shared.http.app import build_api
 from shared.messaging import Consumer
@@ -35,8 +36,7 @@ def build(settings: Settings) -> Service:
     api.state.parts, api.state.live = parts, live
     api.include_router(make_router(parts))
     api.include_router(session_router())
-    if util.find_spec("services.query.web.pages") is not None:
-        api.include_router(import_module("services.query.web.pages").router)
+    api.include_router(pages.router)
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def announce_here() -> None:
