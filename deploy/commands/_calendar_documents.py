@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy.local.problems import CannotStart
-from services.sla.calendar import InvalidCalendar, parse_calendar
+from shared.calendar import InvalidCalendar, parse_calendar
 
 _STDIN: Final = Path("-")
 

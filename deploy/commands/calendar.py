@@ -70,8 +70,8 @@ def holidays(
         read_document,
     )
     from deploy.local.problems import CannotStart  # noqa: PLC0415
-    from services.sla.calendar.entries import proposal  # noqa: PLC0415
-    from services.sla.calendar.holiday_sets import (  # noqa: PLC0415
+    from shared.calendar.entries import proposal  # noqa: PLC0415
+    from shared.calendar.holiday_sets import (  # noqa: PLC0415
         DEFAULT_CATEGORIES,
         UnknownHolidays,
         public_holidays,
@@ -110,8 +110,8 @@ def from_ical(
         read_document,
     )
     from deploy.local.problems import CannotStart  # noqa: PLC0415
-    from services.sla.calendar.entries import proposal  # noqa: PLC0415
-    from services.sla.calendar.ical import UnreadableFeed, read_feed  # noqa: PLC0415
+    from shared.calendar.entries import proposal  # noqa: PLC0415
+    from shared.calendar.ical import UnreadableFeed, read_feed  # noqa: PLC0415
 
     this_year = datetime.now(UTC).year
     years = year or [this_year, this_year + 1]

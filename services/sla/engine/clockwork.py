@@ -4,7 +4,6 @@ import copy
 from datetime import datetime
 from typing import Any
 
-from services.sla.calendar import Calendar, NoOpenTime
 from services.sla.engine import outcomes as tell
 from services.sla.engine.policies import Policy, Target
 from services.sla.engine.reckoning import (
@@ -27,6 +26,7 @@ from services.sla.engine.state import (
     to_seconds,
 )
 from services.sla.engine.terms import Terms
+from shared.calendar import Calendar, NoOpenTime
 
 TIME_PASSED, TARGET_CHANGED = "time_passed", "target_changed"
 

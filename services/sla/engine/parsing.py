@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from services.sla.calendar import Calendar, FieldError, InvalidCalendar, parse_calendar
 from services.sla.engine.facts import Created, Fact
 from services.sla.engine.metrics import METRICS
 from services.sla.engine.policies import Policy, Warn
+from shared.calendar import Calendar, FieldError, InvalidCalendar, parse_calendar
 
 _MAX_SECONDS = 10 * 366 * 86_400  # the search bound of C9
 _MAX_PERCENT = 99
@@ -54,7 +54,7 @@ def parse_policies(data: Any, *, at: str = "policies") -> list[Policy]:
 
 
 def parse_calendars(data: Any, *, at: str = "calendars") -> list[Calendar]:
-    """Read an object of calendar id to calendar; see `services.sla.calendar.parse_calendar`."""
+    """Read an object of calendar id to calendar; see `shared.calendar.parse_calendar`."""
     if not isinstance(data, dict):
         raise InvalidRules([FieldError(at, "must be an object of calendar ids to calendars")])
     found: list[Calendar] = []

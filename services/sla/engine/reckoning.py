@@ -5,9 +5,9 @@ a jump in the calendar. `consumed_us` keeps the sum of the finished spans, so th
 needed when something is reached in the past.
 """
 
-from services.sla.calendar import Calendar
 from services.sla.engine.policies import Policy
 from services.sla.engine.state import Clock
+from shared.calendar import Calendar
 
 
 def elapsed_us(clock: Clock, calendar: Calendar, at_us: int) -> int:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from services.sla.calendar import Calendar
 from services.sla.engine.metrics import ALWAYS_TRACKED, METRICS, Metric
 from services.sla.engine.policies import Policy
 from services.sla.engine.state import to_us
 from services.sla.engine.terms import Terms, terms_of
+from shared.calendar import Calendar
 
 ALWAYS_OPEN = Calendar(id="24x7")
 """What a target without a calendar is measured with."""

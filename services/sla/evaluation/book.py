@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from services.sla import engine
-from services.sla.calendar import Calendar, InvalidCalendar, parse_calendar
 from services.sla.evaluation.refusals import decoded, refused
+from shared.calendar import Calendar, InvalidCalendar, parse_calendar
 from shared.errors import Invalid
 
 

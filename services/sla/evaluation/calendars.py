@@ -5,9 +5,9 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from services.sla.calendar import Calendar, InvalidCalendar, NoOpenTime, parse_calendar
 from services.sla.evaluation.kept import Kept
 from services.sla.evaluation.refusals import aware, decoded, refused
+from shared.calendar import Calendar, InvalidCalendar, NoOpenTime, parse_calendar
 from shared.errors import Invalid
 
 SECONDS_MAX: Final = 10 * 366 * 86_400
@@ -18,7 +18,7 @@ _MINUTE: Final = 60
 class CalendarQuestion(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """`op` `add`: when so many open `seconds` after `start` have passed; `between`: how many there are to `end`.
 
-    `minutes` may be given in place of `seconds`. `calendar`: see `services.sla.calendar.parse_calendar`.
+    `minutes` may be given in place of `seconds`. `calendar`: see `shared.calendar.parse_calendar`.
     """
 
     calendar: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]

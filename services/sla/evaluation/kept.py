@@ -8,7 +8,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Final, Generic, TypeVar
 
-from services.sla.calendar import Calendar
+from shared.calendar import Calendar
 
 V = TypeVar("V")
 

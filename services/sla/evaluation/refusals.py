@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from services.sla.calendar import FieldError as Wrong
+from shared.calendar import FieldError as Wrong
 from shared.errors import FieldError, Invalid
 
 

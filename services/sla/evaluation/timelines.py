@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import msgspec
 
 from services.sla import engine
-from services.sla.calendar import FieldError, NoOpenTime
 from services.sla.evaluation.book import Book, read_book
 from services.sla.evaluation.kept import Kept
 from services.sla.evaluation.refusals import aware, refused
+from shared.calendar import FieldError, NoOpenTime
 from shared.errors import Invalid
 
 

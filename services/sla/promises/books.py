@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from services.sla.calendar import Calendar
 from services.sla.engine import Policy, Rulebook
 from services.sla.promises.documents import read_calendar, read_policy
+from shared.calendar import Calendar
 from shared.database import Transaction
 
 _ASSIGNMENT_FIELDS = frozenset({"group", "assignee"})

@@ -6,8 +6,8 @@ from datetime import date, datetime
 from importlib import metadata
 from typing import Any, Final
 
-from services.sla.calendar import Calendar, InvalidCalendar, parse_calendar
 from services.sla.engine import InvalidRules, Policy, parse_policy
+from shared.calendar import Calendar, InvalidCalendar, parse_calendar
 from shared.errors import FieldError, Invalid
 from shared.identifiers import is_slug
 

@@ -13,9 +13,9 @@ from services.intake.domain import Context, Ticket, decide, evolve, open_ticket
 from services.query.projections.tickets import TicketFacts, fold
 from services.query.projections.writes import Writes
 from services.sla import engine
-from services.sla.calendar import parse_calendar
 from services.sla.tickets.facts import fact_of
 from services.sla.tickets.states import Row
+from shared.calendar import parse_calendar
 from shared.events import Actor, ActorKind, Channel, Event
 from shared.events.tickets import TicketEvent
 from shared.http.bodies import decode_json

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.sla.calendar import parse_calendar
 from services.sla.engine import (
     Created,
     Fact,
@@ -16,6 +15,7 @@ from services.sla.engine import (
     fold,
     parse_policy,
 )
+from shared.calendar import parse_calendar
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)  # a Monday
 OFFICE = parse_calendar(

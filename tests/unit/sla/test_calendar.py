@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from services.sla.calendar import Calendar, InvalidCalendar, NoOpenTime, parse_calendar
+from shared.calendar import Calendar, InvalidCalendar, NoOpenTime, parse_calendar
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri")
 OFFICE = {day: [["09:00", "17:00"]] for day in WEEKDAYS}

@@ -4,9 +4,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.sla.calendar import InvalidCalendar, parse_calendar
-from services.sla.calendar.entries import ClosedDay, ClosedHours, proposal
-from services.sla.calendar.holiday_sets import UnknownHolidays, public_holidays
+from shared.calendar import InvalidCalendar, parse_calendar
+from shared.calendar.entries import ClosedDay, ClosedHours, proposal
+from shared.calendar.holiday_sets import UnknownHolidays, public_holidays
 
 OFFICE = {
     "timezone": "Europe/Berlin",

@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from services.sla.calendar import parse_calendar
-from services.sla.calendar.entries import ClosedDay, ClosedHours, proposal
-from services.sla.calendar.ical import UnreadableFeed, read_feed
+from shared.calendar import parse_calendar
+from shared.calendar.entries import ClosedDay, ClosedHours, proposal
+from shared.calendar.ical import UnreadableFeed, read_feed
 
 OFFICE = {"timezone": "Europe/Berlin", "hours": {"tue": [["09:00", "17:00"]]}}
 

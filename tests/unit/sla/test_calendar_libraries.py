@@ -18,8 +18,8 @@ import pytz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.sla.calendar import parse_calendar
-from services.sla.calendar.zones import zone_of
+from shared.calendar import parse_calendar
+from shared.calendar.zones import zone_of
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 OSM_DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")

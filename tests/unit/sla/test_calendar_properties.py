@@ -6,7 +6,7 @@ from dateutil import tz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.sla.calendar import NoOpenTime, parse_calendar
+from shared.calendar import NoOpenTime, parse_calendar
 
 MINUTE = timedelta(minutes=1)
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

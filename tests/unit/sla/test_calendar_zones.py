@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo, reset_tzpath
 
 import pytest
 
-from services.sla.calendar import parse_calendar
-from services.sla.calendar.zones import zone_of
+from shared.calendar import parse_calendar
+from shared.calendar.zones import zone_of
 
 NAMES = files("tzdata").joinpath("zones").read_text().split()
 

@@ -4,7 +4,6 @@ from datetime import date
 
 import pytest
 
-from services.sla.calendar import parse_calendar
 from services.sla.engine import (
     AgentReplied,
     AttributesChanged,
@@ -33,6 +32,7 @@ from services.sla.engine import (
     fold,
     next_due,
 )
+from shared.calendar import parse_calendar
 from tests.unit.sla.givens import (
     OFFICE,
     a_policy,

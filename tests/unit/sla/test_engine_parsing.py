@@ -2,7 +2,6 @@
 
 import pytest
 
-from services.sla.calendar import Calendar
 from services.sla.engine import (
     Condition,
     Created,
@@ -18,6 +17,7 @@ from services.sla.engine import (
     parse_policy,
     parse_timeline,
 )
+from shared.calendar import Calendar
 from tests.unit.sla.givens import a_policy, created, lived, minute, rules, targets
 
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from deploy.commands.calendar import app
 from deploy.local.problems import CannotStart
-from services.sla.calendar import InvalidCalendar, parse_calendar
+from shared.calendar import InvalidCalendar, parse_calendar
 
 OFFICE = {
     "timezone": "Europe/Berlin",

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 import icalendar
 import recurring_ical_events  # type: ignore[import-untyped]
 
-from services.sla.calendar.entries import ClosedDay, ClosedHours
-from services.sla.calendar.zones import zone_of
+from shared.calendar.entries import ClosedDay, ClosedHours
+from shared.calendar.zones import zone_of
 
 ENTRIES_MAX: Final = 10_000
 """A rule such as "every day" in ten years is 3,650; more is not a calendar of holidays."""

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeVar
 
-from services.sla.calendar.business_hours import Calendar, Interval
-from services.sla.calendar.zones import zone_of
+from shared.calendar.business_hours import Calendar, Interval
+from shared.calendar.zones import zone_of
 
 _T = TypeVar("_T", date, datetime)
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
-from services.sla.calendar.zones import zone_of
+from shared.calendar.zones import zone_of
 
 Interval = tuple[int, int]
 """Wall seconds since midnight of the opening date; the close is over 86,400 when overnight (C2)."""

@@ -5,7 +5,7 @@ from typing import Final
 
 import holidays
 
-from services.sla.calendar.entries import ClosedDay
+from shared.calendar.entries import ClosedDay
 
 DEFAULT_CATEGORIES: Final = ("public",)
 """Asked for by name: other sets bring days on which shops and offices are open."""

@@ -4,8 +4,8 @@
 `is_open`. Rules C1-C11. Pure: no I/O, no clock.
 """
 
-from services.sla.calendar.business_hours import SEARCH_YEARS, Calendar, NoOpenTime
-from services.sla.calendar.parsing import FieldError, InvalidCalendar, parse_calendar
+from shared.calendar.business_hours import SEARCH_YEARS, Calendar, NoOpenTime
+from shared.calendar.parsing import FieldError, InvalidCalendar, parse_calendar
 
 __all__ = [
     "SEARCH_YEARS",
