@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import Response
 
-from services.routing.domain.desk import Cause
+from services.routing.domain.cause import Cause
 from shared.errors import Forbidden
 from shared.eventstore import Outcome
 from shared.http.bodies import json_answer

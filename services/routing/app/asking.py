@@ -10,7 +10,8 @@ from services.routing.app import tables
 from services.routing.app.deciding import count_decisions
 from services.routing.app.desks import Desks
 from services.routing.domain import commands, people
-from services.routing.domain.desk import Cause, Desk
+from services.routing.domain.cause import Cause
+from services.routing.domain.desk import Desk
 from services.routing.domain.ticket import Ticket
 from shared.errors import NotYet
 from shared.events.agents import AgentProfile, GroupProfile, Presence, RoutingRule

@@ -6,7 +6,8 @@ from typing import Any, Final, cast
 from services.routing.app import tables
 from services.routing.app.desks import Desks
 from services.routing.domain import commands, people
-from services.routing.domain.desk import Cause, Desk, codes
+from services.routing.domain.cause import Cause
+from services.routing.domain.desk import Desk, codes
 from services.routing.domain.observing import FACT_EVENTS, observe, observe_promise
 from shared.events.assignments import (
     GroupChanged,

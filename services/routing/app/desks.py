@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from services.routing.app import tables
-from services.routing.domain.desk import Cause, Desk
+from services.routing.domain.cause import Cause
+from services.routing.domain.desk import Desk
 from services.routing.domain.roster import Roster
 from shared.errors import TicketingError
 from shared.eventstore import EventTransaction

@@ -10,7 +10,8 @@ import msgspec
 from services.routing.app.deciding import count_decisions
 from services.routing.app.desks import Desks
 from services.routing.domain import commands, people
-from services.routing.domain.desk import Cause, Desk
+from services.routing.domain.cause import Cause
+from services.routing.domain.desk import Desk
 from services.routing.domain.ticket import Ticket
 from shared.errors import Invalid, KeyReused, Refused
 from shared.events.agents import AgentProfile, GroupProfile

@@ -14,7 +14,7 @@ from services.routing.app.asking import AgentView, Asking
 from services.routing.app.importing import Importing, Item, Result, TicketRef
 from services.routing.app.progress import Progress
 from services.routing.app.reading import Reading
-from services.routing.domain.desk import Cause
+from services.routing.domain.cause import Cause
 from services.routing.presence import Leases
 from shared.errors import NotFound, NotYet
 from shared.events.base import Actor

@@ -2,8 +2,9 @@
 
 from services.routing.domain import why
 from services.routing.domain.agent import TICKET_UNITS, Agent
+from services.routing.domain.cause import Cause
 from services.routing.domain.choice import refusal
-from services.routing.domain.desk import Cause, Desk
+from services.routing.domain.desk import Desk
 from services.routing.domain.observing import route
 from services.routing.domain.roster import Lane
 from services.routing.domain.ticket import Ticket, queue_key

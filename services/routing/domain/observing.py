@@ -4,7 +4,8 @@ from typing import Final, assert_never
 
 import msgspec
 
-from services.routing.domain.desk import Cause, Desk
+from services.routing.domain.cause import Cause
+from services.routing.domain.desk import Desk
 from services.routing.domain.ticket import RANKS, Facts, Ticket
 from shared.events.base import Channel, Event, StatusCategory
 from shared.events.sla import (

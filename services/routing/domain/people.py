@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from services.routing.domain.agent import Agent, Group
-from services.routing.domain.desk import Cause, Desk
+from services.routing.domain.cause import Cause
+from services.routing.domain.desk import Desk
 from services.routing.domain.rules import RuleBook, faults, skill_faults
 from services.routing.domain.sharing import sharing_faults
 from shared.errors import Conflict, FieldError, Invalid, NotFound

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from services.routing.domain import commands, people
 from services.routing.domain.agent import OPEN, Agent, Group
+from services.routing.domain.cause import Cause
 from services.routing.domain.customers import LastAgent
-from services.routing.domain.desk import Cause, Desk
+from services.routing.domain.desk import Desk
 from services.routing.domain.observing import observe, observe_promise
 from services.routing.domain.roster import Roster
 from services.routing.domain.ticket import Ticket, queue_key

@@ -6,7 +6,8 @@ import msgspec
 
 from services.routing.domain import commands, people, why
 from services.routing.domain.agent import TICKET_UNITS, Agent
-from services.routing.domain.desk import Cause, Desk
+from services.routing.domain.cause import Cause
+from services.routing.domain.desk import Desk
 from services.routing.domain.observing import observe
 from services.routing.domain.simulation import scenario as asked
 from services.routing.domain.simulation import tickets
