@@ -14,11 +14,13 @@ from shared.observability import metrics
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 COMPOSE: Final = DEPLOY.parent / "docker-compose.yml"
+OLDEST: Final = {"promtool": (2, 0), "amtool": (0, 28)}
+"""A distribution's amtool may be years old and not know a webhook's `url_file` (0.26) and `timeout` (0.28)."""
 
 
 def run(tool: str, service: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs promtool or amtool: the installed one, else the one in the image that compose names."""
-    if shutil.which(tool):
+    """Runs promtool or amtool: the installed one if it is new enough, else the one in the image that compose names."""
+    if shutil.which(tool) and _version(tool) >= OLDEST[tool]:
         command = [tool]
     else:
         image = yaml.safe_load(COMPOSE.read_text())["services"][service]["image"]
@@ -28,7 +30,7 @@ def run(tool: str, service: str, *arguments: str) -> subprocess.CompletedProcess
                 ["docker", "image", "inspect", image], capture_output=True, check=False
             ).returncode
         ):
-            pytest.skip(f"{tool} is not installed, and no Docker engine here has {image}")
+            pytest.skip(f"no new enough {tool} is installed, and no Docker engine here has {image}")
         command = [
             "docker",
             "run",
@@ -42,6 +44,13 @@ def run(tool: str, service: str, *arguments: str) -> subprocess.CompletedProcess
     return subprocess.run(
         [*command, *arguments], cwd=DEPLOY, capture_output=True, text=True, timeout=120, check=False
     )
+
+
+def _version(tool: str) -> tuple[int, ...]:
+    said = subprocess.run([tool, "--version"], capture_output=True, text=True, check=True)
+    found = re.search(r"version (\d+)\.(\d+)", said.stdout + said.stderr)
+    assert found, said
+    return tuple(map(int, found.groups()))
 
 
 @pytest.mark.parametrize("cases", ["alerts.yml", "leaks.yml"])
