@@ -79,6 +79,10 @@ class ServiceSettings(BaseSettings):
     relay_batch_max: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=1_000, description="events published before the relay's position is stored"
     )
+    relay_gather_ms: Annotated[int, Field(ge=0, le=1_000)] = Field(
+        default=10,
+        description="least time between two turns of the relay, unless a whole batch is waiting",
+    )
     relay_wake_ms_max: Annotated[int, Field(ge=10, le=5_000)] = Field(
         default=100,
         description="how often the relay looks by itself; what its own process stores wakes it at once",

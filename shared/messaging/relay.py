@@ -8,16 +8,16 @@ from typing import Any, Final, Protocol
 
 import psycopg
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
 
 from shared.eventstore import EventStore
+from shared.messaging.producer import BatchingProducer
 from shared.messaging.records import headers_of, recorded_at
 from shared.observability import metrics
 from shared.settings import ServiceSettings
-from shared.topics import RECORD_BYTES_MAX, topic_of
+from shared.topics import topic_of
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ _CLOSE_SECONDS_MAX: Final = 5.0
 
 
 class Producer(Protocol):
-    """What the relay needs of an `AIOKafkaProducer`."""
+    """What the relay sends with."""
 
     async def start(self) -> None:
         """Connect."""
@@ -42,6 +42,9 @@ class Producer(Protocol):
     ) -> Awaitable[Any]:
         """Queue a record; the awaitable is done when the brokers have it."""
 
+    async def flush(self) -> None:
+        """Hand over what is queued."""
+
 
 class Relay:
     """Follows `<owner>_events` by `notification_id` and publishes the stored bytes.
@@ -52,7 +55,7 @@ class Relay:
     Args:
         store: whose events to publish.
         settings: addresses and limits.
-        make_producer: gives one for each time of leading; an idempotent `AIOKafkaProducer` unless told otherwise.
+        make_producer: gives one for each time of leading; a `BatchingProducer` unless told otherwise.
     """
 
     def __init__(
@@ -127,17 +130,9 @@ class Relay:
             await connection.close()
 
     def _idempotent_producer(self) -> Producer:
-        producer: Producer = AIOKafkaProducer(
-            bootstrap_servers=self._settings.kafka_bootstrap_servers,
-            client_id=f"relay-{self._store.owner}-{self._settings.instance}",
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=2,
-            max_batch_size=262_144,
-            max_request_size=RECORD_BYTES_MAX,
-            compression_type="lz4",
+        return BatchingProducer(
+            self._settings, client_id=f"relay-{self._store.owner}-{self._settings.instance}"
         )
-        return producer
 
     async def _close(self, producer: Producer) -> None:
         """Wait for what is under way: left alone, it would arrive in the middle of what is sent next."""
@@ -162,8 +157,13 @@ class Relay:
         self.problem = None
         while not self._stopping.is_set():
             self._woken.clear()
-            if not await self.publish_next(connection, producer):
+            count = await self.publish_next(connection, producer)
+            if not count:
                 await self._pause(self._settings.relay_wake_ms_max / 1000)
+            elif count < self._settings.relay_batch_max:
+                # Each turn has a price of its own (a query, a request, a position): under load fewer, fuller ones
+                # leave more of the machine to commands. Whoever comes after a quiet moment does not wait for this.
+                await self._rest(self._settings.relay_gather_ms / 1000)
             self._pause_seconds = _PAUSE_SECONDS_FIRST
 
     async def find_position(self, connection: psycopg.AsyncConnection[DictRow]) -> None:
@@ -236,6 +236,7 @@ class Relay:
                         ),
                     )
                 )
+            await producer.flush()
         except Exception:
             await asyncio.gather(*sent, return_exceptions=True)  # nobody else would hear of these
             raise

@@ -115,6 +115,9 @@ class Producer:
     async def stop(self) -> None:
         """Nothing to disconnect from."""
 
+    async def flush(self) -> None:
+        """What is sent is out already."""
+
     async def send(
         self, topic: str, value: bytes, *, key: bytes, headers: list[tuple[str, bytes]]
     ) -> asyncio.Future[None]:

@@ -38,6 +38,9 @@ class Scripted:
         if self.unanswered:
             await asyncio.Event().wait()
 
+    async def flush(self) -> None:
+        """What is sent is out already."""
+
     async def send(self, _topic, value, *, key, headers) -> Awaitable[None]:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if error := self._fate(self.sent_count):
