@@ -1,5 +1,6 @@
 """The way into a service's process: settings from the environment, logs, then run."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -27,4 +28,5 @@ def run_service(name: str, settings_class: type[S], build: Callable[[S], Service
             sys.stderr.write(f"{name}: {variable}: {problem['msg']}\n")
         sys.exit(_EXIT_MISCONFIGURED)
     configure_logging(service=name, log_format=settings.log_format, level=settings.log_level)
+    os.nice(settings.niceness)
     build(settings).run()

@@ -34,6 +34,12 @@ class ServiceSettings(BaseSettings):
         ),
     )
 
+    niceness: Annotated[int, Field(ge=0, le=19)] = Field(
+        default=0,
+        description="how far the process steps back for others of its machine (`nice`): readers of events catch up,"
+        " whoever waits for an answer does not",
+    )
+
     @field_validator("instance")
     @classmethod
     def _named_after_its_machine(cls, instance: str) -> str:

@@ -17,6 +17,9 @@ from deploy.local.watch import Watch
 READY_SECONDS_MAX: Final = 120.0
 """The first start runs the migrations and reads every topic from its beginning."""
 
+_NICENESS: Final = {"routing": 5, "sla": 5, "query": 5}
+"""On one machine, what has been accepted is worked on behind what waits to be accepted."""
+
 
 def service_child(stack: Stack, service: str) -> Child:
     """One service, not yet started: `python -m services.<service>` with its environment and log."""
@@ -28,6 +31,7 @@ def service_child(stack: Stack, service: str) -> Child:
         environment={
             **os.environ,
             **stack.environment(service),
+            "TICKETING_NICENESS": str(_NICENESS.get(service, 0)),
             "PYTHONUNBUFFERED": "1",
             # glibc gives each thread an arena of its own and returns little; two keep a service's memory its own size.
             "MALLOC_ARENA_MAX": "2",

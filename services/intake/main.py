@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from services.intake.api import hot_routes, intake_router
+from services.intake.api import intake_router, shortcuts
 from services.intake.app import Intake
 from services.intake.domain import Ticket, evolve
 from services.intake.settings import Settings
@@ -27,9 +27,9 @@ def build(settings: Settings) -> Service:
         title="Ticketing: intake",
         version=version("ticketing"),
         settings=settings,
+        shortcuts=shortcuts(intake, clock),
     )
     api.include_router(intake_router(intake, clock))
-    api.router.routes[:0] = hot_routes(intake, clock)
     return Service(
         Owner.INTAKE,
         settings,

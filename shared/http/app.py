@@ -11,6 +11,7 @@ from fastapi.telemetry import TelemetryConfig
 from shared.http import openapi, problems
 from shared.http.health import HealthState, health_router
 from shared.http.limits import LimitsMiddleware
+from shared.http.shortcuts import ShortcutMiddleware, Shortcuts
 from shared.observability import metrics
 from shared.observability.access import AccessMiddleware
 from shared.observability.correlation import CorrelationMiddleware
@@ -31,6 +32,7 @@ def build_api(
     health: HealthState | None = None,
     tokens: TokenVerifier | None = None,
     lifespan: Lifespan | None = None,
+    shortcuts: Shortcuts | None = None,
 ) -> FastAPI:
     """A FastAPI with problem details, correlation ids, token checks, body limit, health, metrics, `/openapi.json`.
 
@@ -44,6 +46,7 @@ def build_api(
         health: given when parts exist before the API does.
         tokens: given by tests that have an issuer of their own.
         lifespan: entered after ours.
+        shortcuts: endpoints of hot addresses that do not go through the router.
     """
     app = FastAPI(
         title=title,
@@ -70,6 +73,8 @@ def build_api(
     problems.install(app)
     openapi.install(app)
     # The last one added is the outermost.
+    if shortcuts:
+        app.add_middleware(ShortcutMiddleware, shortcuts=shortcuts)
     app.add_middleware(LimitsMiddleware, body_bytes_max=settings.http_body_bytes_max)
     app.add_middleware(problems.ProblemsMiddleware)
     app.add_middleware(AccessMiddleware)
