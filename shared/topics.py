@@ -20,6 +20,7 @@ class Topic(StrEnum):
     AGENTS = "agents.v1"
     SLA = "sla.v1"
     POLICIES = "policies.v1"
+    CONFIGURATION = "configuration.v1"
 
 
 OWNERS: Final = {
@@ -28,6 +29,7 @@ OWNERS: Final = {
     Topic.AGENTS: Owner.ROUTING,
     Topic.SLA: Owner.SLA,
     Topic.POLICIES: Owner.SLA,
+    Topic.CONFIGURATION: Owner.INTAKE,
 }
 
 _BY_NOUN: Final = {
@@ -39,6 +41,7 @@ _BY_NOUN: Final = {
     "sla": Topic.SLA,
     "sla_policy": Topic.POLICIES,
     "calendar": Topic.POLICIES,
+    "configuration": Topic.CONFIGURATION,
 }
 
 

@@ -8,11 +8,12 @@ from shared.errors import Unreadable
 from shared.events.agents import AgentEvent
 from shared.events.assignments import AssignmentEvent
 from shared.events.base import Event
+from shared.events.configuration import ConfigurationEvent
 from shared.events.policies import PolicyEvent
 from shared.events.sla import SlaEvent
 from shared.events.tickets import TicketEvent
 
-AnyEvent = TicketEvent | AssignmentEvent | AgentEvent | SlaEvent | PolicyEvent
+AnyEvent = TicketEvent | AssignmentEvent | AgentEvent | SlaEvent | PolicyEvent | ConfigurationEvent
 
 _CLASSES: Final[dict[str, type[Event]]] = {
     str(cls.__struct_config__.tag): cls for cls in get_args(AnyEvent)

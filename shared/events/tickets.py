@@ -25,6 +25,47 @@ class Changed(msgspec.Struct, frozen=True):
     previous: Any
 
 
+class Origin(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The ticket that this one came out of.
+
+    Attributes:
+        kind: `follow_up` (the customer wrote after the reopen window) or `split` (messages were moved out).
+        ticket_id: of the older ticket.
+        number: of the older ticket, for people.
+        keeps_owner: routing gives a follow-up to the group and agent that had the older ticket.
+        group_id: who had it, as far as intake has heard.
+        agent_id: who had it, as far as intake has heard.
+        message_id: of a split: the message of the older ticket that became the opening one.
+        sent_at: when that message was written (aware UTC).
+    """
+
+    kind: str
+    ticket_id: UUID
+    number: int
+    keeps_owner: bool = False
+    group_id: str | None = None
+    agent_id: str | None = None
+    message_id: UUID | None = None
+    sent_at: datetime | None = None
+
+
+class Copied(msgspec.Struct, frozen=True):
+    """A message that was written on another ticket and moved here by a split."""
+
+    ticket_id: UUID
+    number: int
+    message_id: UUID
+    sent_at: datetime
+
+
+class Courtesy(msgspec.Struct, frozen=True):
+    """Why a message after the solution was taken for a mere "thank you": the rule, the language, the words."""
+
+    rule: str
+    language: str
+    words: str
+
+
 class _TicketEvent(Event, frozen=True, kw_only=True):
     OWNER: ClassVar[Owner] = Owner.INTAKE
 
@@ -40,6 +81,8 @@ class TicketOpened(_TicketEvent, frozen=True, kw_only=True, tag="ticket.opened.v
 
     `is_outbound`: an agent wrote to the customer first, so nobody waits for a first reply.
     `number` is for people; `ticket_id` is for programs. `category` is `new` unless an import or agent says otherwise.
+    `is_internal`: among people who work here; no customer ever sees it. `form`: the form it was asked through.
+    `origin`: the ticket it came out of, as a follow-up or by a split.
     """
 
     number: int
@@ -56,28 +99,49 @@ class TicketOpened(_TicketEvent, frozen=True, kw_only=True, tag="ticket.opened.v
     language: str | None = None
     is_outbound: bool = False
     external_id: str | None = None
+    is_internal: bool = False
+    form: str | None = None
+    origin: Origin | None = None
 
 
 class CustomerReplied(_TicketEvent, frozen=True, kw_only=True, tag="ticket.customer_replied.v1"):
-    """Somebody on the customer's side wrote."""
+    """Somebody on the customer's side wrote.
+
+    `courtesy`: a mere "thank you" after the solution: it reopens nothing and moves no clock. `quotes`: the message it
+    answers. `written_to`: the number of the merged ticket it was written to. `copied`: it was moved here by a split.
+    """
 
     message_id: UUID
     body: str
+    courtesy: Courtesy | None = None
+    quotes: UUID | None = None
+    written_to: int | None = None
+    copied: Copied | None = None
 
 
 class AgentReplied(_TicketEvent, frozen=True, kw_only=True, tag="ticket.agent_replied.v1"):
-    """An agent wrote to the customer. `is_automatic`: a robot did, which meets no promise (rule S1)."""
+    """An agent wrote to the customer. `is_automatic`: a robot did, which meets no promise (rule S1).
+
+    `quotes`, `written_to` and `copied` are as in `CustomerReplied`; a copied answer is automatic.
+    """
 
     message_id: UUID
     body: str
     is_automatic: bool = False
+    quotes: UUID | None = None
+    written_to: int | None = None
+    copied: Copied | None = None
 
 
-class NoteAdded(_TicketEvent, frozen=True, kw_only=True, tag="ticket.note_added.v1"):
-    """An internal note; no customer ever sees it."""
+class NoteAdded(
+    _TicketEvent, frozen=True, kw_only=True, tag="ticket.note_added.v1", omit_defaults=True
+):
+    """An internal note; no customer ever sees it. `quotes` and `copied` are as in `CustomerReplied`."""
 
     message_id: UUID
     body: str
+    quotes: UUID | None = None
+    copied: Copied | None = None
 
 
 class StatusChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.status_changed.v1"):
@@ -131,23 +195,39 @@ class TagsChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.tags_chan
 
 
 class TicketResolved(_TicketEvent, frozen=True, kw_only=True, tag="ticket.resolved.v1"):
-    """Solved, with a summary of what was done. `resolution_count` is 1 for the first time."""
+    """Solved, with a summary of what was done. `resolution_count` is 1 for the first time.
+
+    `reopen_until`: a reply reopens it until then, later it opens a follow-up (`null`: as long as it is not closed).
+    `close_at`: when it closes by itself unless somebody acts. Both follow from version `life_version` of the life
+    policy of group `life_group` (`*`: the policy of all other groups), in force now; a later edit does not move them.
+    """
 
     summary: str
     previous_category: StatusCategory
     resolution_count: int
     code: str | None = None
+    reopen_until: datetime | None = None
+    close_at: datetime | None = None
+    life_group: str | None = None
+    life_version: int | None = None
 
 
 class TicketClosed(_TicketEvent, frozen=True, kw_only=True, tag="ticket.closed.v1"):
-    """Closed for good. `reason` is for instance `confirmed`, `spam`, `imported`."""
+    """Closed for good. `reason` is for instance `confirmed_by_customer`, `spam`, `imported`, `time_passed`.
+
+    `rule`: for `time_passed`, in words, which rule closed it.
+    """
 
     previous_category: StatusCategory
     reason: str | None = None
+    rule: str | None = None
 
 
 class TicketReopened(_TicketEvent, frozen=True, kw_only=True, tag="ticket.reopened.v1"):
-    """A solved (or closed) ticket is open again. `cause`: `requested`, `customer_replied`, `imported`."""
+    """A solved (or closed) ticket is open again.
+
+    `cause`: `requested`, `customer_replied`, `imported`, `courtesy_overruled` (it was more than a "thank you").
+    """
 
     category: StatusCategory
     previous_category: StatusCategory
@@ -188,6 +268,96 @@ class TicketUnlinked(_TicketEvent, frozen=True, kw_only=True, tag="ticket.unlink
     relation: str
 
 
+class TicketUnmerged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.unmerged.v1"):
+    """The merge was undone: this ticket stands by itself again, in the category that it had before."""
+
+    from_ticket_id: UUID
+    from_number: int
+    category: StatusCategory
+    previous_category: StatusCategory
+
+
+class MergeUndone(_TicketEvent, frozen=True, kw_only=True, tag="ticket.merge_undone.v1"):
+    """A ticket that had become part of this one stands by itself again. What was written here meanwhile stays."""
+
+    other_ticket_id: UUID
+    other_number: int
+
+
+class MessagesSplit(_TicketEvent, frozen=True, kw_only=True, tag="ticket.messages_split.v1"):
+    """Chosen messages became a ticket of their own; they stay readable here."""
+
+    into_ticket_id: UUID
+    into_number: int
+    message_ids: tuple[UUID, ...]
+
+
+class SplitUndone(_TicketEvent, frozen=True, kw_only=True, tag="ticket.split_undone.v1"):
+    """The messages belong to this ticket again; the ticket that they had become was merged into this one."""
+
+    into_ticket_id: UUID
+    into_number: int
+    message_ids: tuple[UUID, ...]
+
+
+class FamilyRuleChanged(
+    _TicketEvent, frozen=True, kw_only=True, tag="ticket.family_rule_changed.v1"
+):
+    """Whether this ticket may be solved and closed before its children are."""
+
+    waits_for_children: bool
+    previous: bool
+
+
+class TaskAdded(_TicketEvent, frozen=True, kw_only=True, tag="ticket.task_added.v1"):
+    """Something to do about the ticket. `checklist`: the list that it is an item of."""
+
+    task_id: UUID
+    title: str
+    checklist: str | None = None
+    owner_id: str | None = None
+    owner_name: str | None = None
+    due_at: datetime | None = None
+
+
+class TaskChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.task_changed.v1"):
+    """A task was done, taken up again, renamed, given to somebody or moved; `title` is the one after it.
+
+    `changes` names what changed: `title`, `owner_id`, `owner_name`, `due_at`, `is_done`, `checklist`.
+    """
+
+    task_id: UUID
+    title: str
+    changes: dict[str, Changed]
+
+
+class TaskRemoved(_TicketEvent, frozen=True, kw_only=True, tag="ticket.task_removed.v1"):
+    """The task was a mistake."""
+
+    task_id: UUID
+    title: str
+
+
+class ParticipantAdded(_TicketEvent, frozen=True, kw_only=True, tag="ticket.participant_added.v1"):
+    """Somebody beside the requester takes part. `role`: `cc` (is written to) or `follower` (an agent who is told).
+
+    `is_trusted` false: nobody who works here has let this person in (a stranger who wrote to the ticket's address).
+    """
+
+    person: Person
+    role: str
+    is_trusted: bool = True
+
+
+class ParticipantRemoved(
+    _TicketEvent, frozen=True, kw_only=True, tag="ticket.participant_removed.v1"
+):
+    """Somebody no longer takes part."""
+
+    person_id: str
+    role: str
+
+
 TicketEvent = (
     TicketOpened
     | CustomerReplied
@@ -206,4 +376,14 @@ TicketEvent = (
     | MergeReceived
     | TicketLinked
     | TicketUnlinked
+    | TicketUnmerged
+    | MergeUndone
+    | MessagesSplit
+    | SplitUndone
+    | FamilyRuleChanged
+    | TaskAdded
+    | TaskChanged
+    | TaskRemoved
+    | ParticipantAdded
+    | ParticipantRemoved
 )

@@ -12,13 +12,22 @@ from shared.events import Priority, StatusCategory
 from shared.events.tickets import (
     AgentReplied,
     CustomerReplied,
+    FamilyRuleChanged,
     FieldsChanged,
     MergeReceived,
+    MergeUndone,
+    MessagesSplit,
     NoteAdded,
+    ParticipantAdded,
+    ParticipantRemoved,
     PriorityChanged,
+    SplitUndone,
     StatusChanged,
     SubjectChanged,
     TagsChanged,
+    TaskAdded,
+    TaskChanged,
+    TaskRemoved,
     TicketClosed,
     TicketEvent,
     TicketLinked,
@@ -27,6 +36,7 @@ from shared.events.tickets import (
     TicketReopened,
     TicketResolved,
     TicketUnlinked,
+    TicketUnmerged,
     TypeChanged,
 )
 
@@ -39,6 +49,33 @@ class Link(msgspec.Struct, frozen=True, gc=False):
     relation: str
 
 
+class Task(msgspec.Struct, frozen=True, gc=False):
+    """Something to do about the ticket, as it stands now."""
+
+    id: UUID
+    title: str
+    checklist: str | None
+    owner_id: str | None
+    owner_name: str | None
+    due_at: datetime | None
+    is_done: bool = False
+
+
+class Participant(msgspec.Struct, frozen=True, gc=False):
+    """Somebody beside the requester who takes part."""
+
+    person_id: str
+    role: str
+
+
+class Split(msgspec.Struct, frozen=True, gc=False):
+    """Messages of this ticket that became a ticket of their own."""
+
+    ticket_id: UUID
+    number: int
+    message_ids: tuple[UUID, ...]
+
+
 class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the rules look at. Messages are not part of it: no rule reads them.
 
@@ -49,6 +86,13 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         summary, code: of the resolution, while solved.
         close_reason: while closed.
         merged_into: the ticket that this one became part of.
+        before_merge: the category it had then, which an undo gives back.
+        is_internal: among people who work here; no customer ever sees it.
+        reopen_until: while solved: a reply reopens it until then.
+        close_at: while solved: when it closes by itself.
+        has_courtesy: since it ended the customer wrote a mere "thank you".
+        solved_by: the name of who solved it, while solved or closed.
+        waits_for_children: it is not solved or closed before its children are.
     """
 
     id: UUID
@@ -71,7 +115,18 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     close_reason: str | None = None
     merged_into: UUID | None = None
     merged_into_number: int | None = None
+    before_merge: StatusCategory | None = None
     links: tuple[Link, ...] = ()
+    is_internal: bool = False
+    requester_name: str | None = None
+    reopen_until: datetime | None = None
+    close_at: datetime | None = None
+    has_courtesy: bool = False
+    solved_by: str | None = None
+    waits_for_children: bool = False
+    tasks: tuple[Task, ...] = ()
+    participants: tuple[Participant, ...] = ()
+    splits: tuple[Split, ...] = ()
 
     @property
     def parent(self) -> Link | None:
@@ -81,6 +136,19 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def link_to(self, other_ticket_id: UUID) -> Link | None:
         """The link to that ticket, if there is one."""
         return next((link for link in self.links if link.ticket_id == other_ticket_id), None)
+
+    @property
+    def children(self) -> tuple[Link, ...]:
+        """The links to the tickets that are parts of this one."""
+        return tuple(link for link in self.links if link.relation == Relation.CHILD)
+
+    def task(self, task_id: UUID) -> Task | None:
+        """That task, if there is one."""
+        return next((task for task in self.tasks if task.id == task_id), None)
+
+    def split_into(self, ticket_id: UUID) -> Split | None:
+        """The split that made that ticket, if one did."""
+        return next((split for split in self.splits if split.ticket_id == ticket_id), None)
 
 
 def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, PLR0911, PLR0912 - one arm an event
@@ -94,6 +162,8 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
     version = event.version
     match event:
         case CustomerReplied():
+            if event.courtesy is not None:
+                return replace(ticket, version=version, has_courtesy=True)
             return replace(ticket, version=version, is_waiting_for_us=True)
         case AgentReplied():
             is_waiting = ticket.is_waiting_for_us and event.is_automatic
@@ -128,6 +198,10 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
                 resolution_count=event.resolution_count,
                 summary=event.summary,
                 code=event.code,
+                reopen_until=event.reopen_until,
+                close_at=event.close_at,
+                solved_by=event.actor.name,
+                has_courtesy=False,
             )
         case TicketClosed():
             return replace(
@@ -138,6 +212,8 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
                 until=None,
                 summary=None,
                 code=None,
+                reopen_until=None,
+                close_at=None,
                 close_reason=event.reason,
             )
         case TicketReopened():
@@ -150,6 +226,10 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
                 reopen_count=event.reopen_count,
                 summary=None,
                 code=None,
+                reopen_until=None,
+                close_at=None,
+                solved_by=None,
+                has_courtesy=False,
                 close_reason=None,
             )
         case TicketMerged():
@@ -160,9 +240,41 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
                 label=None,
                 until=None,
                 is_waiting_for_us=False,
+                reopen_until=None,
+                close_at=None,
                 merged_into=event.into_ticket_id,
                 merged_into_number=event.into_number,
+                before_merge=event.previous_category,
             )
+        case TicketUnmerged():
+            return replace(
+                ticket,
+                version=version,
+                category=event.category,
+                merged_into=None,
+                merged_into_number=None,
+                before_merge=None,
+                is_waiting_for_us=event.category in {StatusCategory.NEW, StatusCategory.OPEN},
+            )
+        case MergeUndone():
+            return replace(ticket, version=version)
+        case MessagesSplit():
+            split = Split(event.into_ticket_id, event.into_number, event.message_ids)
+            return replace(ticket, version=version, splits=(*ticket.splits, split))
+        case SplitUndone():
+            splits = tuple(one for one in ticket.splits if one.ticket_id != event.into_ticket_id)
+            return replace(ticket, version=version, splits=splits)
+        case FamilyRuleChanged():
+            return replace(ticket, version=version, waits_for_children=event.waits_for_children)
+        case TaskAdded() | TaskChanged() | TaskRemoved():
+            return replace(ticket, version=version, tasks=_tasks_after(ticket.tasks, event))
+        case ParticipantAdded():
+            added = Participant(event.person.id, event.role)
+            others = (one for one in ticket.participants if one.person_id != added.person_id)
+            return replace(ticket, version=version, participants=(*others, added))
+        case ParticipantRemoved():
+            left = tuple(one for one in ticket.participants if one.person_id != event.person_id)
+            return replace(ticket, version=version, participants=left)
         case MergeReceived():
             is_waiting = ticket.is_waiting_for_us or event.has_open_customer_message
             return replace(ticket, version=version, is_waiting_for_us=is_waiting)
@@ -189,8 +301,35 @@ def _opened(event: TicketOpened) -> Ticket:
         ticket_type=event.ticket_type,
         tags=event.tags,
         fields=event.fields,
-        is_waiting_for_us=not event.is_outbound,
+        is_waiting_for_us=not (event.is_outbound or event.is_internal),
+        is_internal=event.is_internal,
+        requester_name=event.requester.name,
     )
+
+
+def _tasks_after(
+    tasks: tuple[Task, ...], event: TaskAdded | TaskChanged | TaskRemoved
+) -> tuple[Task, ...]:
+    match event:
+        case TaskAdded():
+            added = Task(
+                event.task_id,
+                event.title,
+                event.checklist,
+                event.owner_id,
+                event.owner_name,
+                event.due_at,
+            )
+            return (*tasks, added)
+        case TaskChanged():
+            values = {name: changed.value for name, changed in event.changes.items()}
+            if isinstance(due_at := values.get("due_at"), str):  # as it comes back from the store
+                values["due_at"] = datetime.fromisoformat(due_at)
+            return tuple(
+                replace(task, **values) if task.id == event.task_id else task for task in tasks
+            )
+        case TaskRemoved():
+            return tuple(task for task in tasks if task.id != event.task_id)
 
 
 def _with_changes(fields: dict[str, Any], event: FieldsChanged) -> dict[str, Any]:

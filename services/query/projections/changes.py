@@ -16,19 +16,23 @@ from shared.events.assignments import (
     TicketAssigned,
     TicketUnassigned,
 )
+from shared.events.configuration import ConfigurationDefined
 from shared.events.policies import CalendarDefined, SlaPolicyDefined
 from shared.events.sla import SlaDueChanged, SlaPolicyApplied
 from shared.events.tickets import (
+    FamilyRuleChanged,
     FieldsChanged,
     PriorityChanged,
     StatusChanged,
     SubjectChanged,
     TagsChanged,
+    TaskChanged,
     TicketClosed,
     TicketMerged,
     TicketOpened,
     TicketReopened,
     TicketResolved,
+    TicketUnmerged,
     TypeChanged,
 )
 
@@ -51,7 +55,7 @@ def changes_of(event: Event) -> Changes:  # noqa: C901, PLR0911, PLR0912  # one 
             return {"status": (event.previous_category, "solved")}
         case TicketClosed() | TicketMerged():
             return {"status": (event.previous_category, "closed")}
-        case TicketReopened():
+        case TicketReopened() | TicketUnmerged():
             return {"status": (event.previous_category, event.category)}
         case PriorityChanged():
             return {"priority": (event.previous, event.priority)}
@@ -62,6 +66,13 @@ def changes_of(event: Event) -> Changes:  # noqa: C901, PLR0911, PLR0912  # one 
         case FieldsChanged():
             return {
                 f"fields.{name}": (change.previous, change.value)
+                for name, change in event.changes.items()
+            }
+        case FamilyRuleChanged():
+            return {"waits_for_children": (event.previous, event.waits_for_children)}
+        case TaskChanged():
+            return {
+                f"task.{name}": (change.previous, change.value)
                 for name, change in event.changes.items()
             }
         case TagsChanged():
@@ -82,8 +93,8 @@ def changes_of(event: Event) -> Changes:  # noqa: C901, PLR0911, PLR0912  # one 
         case AgentDefined() | GroupDefined():
             before = msgspec.to_builtins(event.previous) if event.previous is not None else {}
             return _differences(before, msgspec.to_builtins(event.profile))
-        case SlaPolicyDefined() | CalendarDefined():
-            return _differences(event.previous or {}, event.definition)
+        case SlaPolicyDefined() | CalendarDefined() | ConfigurationDefined():
+            return _differences(event.previous or {}, event.definition or {})
         case RoutingRulesDefined():
             return {"rules": (event.previous, event.rules)}
         case _:

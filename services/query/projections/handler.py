@@ -83,7 +83,7 @@ class Projections:
         routed = self._fold_routing(cursor, streams[Topic.ASSIGNMENTS], writes)
         promised = self._fold_promises(cursor, streams[Topic.SLA])
         organisation = Organisation()
-        for topic in (Topic.AGENTS, Topic.POLICIES):
+        for topic in (Topic.AGENTS, Topic.POLICIES, Topic.CONFIGURATION):
             for events in streams[topic].values():
                 for event in events:
                     organisation.fold(event)

@@ -1,4 +1,4 @@
-"""Events about agents, groups, rules, policies and calendars → their tables. Few and small, so each is one row."""
+"""Events about the organisation and its documents → their tables. Few and small, so each is one row."""
 
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from shared.events.agents import (
     GroupDefined,
     RoutingRulesDefined,
 )
+from shared.events.configuration import ConfigurationDefined
 from shared.events.policies import CalendarDefined, SlaPolicyDefined
 
 _PROFILES: Final = Table(
@@ -46,6 +47,12 @@ _DEFINITIONS: Final = Table(
     key=("kind", "id", "version"),
 )
 
+_CONFIGURATION: Final = Table(
+    "configuration",
+    ("kind", "name", "version", "definition", "changed_at"),
+    key=("kind", "name"),
+)
+
 RULES_ID: Final = "default"
 """There is one rule set; it has this id in `definitions`."""
 
@@ -72,6 +79,9 @@ class Organisation:
                     "is_active": profile.is_active,
                 }
                 self._put(_PROFILES, agent_id, event, row)
+            case ConfigurationDefined(kind=kind, name=name):
+                row = {"kind": kind, "name": name, "definition": event.definition}
+                self._put(_CONFIGURATION, (kind, name), event, row)
             case AgentPresenceChanged(agent_id=agent_id):
                 row = {
                     "agent_id": agent_id,
@@ -99,7 +109,7 @@ class Organisation:
 
     def flush(self, cursor: psycopg.Cursor[DictRow]) -> None:
         """Write what was collected, always in the same order of tables and keys."""
-        for table in (_PROFILES, _PRESENCE, _GROUPS, _DEFINITIONS):
+        for table in (_PROFILES, _PRESENCE, _GROUPS, _DEFINITIONS, _CONFIGURATION):
             rows = self._rows.get(table, {})
             table.upsert(cursor, [rows[key] for key in sorted(rows)])
 

@@ -6,18 +6,28 @@ from uuid import UUID
 
 import msgspec
 
+from services.query.projections import life
 from services.query.projections.writes import Writes
 from shared.events import Event, Priority, StatusCategory
 from shared.events.tickets import (
     AgentReplied,
     CustomerReplied,
+    FamilyRuleChanged,
     FieldsChanged,
     MergeReceived,
+    MergeUndone,
+    MessagesSplit,
     NoteAdded,
+    ParticipantAdded,
+    ParticipantRemoved,
     PriorityChanged,
+    SplitUndone,
     StatusChanged,
     SubjectChanged,
     TagsChanged,
+    TaskAdded,
+    TaskChanged,
+    TaskRemoved,
     TicketClosed,
     TicketEvent,
     TicketLinked,
@@ -26,6 +36,7 @@ from shared.events.tickets import (
     TicketReopened,
     TicketResolved,
     TicketUnlinked,
+    TicketUnmerged,
     TypeChanged,
 )
 
@@ -33,6 +44,7 @@ RANKS: Final = {priority: rank for rank, priority in enumerate(Priority)}
 """The more urgent, the higher."""
 
 _ENDED: Final = frozenset({StatusCategory.SOLVED, StatusCategory.CLOSED})
+_CUSTOMER_WAITS: Final = frozenset({StatusCategory.NEW, StatusCategory.OPEN})
 
 
 class TicketFacts(msgspec.Struct, kw_only=True):
@@ -92,6 +104,14 @@ class TicketFacts(msgspec.Struct, kw_only=True):
     seconds_hold: float = 0.0
     seconds_postponed: float = 0.0
     seconds_solved: float = 0.0
+    is_internal: bool = False
+    form: str | None = None
+    reopen_until: datetime | None = None
+    close_at: datetime | None = None
+    courtesy_count: int = 0
+    waits_for_children: bool = False
+    participants: list[dict[str, Any]] = []
+    tasks: list[dict[str, Any]] = []
 
 
 def fold(facts: TicketFacts, event: TicketEvent, writes: Writes) -> None:  # noqa: C901, PLR0912, PLR0915  # one arm per event
@@ -108,16 +128,40 @@ def fold(facts: TicketFacts, event: TicketEvent, writes: Writes) -> None:  # noq
         case CustomerReplied():
             facts.customer_message_count += 1
             facts.last_customer_message_at = at
-            facts.waiting_since = facts.waiting_since or at
-            writes.add_message(event, event.message_id, "customer", event.body)
+            if event.courtesy is None:
+                facts.waiting_since = facts.waiting_since or at
+            else:
+                facts.courtesy_count += 1
+            writes.add_message(
+                event,
+                event.message_id,
+                "customer",
+                event.body,
+                quotes=event.quotes,
+                courtesy=None if event.courtesy is None else event.courtesy.words,
+                copied=event.copied,
+            )
         case AgentReplied():
             _agent_replied(facts, event)
             writes.add_message(
-                event, event.message_id, "agent", event.body, is_automatic=event.is_automatic
+                event,
+                event.message_id,
+                "agent",
+                event.body,
+                is_automatic=event.is_automatic,
+                quotes=event.quotes,
+                copied=event.copied,
             )
         case NoteAdded():
             facts.note_count += 1
-            writes.add_message(event, event.message_id, "note", event.body)
+            writes.add_message(
+                event,
+                event.message_id,
+                "note",
+                event.body,
+                quotes=event.quotes,
+                copied=event.copied,
+            )
         case StatusChanged():
             _move(facts, event, event.category, writes)
             facts.label = event.label
@@ -149,6 +193,25 @@ def fold(facts: TicketFacts, event: TicketEvent, writes: Writes) -> None:  # noq
             _link(facts, event.from_ticket_id, event.from_number, "merged_from")
             if event.has_open_customer_message:
                 facts.waiting_since = facts.waiting_since or at
+        case TicketUnmerged():
+            _move(facts, event, event.category, writes)
+            facts.closed_reason = facts.merged_into_id = facts.merged_into_number = None
+            if event.category in _CUSTOMER_WAITS:
+                facts.waiting_since = at
+        case MergeUndone():
+            _unlink(facts, event.other_ticket_id, "merged_from")
+        case MessagesSplit():
+            _link(facts, event.into_ticket_id, event.into_number, "split_into")
+            writes.split(event)
+        case SplitUndone():
+            _unlink(facts, event.into_ticket_id, "split_into")
+            writes.unsplit(event)
+        case FamilyRuleChanged():
+            facts.waits_for_children = event.waits_for_children
+        case TaskAdded() | TaskChanged() | TaskRemoved():
+            facts.tasks = life.tasks_after(facts.tasks, event, writes)
+        case ParticipantAdded() | ParticipantRemoved():
+            facts.participants = life.participants_after(facts.participants, event)
         case TicketLinked():
             _link(facts, event.other_ticket_id, event.other_number, event.relation)
         case TicketUnlinked():
@@ -167,6 +230,9 @@ def _open(facts: TicketFacts, event: TicketOpened, writes: Writes) -> None:
     facts.requester_id, facts.requester_name = requester.id, requester.name
     facts.requester_email, facts.organization = requester.email, requester.organization
     facts.tags, facts.fields = list(event.tags), dict(event.fields)
+    facts.is_internal, facts.form = event.is_internal, event.form
+    if event.origin is not None and event.origin.kind == "split":
+        _link(facts, event.origin.ticket_id, event.origin.number, "split_from")
     facts.priority = facts.initial_priority = event.priority.value
     facts.priority_rank, facts.priority_since = RANKS[event.priority], at
     facts.priority_version = event.version
@@ -175,7 +241,7 @@ def _open(facts: TicketFacts, event: TicketOpened, writes: Writes) -> None:
     facts.label = event.label
     if event.is_outbound:
         facts.last_agent_reply_at = at
-    else:
+    elif not event.is_internal:
         facts.customer_message_count = 1
         facts.last_customer_message_at = at
         facts.waiting_since = at if facts.is_open else None
@@ -183,7 +249,7 @@ def _open(facts: TicketFacts, event: TicketOpened, writes: Writes) -> None:
         event.ticket_id, str(event.number), event.external_id, event.subject, requester.id, requester.name,
         requester.email, requester.organization, *event.tags,
     )  # fmt: skip
-    kind = "agent" if event.is_outbound else "customer"
+    kind = "note" if event.is_internal else "agent" if event.is_outbound else "customer"
     writes.add_message(event, event.message_id, kind, event.body)
 
 
@@ -204,6 +270,7 @@ def _resolve(facts: TicketFacts, event: TicketResolved, writes: Writes) -> None:
     facts.first_resolved_at = facts.first_resolved_at or event.occurred_at
     facts.resolution_count = event.resolution_count
     facts.resolution_summary, facts.resolution_code = event.summary, event.code
+    facts.reopen_until, facts.close_at = event.reopen_until, event.close_at
     writes.add_words(event.ticket_id, event.summary, is_public=False)
 
 
@@ -238,7 +305,7 @@ def _move(facts: TicketFacts, event: Event, category: StatusCategory, writes: Wr
         facts.category_version = event.version
     facts.is_open = category not in _ENDED
     facts.label = None
-    facts.postponed_until = None
+    facts.postponed_until = facts.reopen_until = facts.close_at = None
     if not facts.is_open:
         facts.waiting_since = None
     facts.closed_at = event.occurred_at if category is StatusCategory.CLOSED else None

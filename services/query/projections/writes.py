@@ -11,6 +11,7 @@ from psycopg.rows import DictRow
 
 from services.query.projections.tables import Table, as_json, as_text
 from shared.events import Event
+from shared.events.tickets import Copied, MessagesSplit, SplitUndone
 
 SEARCHED_BYTES_MAX: Final = 200_000
 """How much text of one ticket is searchable. A tsvector holds at most 1 MB; this text is in it twice (as written
@@ -64,10 +65,19 @@ _MESSAGES = Table(
     "messages",
     (
         "ticket_id", "version", "message_id", "kind", "is_automatic", "body", "sent_at",
-        "author_kind", "author_id", "author_name", "via",
+        "author_kind", "author_id", "author_name", "via", "quotes", "courtesy", "copied",
     ),
     key=("ticket_id", "version"),
 )  # fmt: skip
+_TASKS = Table(
+    "tasks",
+    (
+        "task_id", "ticket_id", "title", "checklist", "owner_id", "owner_name", "due_at", "is_done",
+        "is_removed", "added_at", "done_at",
+    ),
+    key=("task_id",),
+)  # fmt: skip
+_SPLITS = Table("split_messages", ("message_id", "ticket_id", "into_number"), key=("message_id",))
 _SPANS = Table("spans", Span.__struct_fields__, key=("ticket_id", "field", "version"))
 _SPAN_ENDS = Table(
     "spans", ("ticket_id", "field", "version", "valid_to"), key=("ticket_id", "field", "version")
@@ -103,19 +113,52 @@ class Writes:
         self._stints: dict[tuple[UUID, int], Stint] = {}
         self._stint_ends: dict[tuple[UUID, int], dict[str, Any]] = {}
         self._words: dict[UUID, Words] = {}
+        self._tasks: dict[str, dict[str, Any]] = {}
+        self._splits: dict[UUID, dict[str, Any] | None] = {}
 
     def add_message(
-        self, event: Event, message_id: UUID, kind: str, body: str, *, is_automatic: bool = False
+        self,
+        event: Event,
+        message_id: UUID,
+        kind: str,
+        body: str,
+        *,
+        is_automatic: bool = False,
+        quotes: UUID | None = None,
+        courtesy: str | None = None,
+        copied: Copied | None = None,
     ) -> None:
-        """A message of the conversation; its words become searchable, a note's only for agents."""
+        """A message of the conversation; its words become searchable, a note's only for agents.
+
+        `quotes`: the message it answers. `courtesy`: the words that made it a mere "thank you". `copied`: where a
+        split took it from.
+        """
         actor = event.actor
         self._messages.append(
             (
                 event.stream_id, event.version, message_id, kind, is_automatic, as_text(body),
                 event.occurred_at, actor.kind.value, actor.id, actor.name, event.via.value,
+                quotes, courtesy, None if copied is None else as_json(copied),
             )
         )  # fmt: skip
         self.add_words(event.stream_id, body, is_public=kind != "note")
+
+    def put_task(self, row: dict[str, Any]) -> None:
+        """A task as it is now."""
+        self._tasks[row["task_id"]] = row
+
+    def split(self, event: MessagesSplit) -> None:
+        """The messages became part of another ticket."""
+        for message_id in event.message_ids:
+            self._splits[message_id] = {
+                "message_id": message_id,
+                "ticket_id": event.ticket_id,
+                "into_number": event.into_number,
+            }
+
+    def unsplit(self, event: SplitUndone) -> None:
+        """The messages came back."""
+        self._splits.update(dict.fromkeys(event.message_ids))
 
     def add_words(self, ticket_id: UUID, *texts: str | None, is_public: bool = True) -> None:
         """Text by which the ticket is to be found."""
@@ -158,12 +201,21 @@ class Writes:
         """Write everything that was collected."""
         if self._messages:
             _MESSAGES.copy(cursor, self._messages)
+        _TASKS.upsert(cursor, (self._tasks[task_id] for task_id in sorted(self._tasks)))
+        self._flush_splits(cursor)
         _SPANS.upsert(cursor, self._spans.values())
         _SPAN_ENDS.update(cursor, self._span_ends.values())
         _STINTS.upsert(cursor, self._stints.values())
         _STINT_ENDS.update(cursor, self._stint_ends.values())
         if self._words:
             cursor.execute(_SEARCH, (as_json(list(self._documents())), SEARCHED_BYTES_MAX))
+
+    def _flush_splits(self, cursor: psycopg.Cursor[DictRow]) -> None:
+        _SPLITS.upsert(
+            cursor, [self._splits[key] for key in sorted(self._splits) if self._splits[key]]
+        )
+        if gone := [key for key, row in self._splits.items() if row is None]:
+            cursor.execute("DELETE FROM split_messages WHERE message_id = ANY(%s)", (gone,))
 
     def _documents(self) -> Iterator[dict[str, Any]]:
         for ticket_id in sorted(self._words):

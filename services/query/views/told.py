@@ -3,20 +3,23 @@
 from datetime import datetime
 from typing import Any, Final
 
+from services.query.views.told_life import LIFE_TOLD
+
 Facts = dict[str, Any]
 
 _SENTENCES: Final[dict[str, str]] = {
-    "ticket.opened.v1": "opened ticket #{number}",
-    "ticket.customer_replied.v1": "wrote to us",
-    "ticket.agent_replied.v1": "wrote to the customer",
     "ticket.note_added.v1": "left an internal note",
     "ticket.subject_changed.v1": "changed the subject to “{subject}”",
     "ticket.resolved.v1": "solved it: {summary}",
-    "ticket.closed.v1": "closed it",
     "ticket.merged.v1": "merged it into #{into_number}",
     "ticket.merge_received.v1": "merged #{from_number} into this ticket",
     "ticket.linked.v1": "linked it to #{other_number} ({relation})",
     "ticket.unlinked.v1": "removed the link to #{other_number} ({relation})",
+    "ticket.unmerged.v1": "took it out of #{from_number} again: it stands by itself, {category}",
+    "ticket.merge_undone.v1": "took #{other_number} out of this ticket again",
+    "ticket.split_undone.v1": "brought the messages back from #{into_number}, which is part of this ticket now",
+    "ticket.task_removed.v1": "removed the task “{title}”",
+    "ticket.participant_removed.v1": "removed {person_id} ({role})",
     "assignment.queued.v1": "put it into the queue: {why}",
     "assignment.withdrawn.v1": "took it out of the queue ({reason})",
     "sla.started.v1": "started the clock {metric} (round {cycle}), due {due_at}",
@@ -33,12 +36,14 @@ _SENTENCES: Final[dict[str, str]] = {
     "routing_rules.defined.v1": "replaced the routing rules",
     "sla_policy.defined.v1": "defined SLA policy {policy_id}",
     "calendar.defined.v1": "defined calendar {calendar_id}",
+    "configuration.defined.v1": "defined {kind} {name}",
 }
 
 
 def sentence(type_: str, facts: Facts) -> str:
     """What happened, to be read after the actor's name: “Anna Berg” + “closed it”."""
-    told = _told(type_, facts)
+    tell = LIFE_TOLD.get(type_)
+    told = tell(facts) if tell else _told(type_, facts)
     if told is None:
         template = _SENTENCES.get(type_)
         told = template.format_map(_Readable(facts)) if template else type_
@@ -65,8 +70,7 @@ def _told(type_: str, facts: Facts) -> str | None:  # noqa: PLR0911  # one sente
             parts += [f"-{tag}" for tag in facts.get("removed", ())]
             return f"changed the tags: {' '.join(parts)}"
         case "ticket.reopened.v1":
-            why = f": {facts['reason']}" if facts.get("reason") else ""
-            return f"reopened it (time {facts['reopen_count']}){why}"
+            return _reopened(facts)
         case "assignment.group_changed.v1":
             change = _change("the group", facts["previous_group_id"], facts["group_id"])
             return f"{change}: {facts['why']}"
@@ -83,6 +87,13 @@ def _told(type_: str, facts: Facts) -> str | None:  # noqa: PLR0911  # one sente
             return f"saw {facts['metric']} fulfilled {how}"
         case _:
             return None
+
+
+def _reopened(facts: Facts) -> str:
+    why = f": {facts['reason']}" if facts.get("reason") else ""
+    if facts.get("cause") == "courtesy_overruled":
+        why = f": it was more than a thank-you{why}"
+    return f"reopened it (time {facts['reopen_count']}){why}"
 
 
 def _status(facts: Facts) -> str:

@@ -24,13 +24,22 @@ from shared.events.sla import (
 from shared.events.tickets import (
     AgentReplied,
     CustomerReplied,
+    FamilyRuleChanged,
     FieldsChanged,
     MergeReceived,
+    MergeUndone,
+    MessagesSplit,
     NoteAdded,
+    ParticipantAdded,
+    ParticipantRemoved,
     PriorityChanged,
+    SplitUndone,
     StatusChanged,
     SubjectChanged,
     TagsChanged,
+    TaskAdded,
+    TaskChanged,
+    TaskRemoved,
     TicketClosed,
     TicketEvent,
     TicketLinked,
@@ -39,6 +48,7 @@ from shared.events.tickets import (
     TicketReopened,
     TicketResolved,
     TicketUnlinked,
+    TicketUnmerged,
     TypeChanged,
 )
 
@@ -68,6 +78,8 @@ def observe(desk: Desk, event: TicketEvent) -> None:
             _moved(desk, ticket, event, StatusCategory.CLOSED, reason)
         case TicketMerged():
             _moved(desk, ticket, event, StatusCategory.CLOSED, "merged")
+        case TicketUnmerged():
+            _moved(desk, ticket, event, event.category, "unmerged")
         case PriorityChanged():
             ticket.rank = RANKS[event.priority]
         case SubjectChanged() | TypeChanged() | TagsChanged() | FieldsChanged():
@@ -79,6 +91,15 @@ def observe(desk: Desk, event: TicketEvent) -> None:
             | MergeReceived()
             | TicketLinked()
             | TicketUnlinked()
+            | MergeUndone()
+            | MessagesSplit()
+            | SplitUndone()
+            | FamilyRuleChanged()
+            | TaskAdded()
+            | TaskChanged()
+            | TaskRemoved()
+            | ParticipantAdded()
+            | ParticipantRemoved()
         ):
             pass
         case _:

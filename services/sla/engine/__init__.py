@@ -38,6 +38,7 @@ from services.sla.engine.facts import (
     Reopened,
     Resolved,
     StatusChanged,
+    Unmerged,
     clamped,
 )
 from services.sla.engine.fold import TicketNotCreated, advance, fold, next_due
@@ -128,6 +129,7 @@ __all__ = [
     "Target",
     "TicketNotCreated",
     "UnknownVersion",
+    "Unmerged",
     "Unschedulable",
     "Verdict",
     "Warn",

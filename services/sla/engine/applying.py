@@ -39,6 +39,8 @@ def begin(fact: told.Created, rules: Rulebook) -> Clockwork:
 def apply(work: Clockwork, fact: told.Fact) -> None:  # noqa: C901, PLR0912 - one case a fact
     """Judge one fact at its moment; time has already spoken up to it."""
     work.at_us, work.cause = to_us(fact.at), str(fact.__struct_config__.tag)
+    if isinstance(fact, told.Unmerged) and work.state.ended == "merged":
+        work.state.ended, work.state.category = None, "closed"
     if work.state.ended is not None:
         return
     match fact:
@@ -54,6 +56,8 @@ def apply(work: Clockwork, fact: told.Fact) -> None:  # noqa: C901, PLR0912 - on
             _enter(work, "solved")
         case told.Closed():
             _enter(work, "closed")
+        case told.Unmerged():
+            _enter(work, fact.category)
         case told.Reopened():
             _enter(work, fact.category, by_customer=fact.by_customer)
         case told.PriorityChanged():

@@ -99,6 +99,12 @@ class Merged(_Fact, frozen=True, kw_only=True, tag="merged"):
     """This ticket went up in another one: every open clock is cancelled for good (S15)."""
 
 
+class Unmerged(_Fact, frozen=True, kw_only=True, tag="unmerged"):
+    """The merge was undone: the ticket is worked on again as after reopening (S14), with new rounds of its clocks."""
+
+    category: Category = "open"
+
+
 class MergeReceived(_Fact, frozen=True, kw_only=True, tag="merge_received"):
     """Another ticket was merged into this one, perhaps with an unanswered customer message (S15)."""
 
@@ -153,6 +159,7 @@ Fact = (
     | Assigned
     | AttributesChanged
     | Merged
+    | Unmerged
     | MergeReceived
     | Resolved
     | Reopened

@@ -57,6 +57,8 @@ def _told(event: Event, state: engine.State) -> engine.Fact | None:  # noqa: C90
     at = event.occurred_at
     match event:
         case tickets.CustomerReplied():
+            if event.courtesy is not None:  # a mere "thank you" waits for no answer
+                return engine.NoteAdded(at=at)
             return engine.CustomerReplied(at=at)
         case tickets.AgentReplied():
             return engine.AgentReplied(
@@ -86,6 +88,8 @@ def _told(event: Event, state: engine.State) -> engine.Fact | None:  # noqa: C90
             return engine.Reopened(at=at, category=event.category.value, by_customer=by_customer)
         case tickets.TicketMerged():
             return engine.Merged(at=at)
+        case tickets.TicketUnmerged():
+            return engine.Unmerged(at=at, category=event.category.value)
         case tickets.MergeReceived():
             return engine.MergeReceived(at=at, customer_message=event.has_open_customer_message)
         case assignments.GroupChanged():
@@ -112,7 +116,7 @@ def _created(event: tickets.TicketOpened, row: Row) -> engine.Created:
     }
     return engine.Created(
         at=event.occurred_at,
-        direction="outbound" if event.is_outbound else "inbound",
+        direction="outbound" if event.is_outbound or event.is_internal else "inbound",
         category=event.category.value,
         priority=event.priority.value,
         attributes={key: value for key, value in attributes.items() if value not in (None, [])},

@@ -28,6 +28,7 @@ from services.sla.engine import (
     Started,
     StatusChanged,
     UnknownVersion,
+    Unmerged,
     Unschedulable,
     fold,
     next_due,
@@ -445,6 +446,28 @@ def test_a_merged_ticket_never_escalates_and_hears_nothing_any_more():
         ("cancelled", "resolution", 1, 10),
     ]
     assert {o.reason for o in told if isinstance(o, Cancelled)} == {"merged"}
+
+
+def test_a_merge_that_is_undone_starts_the_clocks_again_as_reopening_does():
+    _, told = lived(
+        rules(),
+        created(),
+        AgentReplied(at=minute(5)),
+        Merged(at=minute(10)),
+        Unmerged(at=minute(500), category="open"),
+        CustomerReplied(at=minute(510)),
+    )
+    assert said(told, "resolution") == [
+        ("started", "resolution", 1, 0),
+        ("cancelled", "resolution", 1, 10),
+        ("started", "resolution", 1, 500),
+    ]
+    assert ("started", "next_reply", 1, 510) in said(told, "next_reply")
+
+
+def test_what_was_not_merged_is_not_unmerged():
+    _, told = lived(rules(), created(), Discarded(at=minute(1)), Unmerged(at=minute(2)))
+    assert said(told)[2:] == [("cancelled", "first_reply", 1, 1), ("cancelled", "resolution", 1, 1)]
 
 
 def test_a_message_brought_by_a_merge_opens_next_reply_unless_one_is_open():

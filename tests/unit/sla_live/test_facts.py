@@ -150,13 +150,33 @@ def test_an_assignment_before_the_opening_waits_in_the_row() -> None:
     assert said(event, Row(ticket_id=TICKET)) is None
 
 
+def test_a_thank_you_says_no_more_to_the_engine_than_a_note() -> None:
+    message = {"message_id": new_id(), "body": "Thanks!"}
+    courtesy = tickets.Courtesy("thanks_after_solved", "en", "thanks")
+    thanks = tickets.CustomerReplied(**stamp(CARL), **message, courtesy=courtesy)
+    assert said(thanks) == engine.NoteAdded(at=thanks.occurred_at)
+    assert said(tickets.CustomerReplied(**stamp(CARL), **message)) == engine.CustomerReplied(
+        at=thanks.occurred_at
+    )
+
+
+def test_nobody_waits_for_a_reply_on_an_internal_ticket() -> None:
+    fact = fact_of(opened(is_internal=True), Row(ticket_id=TICKET), with_assignments=False)
+    assert isinstance(fact, engine.Created)
+    assert fact.direction == "outbound"
+
+
 def test_every_kind_of_ticket_event_was_thought_of() -> None:
     """A new kind fails here until somebody decides what it says to the engine."""
     spoken = {
         "TicketOpened", "CustomerReplied", "AgentReplied", "StatusChanged", "PriorityChanged",
         "TypeChanged", "TagsChanged", "FieldsChanged", "TicketResolved", "TicketClosed",
-        "TicketReopened", "TicketMerged", "MergeReceived",
+        "TicketReopened", "TicketMerged", "TicketUnmerged", "MergeReceived",
     }  # fmt: skip
-    silent = {"NoteAdded", "SubjectChanged", "TicketLinked", "TicketUnlinked"}
+    silent = {
+        "NoteAdded", "SubjectChanged", "TicketLinked", "TicketUnlinked", "MergeUndone", "MessagesSplit",
+        "SplitUndone", "FamilyRuleChanged", "TaskAdded", "TaskChanged", "TaskRemoved", "ParticipantAdded",
+        "ParticipantRemoved",
+    }  # fmt: skip
     known = {kind.__name__ for kind in get_args(tickets.TicketEvent)}
     assert known == spoken | silent

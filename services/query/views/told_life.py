@@ -1,0 +1,92 @@
+"""Sentences about a ticket's life whose shape depends on what is in the event: messages, ends, tasks, people. Pure."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+_Facts = dict[str, Any]
+
+
+def _customer_replied(facts: _Facts) -> str:
+    if courtesy := facts.get("courtesy"):
+        return f"said thank you (“{courtesy['words']}”, {courtesy['language']}); it stays as it is"
+    return f"wrote to us{_where(facts)}"
+
+
+def _agent_replied(facts: _Facts) -> str:
+    return f"wrote to the customer{_where(facts)}"
+
+
+def _where(facts: _Facts) -> str:
+    if copied := facts.get("copied"):
+        return f" in #{copied['number']}, moved here"
+    if number := facts.get("written_to"):
+        return f" by way of #{number}, which was merged into this ticket"
+    return ", about an earlier message" if facts.get("quotes") else ""
+
+
+def _opened(facts: _Facts) -> str:
+    said = f"opened {'the internal ' if facts.get('is_internal') else ''}ticket #{facts['number']}"
+    origin = facts.get("origin")
+    if origin is None:
+        return said
+    why = "as a follow-up of" if origin["kind"] == "follow_up" else "with messages split from"
+    return f"{said} {why} #{origin['number']}"
+
+
+def _closed(facts: _Facts) -> str:
+    if facts.get("reason") == "time_passed":
+        return f"closed it: {facts.get('rule') or 'its time has passed'}"
+    if facts.get("reason") == "confirmed_by_customer":
+        return "confirmed that it is solved, which closed it"
+    return "closed it"
+
+
+def _split(facts: _Facts) -> str:
+    count = len(facts["message_ids"] or ())
+    return f"split {count} message{'s' if count > 1 else ''} into #{facts['into_number']}"
+
+
+def _family_rule(facts: _Facts) -> str:
+    if facts["waits_for_children"]:
+        return "told it to stay open until its children are solved"
+    return "allowed it to end before its children"
+
+
+def _task_added(facts: _Facts) -> str:
+    parts = [f"added the task “{facts['title']}”"]
+    if facts.get("checklist"):
+        parts.append(f"to the list {facts['checklist']}")
+    if facts.get("owner_id"):
+        parts.append(f"for {facts.get('owner_name') or facts['owner_id']}")
+    if facts.get("due_at"):
+        parts.append(f"due {datetime.fromisoformat(facts['due_at']):%Y-%m-%d %H:%M} UTC")
+    return " ".join(parts)
+
+
+def _task_changed(facts: _Facts) -> str:
+    done = facts["changes"].get("is_done")
+    if done is not None:
+        return f"{'finished' if done['value'] else 'took up again'} the task “{facts['title']}”"
+    return f"changed the task “{facts['title']}”"
+
+
+def _participant_added(facts: _Facts) -> str:
+    person = facts["person"] or {"id": "somebody"}
+    name = person.get("name") or person.get("email") or person["id"]
+    doubt = "" if facts.get("is_trusted", True) else ", whom nobody here has let in yet"
+    return f"added {name} ({facts['role']}{doubt})"
+
+
+LIFE_TOLD: Final[dict[str, Callable[[_Facts], str]]] = {
+    "ticket.opened.v1": _opened,
+    "ticket.customer_replied.v1": _customer_replied,
+    "ticket.agent_replied.v1": _agent_replied,
+    "ticket.closed.v1": _closed,
+    "ticket.messages_split.v1": _split,
+    "ticket.family_rule_changed.v1": _family_rule,
+    "ticket.task_added.v1": _task_added,
+    "ticket.task_changed.v1": _task_changed,
+    "ticket.participant_added.v1": _participant_added,
+}
+"""Wire type → the sentence without the actor."""
