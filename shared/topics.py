@@ -42,6 +42,7 @@ _BY_NOUN: Final = {
     "sla_policy": Topic.POLICIES,
     "calendar": Topic.POLICIES,
     "configuration": Topic.CONFIGURATION,
+    "oncall_rota": Topic.POLICIES,
 }
 
 

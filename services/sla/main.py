@@ -8,6 +8,7 @@ from services.sla.alerts.sinks import build_sinks
 from services.sla.api import routers
 from services.sla.app import Sla
 from services.sla.calendars import Recalculation
+from services.sla.oncall.desk import RotaDesk
 from services.sla.promises.books import Books
 from services.sla.settings import Settings
 from services.sla.stream import is_caught_up, ticket_consumer
@@ -75,7 +76,8 @@ def build(settings: Settings) -> Service:
         settings=settings,
         health=health,
     )
-    for router in routers(sla):
+    rota_desk = RotaDesk(store=store, committer=committer, clock=clock)
+    for router in routers(sla, rota_desk):
         api.include_router(router)
     return Service(
         "sla",

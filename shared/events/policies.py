@@ -1,5 +1,6 @@
-"""Events of sla about promises themselves: policies and calendars. Stream = policy or calendar."""
+"""Events of sla about promises themselves: policies, calendars, on-call rotas. Stream = policy, calendar or rota."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -36,6 +37,44 @@ class CalendarDefined(Event, frozen=True, kw_only=True, tag="calendar.defined.v1
         return calendar_stream(self.calendar_id)
 
 
+class _RotaEvent(Event, frozen=True, kw_only=True):
+    OWNER: ClassVar[Owner] = Owner.SLA
+
+    rota_id: str
+
+    @property
+    def stream_id(self) -> UUID:
+        return rota_stream(self.rota_id)
+
+
+class RotaDefined(_RotaEvent, frozen=True, kw_only=True, tag="oncall_rota.defined.v1"):
+    """A rota was made or changed; in force from `recorded_at` on, the first one since ever."""
+
+    definition: dict[str, Any]
+    previous: dict[str, Any] | None = None
+    tzdata_version: str | None = None
+
+
+class RotaOverridden(_RotaEvent, frozen=True, kw_only=True, tag="oncall_rota.overridden.v1"):
+    """Another person is on call in `[starts_at, ends_at)`; with `instead_of` only where that one would be."""
+
+    override_id: UUID
+    agent_id: str
+    starts_at: datetime
+    ends_at: datetime
+    instead_of: str | None = None
+    reason: str | None = None
+
+
+class RotaOverrideEnded(_RotaEvent, frozen=True, kw_only=True, tag="oncall_rota.override_ended.v1"):
+    """An override was taken back: from `occurred_at` on it no longer holds."""
+
+    override_id: UUID
+    agent_id: str
+    starts_at: datetime
+    ends_at: datetime
+
+
 def policy_stream(policy_id: str) -> UUID:
     """The stream of one policy."""
     return derived_id("sla_policy", policy_id)
@@ -46,4 +85,9 @@ def calendar_stream(calendar_id: str) -> UUID:
     return derived_id("calendar", calendar_id)
 
 
-PolicyEvent = SlaPolicyDefined | CalendarDefined
+def rota_stream(rota_id: str) -> UUID:
+    """The stream of one on-call rota."""
+    return derived_id("oncall_rota", rota_id)
+
+
+PolicyEvent = SlaPolicyDefined | CalendarDefined | RotaDefined | RotaOverridden | RotaOverrideEnded

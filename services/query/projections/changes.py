@@ -17,7 +17,11 @@ from shared.events.assignments import (
     TicketUnassigned,
 )
 from shared.events.configuration import ConfigurationDefined
-from shared.events.policies import CalendarDefined, SlaPolicyDefined
+from shared.events.policies import (
+    CalendarDefined,
+    RotaDefined,
+    SlaPolicyDefined,
+)
 from shared.events.sla import SlaDueChanged, SlaPolicyApplied
 from shared.events.tickets import (
     FamilyRuleChanged,
@@ -93,7 +97,7 @@ def changes_of(event: Event) -> Changes:  # noqa: C901, PLR0911, PLR0912  # one 
         case AgentDefined() | GroupDefined():
             before = msgspec.to_builtins(event.previous) if event.previous is not None else {}
             return _differences(before, msgspec.to_builtins(event.profile))
-        case SlaPolicyDefined() | CalendarDefined() | ConfigurationDefined():
+        case SlaPolicyDefined() | CalendarDefined() | ConfigurationDefined() | RotaDefined():
             return _differences(event.previous or {}, event.definition or {})
         case RoutingRulesDefined():
             return {"rules": (event.previous, event.rules)}

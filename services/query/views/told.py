@@ -37,6 +37,9 @@ _SENTENCES: Final[dict[str, str]] = {
     "sla_policy.defined.v1": "defined SLA policy {policy_id}",
     "calendar.defined.v1": "defined calendar {calendar_id}",
     "configuration.defined.v1": "defined {kind} {name}",
+    "oncall_rota.defined.v1": "defined on-call rota {rota_id}",
+    "oncall_rota.overridden.v1": "put {agent_id} on call in {rota_id} from {starts_at} to {ends_at}",
+    "oncall_rota.override_ended.v1": "took back the override of {rota_id} for {agent_id}",
 }
 
 

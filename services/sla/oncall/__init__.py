@@ -1,0 +1,1 @@
+"""Rotas as this service keeps them: versions, overrides, calendar feeds. The arithmetic is `shared.oncall`'s."""
