@@ -270,6 +270,21 @@ SLA_ALERT_DELAY_SECONDS: Final = _histogram(
 SLA_ALERTS_WAITING: Final = _gauge(
     "ticketing_sla_alerts_waiting", "Alerts not delivered yet, by sink.", "sink"
 )
+SLA_ALERTS_DEAD: Final = _gauge(
+    "ticketing_sla_alerts_dead",
+    "Alerts given up, by sink; they wait for a replay or for being discarded.",
+    "sink",
+)
+SLA_ALERT_BREAKER_STATE: Final = _gauge(
+    "ticketing_sla_alert_breaker_state",
+    "Whether a sink is being spared: 0 sends, 1 asks with one notice, 2 spares it.",
+    "sink",
+)
+SLA_SINK_BROKEN: Final = _gauge(
+    "ticketing_sla_sink_broken",
+    "1 while an enabled sink cannot be sent to because its document or a secret is not usable.",
+    "sink",
+)
 
 # --- query
 

@@ -1,32 +1,48 @@
 """One HTTP request to an alert receiver, with the address checked before it is used.
 
-A receiver's address is configuration, but it must not become a door into the network we stand in:
-names are resolved here, private addresses are refused unless allowed, and the connection goes to the
-very address that was checked (a second resolution could say something else). Redirects and proxies
-from the environment are not followed for the same reason.
+Redirects and proxies from the environment are not followed: they would lead to addresses that
+nobody looked at. TLS is verified against the receiver's name.
 """
 
-import asyncio
-import ipaddress
-import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any, Final
 
 import httpx2
+import msgspec
 
+from services.sla.alerts.addresses import AddressRefused, checked, is_public
 from services.sla.alerts.sink import NotDelivered, Rejected
+
+__all__ = ["AddressRefused", "Answer", "Poster", "is_public"]
 
 RETRY_AFTER_SECONDS_MAX = 3_600.0
 """A receiver may ask for patience, not for silence: a longer `Retry-After` is cut to an hour."""
+
+ANSWER_BYTES_MAX: Final = 65_536
+"""Answers of receivers are a few hundred bytes; what is longer is not read."""
+
+BAD_BODY: Final = frozenset({400, 413, 422})
+"""This very body will never be taken, where a vendor says so."""
 
 _GONE = 410
 _BAD_REQUEST = 400
 _MULTIPLE_CHOICES = 300
 
 
-class AddressRefused(NotDelivered):
-    """The receiver's name leads to an address that alerts may not go to."""
+class Answer(msgspec.Struct, frozen=True):
+    """A 2xx answer: its status, and the beginning of its body."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; None when it is none."""
+        try:
+            return msgspec.json.decode(self.body)
+        except msgspec.DecodeError:
+            return None
 
 
 class Poster:
@@ -36,7 +52,7 @@ class Poster:
         url: http(s) address of the receiver.
         timeout_seconds: for connecting and for the answer.
         private_addresses_allowed: whether loopback, private and link-local addresses are fine.
-        rejects_on_bad_request: whether 400 means that this body will never be taken.
+        final_statuses: answers after which trying again is useless, besides 410.
     """
 
     def __init__(
@@ -45,13 +61,16 @@ class Poster:
         *,
         timeout_seconds: float,
         private_addresses_allowed: bool,
-        rejects_on_bad_request: bool = False,
+        final_statuses: frozenset[int] = frozenset(),
     ) -> None:
-        self._url = httpx2.URL(url)
+        try:
+            self._url = httpx2.URL(url)
+        except httpx2.InvalidURL:
+            raise ValueError("an alert receiver's address is not a URL") from None
         if self._url.scheme not in {"http", "https"} or not self._url.host:
             raise ValueError("an alert receiver's address must be an absolute http(s) URL")
         self._private_addresses_allowed = private_addresses_allowed
-        self._rejects_on_bad_request = rejects_on_bad_request
+        self._final_statuses = final_statuses | {_GONE}
         self._client = httpx2.AsyncClient(
             timeout=timeout_seconds, follow_redirects=False, trust_env=False
         )
@@ -60,48 +79,64 @@ class Poster:
         """Close the connections."""
         await self._client.aclose()
 
-    async def post(self, body: bytes, headers: Mapping[str, str]) -> int:
-        """Post and return the 2xx status.
+    async def post(self, body: bytes, headers: Mapping[str, str], *, path: str = "") -> Answer:
+        """Post, and return the 2xx answer. `path` is added to the receiver's own, with its query.
 
         Raises:
             AddressRefused: the address is private and that is not allowed.
-            Rejected: 410, or 400 where that is final.
+            Rejected: 410, or another status that is final there.
             NotDelivered: anything else than 2xx, or no answer.
         """
-        request = await self._request(body, headers)
-        try:
-            response = await self._client.send(request)
-        except httpx2.HTTPError as error:
-            # The type only: the message may hold the address.
-            raise NotDelivered(f"no answer ({type(error).__name__})") from error
-        return self._judge(response)
-
-    async def _request(self, body: bytes, headers: Mapping[str, str]) -> httpx2.Request:
-        host = self._url.host
         port = self._url.port or (443 if self._url.scheme == "https" else 80)
-        address = await _resolve(host, port)
-        if not self._private_addresses_allowed and not is_public(address):
-            raise AddressRefused(
-                "the receiver's address is private; TICKETING_ALERT_PRIVATE_ADDRESSES_ALLOWED permits it"
-            )
+        addresses = await checked(
+            self._url.host, port, private_allowed=self._private_addresses_allowed
+        )
+        for place, address in enumerate(addresses, start=1):
+            try:
+                return await self._send(self._request(address, body, headers, path))
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+                if place == len(addresses):
+                    raise _no_answer(error) from error
+            except httpx2.HTTPError as error:
+                raise _no_answer(error) from error
+        raise NotDelivered("the receiver's name has no address")
+
+    def _request(
+        self, address: str, body: bytes, headers: Mapping[str, str], path: str
+    ) -> httpx2.Request:
+        url = self._url
+        if path:
+            raw = url.raw_path.decode("ascii").rstrip("/") + path
+            url = url.copy_with(raw_path=raw.encode("ascii"))
         return self._client.build_request(
             "POST",
-            self._url.copy_with(host=address),
+            url.copy_with(host=address),
             content=body,
             headers={
                 "content-type": "application/json",
                 **headers,
                 "host": self._url.netloc.decode("ascii"),
             },
-            extensions={"sni_hostname": host},
+            extensions={"sni_hostname": self._url.host},
         )
 
-    def _judge(self, response: httpx2.Response) -> int:
+    async def _send(self, request: httpx2.Request) -> Answer:
+        response = await self._client.send(request, stream=True)
+        try:
+            body = b""
+            async for piece in response.aiter_bytes():
+                body += piece
+                if len(body) >= ANSWER_BYTES_MAX:
+                    break
+        finally:
+            await response.aclose()
+        return self._judge(response, body[:ANSWER_BYTES_MAX])
+
+    def _judge(self, response: httpx2.Response, body: bytes) -> Answer:
         status = response.status_code
         if response.is_success:
-            return status
-        final = status == _GONE or (status == _BAD_REQUEST and self._rejects_on_bad_request)
-        failure = Rejected if final else NotDelivered
+            return Answer(status, body)
+        failure = Rejected if status in self._final_statuses else NotDelivered
         what = (
             "a redirect, which is not followed"
             if _MULTIPLE_CHOICES <= status < _BAD_REQUEST
@@ -110,33 +145,12 @@ class Poster:
         raise failure(
             f"the receiver answered {status}: {what}",
             http_status=status,
-            retry_after_seconds=_retry_after(response.headers.get("retry-after")),
+            retry_after_seconds=retry_after(response.headers.get("retry-after")),
         )
 
 
-def is_public(address: str) -> bool:
-    """Whether an IP address belongs to one receiver in the open internet."""
-    found = ipaddress.ip_address(address)
-    if isinstance(found, ipaddress.IPv6Address):
-        if found in _NAT64:
-            found = ipaddress.IPv4Address(found.packed[-4:])
-        else:
-            found = found.ipv4_mapped or found.sixtofour or found
-    return found.is_global and not found.is_multicast
-
-
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
-
-async def _resolve(host: str, port: int) -> str:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise NotDelivered("the receiver's name cannot be resolved") from error
-    return str(found[0][4][0])
-
-
-def _retry_after(value: str | None) -> float | None:
+def retry_after(value: str | None) -> float | None:
+    """Seconds from a `Retry-After` header (a number, or a date), at most an hour; None: not said."""
     if value is None:
         return None
     try:
@@ -148,3 +162,8 @@ def _retry_after(value: str | None) -> float | None:
     except (ValueError, TypeError, OverflowError):  # neither seconds nor a date: as if not said
         return None
     return min(max(seconds, 0.0), RETRY_AFTER_SECONDS_MAX)
+
+
+def _no_answer(error: httpx2.HTTPError) -> NotDelivered:
+    # The type only: the message may hold the address.
+    return NotDelivered(f"no answer ({type(error).__name__})")

@@ -1,5 +1,6 @@
-"""What is told to a sink: one alert began, is being looked at, is over; or a summary of many."""
+"""What is told to a sink: one alert began, is being looked at, is over; a summary of many; its end."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -58,13 +59,27 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         return f"{name}: {metric} {state} ({self.priority})"
 
 
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """How this sink was told of the beginning: the delivery, the summary that said it (if one did), its receipt."""
+
+    delivery_id: UUID
+    summary_id: UUID | None = None
+    receipt: Mapping[str, str] | None = None
+
+
 class AlertNotice(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to say about one alert. `delivery_id` is the same on every attempt to say it."""
+    """One thing to say about one alert. `delivery_id` is the same on every attempt to say it.
+
+    `forgiven` attempts were made before a person asked for a replay. `opening` is how the sink was
+    told of the beginning, for what is said later.
+    """
 
     delivery_id: UUID
     action: Action
     alert: Alert
     attempt: int
+    forgiven: int = 0
+    opening: Opening | None = None
 
 
 class SummaryNotice(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +99,7 @@ class SummaryNotice(msgspec.Struct, frozen=True, kw_only=True):
     counts_by_group: dict[str, int]
     first: tuple[tuple[Action, Alert], ...]
     attempt: int
+    forgiven: int = 0
 
     @property
     def count(self) -> int:
@@ -91,4 +107,15 @@ class SummaryNotice(msgspec.Struct, frozen=True, kw_only=True):
         return self.triggered_count + self.acknowledged_count + self.resolved_count
 
 
-Notice = AlertNotice | SummaryNotice
+class SummaryEndNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """Every alert that a summary began is over; said to sinks that keep state, once."""
+
+    delivery_id: UUID
+    summary_id: UUID
+    count: int
+    attempt: int
+    forgiven: int = 0
+    receipt: Mapping[str, str] | None = None
+
+
+Notice = AlertNotice | SummaryNotice | SummaryEndNotice

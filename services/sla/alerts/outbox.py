@@ -11,7 +11,9 @@ from uuid import UUID
 
 import msgspec
 
+from services.sla.alerts import registry
 from services.sla.alerts.notice import Action, Alert
+from services.sla.alerts.registry import Route
 from services.sla.alerts.sink import Sink
 from shared.database import Transaction
 from shared.errors import NotFound
@@ -75,9 +77,12 @@ class AlertBatch:
         opened = [alert for alerts in self._opened.values() for alert in alerts]
         lasting = _insert(tx, opened, now=now)
         ended = _end(tx, self._endings)
-        _deliver(tx, lasting, Action.TRIGGER, sinks, now=now)
-        _deliver(tx, ended, Action.RESOLVE, sinks, now=now)
-        return bool(sinks) and bool(lasting or ended)
+        if not lasting and not ended:
+            return False
+        routes = registry.routes(tx, sinks)
+        begun = _begin(tx, lasting, routes, now=now)
+        followed = _follow(tx, ended, Action.RESOLVE, routes, now=now)
+        return begun or followed
 
 
 def acknowledge(
@@ -104,19 +109,19 @@ def acknowledge(
     )
     changed = tx.cursor.fetchone()
     assert changed is not None
-    _deliver(tx, [alert_id], Action.ACKNOWLEDGE, sinks, now=now)
+    _follow(tx, [alert_id], Action.ACKNOWLEDGE, registry.routes(tx, sinks), now=now)
     return changed
 
 
-def _insert(tx: Transaction, alerts: Sequence[Alert], *, now: datetime) -> list[UUID]:
+def _insert(tx: Transaction, alerts: Sequence[Alert], *, now: datetime) -> list[Alert]:
     """Insert, and return those that are new and still burning."""
-    lasting: list[UUID] = []
+    lasting: list[Alert] = []
     for alert in alerts:
         state = "firing" if alert.resolved_at is None else "resolved"
         values = {**msgspec.structs.asdict(alert), "state": state, "opened_at": now}
         tx.cursor.execute(_INSERT_ALERT, values)
         if tx.cursor.fetchone() is not None and alert.resolved_at is None:
-            lasting.append(alert.alert_id)
+            lasting.append(alert)
     return lasting
 
 
@@ -153,29 +158,61 @@ def _end(tx: Transaction, endings: Sequence[Ending]) -> list[UUID]:
     return ended
 
 
-def _deliver(
-    tx: Transaction, alerts: Sequence[UUID], action: Action, sinks: Sequence[Sink], *, now: datetime
-) -> None:
-    rows = [
-        (derived_id("delivery", alert_id, sink.name, _STEPS[action]), alert_id, sink.name)
-        for alert_id in alerts
-        for sink in sinks
-        if action in sink.actions
+def _begin(
+    tx: Transaction, alerts: Sequence[Alert], routes: Sequence[Route], *, now: datetime
+) -> bool:
+    """The beginning goes to every sink that wants such an alert."""
+    pairs = [
+        (alert.alert_id, route.name)
+        for alert in alerts
+        for route in routes
+        if route.wants(Action.TRIGGER, alert)
     ]
-    if rows:
-        tx.cursor.execute(
-            "INSERT INTO deliveries"
-            " (delivery_id, alert_id, sink, action, step, next_attempt_at, created_at)"
-            " SELECT id, alert_id, sink, %s, %s, %s, %s"
-            " FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS d (id, alert_id, sink)"
-            " ON CONFLICT (delivery_id) DO NOTHING",
-            (
-                action,
-                _STEPS[action],
-                now,
-                now,
-                [row[0] for row in rows],
-                [row[1] for row in rows],
-                [row[2] for row in rows],
-            ),
-        )
+    return _write(tx, pairs, Action.TRIGGER, now=now)
+
+
+def _follow(
+    tx: Transaction,
+    alert_ids: Sequence[UUID],
+    action: Action,
+    routes: Sequence[Route],
+    *,
+    now: datetime,
+) -> bool:
+    """What follows goes to whom the beginning was addressed, whatever the routing says by now."""
+    following = [route.name for route in routes if route.follows(action)]
+    if not alert_ids or not following:
+        return False
+    tx.cursor.execute(
+        "SELECT DISTINCT alert_id, sink FROM deliveries"
+        " WHERE alert_id = ANY(%s) AND sink = ANY(%s) AND action = 'trigger'",
+        (list(alert_ids), following),
+    )
+    pairs = [(row["alert_id"], row["sink"]) for row in tx.cursor.fetchall()]
+    return _write(tx, pairs, action, now=now)
+
+
+def _write(
+    tx: Transaction, pairs: Sequence[tuple[UUID, str]], action: Action, *, now: datetime
+) -> bool:
+    """One delivery per alert and sink name; returns whether there is any."""
+    if not pairs:
+        return False
+    step = _STEPS[action]
+    tx.cursor.execute(
+        "INSERT INTO deliveries"
+        " (delivery_id, alert_id, sink, action, step, next_attempt_at, created_at)"
+        " SELECT id, alert_id, sink, %s, %s, %s, %s"
+        " FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS d (id, alert_id, sink)"
+        " ON CONFLICT (delivery_id) DO NOTHING",
+        (
+            action,
+            step,
+            now,
+            now,
+            [derived_id("delivery", alert_id, sink, step) for alert_id, sink in pairs],
+            [alert_id for alert_id, _ in pairs],
+            [sink for _, sink in pairs],
+        ),
+    )
+    return True

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -11,6 +11,7 @@ import structlog
 
 from services.sla.alarm import Alarm
 from services.sla.alerts import deliveries
+from services.sla.alerts.breaker import Breaker, State
 from services.sla.alerts.deliveries import Attempt
 from services.sla.alerts.notice import AlertNotice, Notice
 from services.sla.alerts.sink import NotDelivered, Sink
@@ -40,6 +41,7 @@ class Sender:
         settings: pauses and limits.
         clock: for due times of attempts.
         spread: gives 0..1 for the jitter of pauses.
+        per_minute_max: single alerts a minute; None: the installation's.
     """
 
     def __init__(
@@ -50,22 +52,36 @@ class Sender:
         settings: Settings,
         clock: Clock,
         spread: Callable[[], float] = random.random,
+        per_minute_max: int | None = None,
     ) -> None:
         self._store = store
         self._sink = sink
         self._settings = settings
         self._clock = clock
         self._spread = spread
+        self._per_minute_max = per_minute_max or settings.alerts_per_minute_max
+        self._breaker = Breaker()
         self._alarm = Alarm()
+        self._is_stopping = False
+
+    @property
+    def breaker_state(self) -> State:
+        """Whether the receiver is being spared right now."""
+        return self._breaker.state(self._clock.now())
+
+    def stop(self) -> None:
+        """End `run` after what is under way: cut off, it would be said a second time later."""
+        self._is_stopping = True
+        self._alarm.ring()
 
     def wake(self) -> None:
         """Something was written to the outbox; from any thread."""
         self._alarm.ring()
 
     async def run(self) -> None:
-        """Send until cancelled. A database that is away is waited for."""
+        """Send until stopped or cancelled. A database that is away is waited for."""
         try:
-            while True:
+            while not self._is_stopping:
                 try:
                     seconds = await self.send_due()
                 except TRANSIENT as error:
@@ -73,7 +89,7 @@ class Sender:
                         "outbox_unreachable", sink=self._sink.name, error=type(error).__name__
                     )
                     seconds = SLEEP_SECONDS_MAX
-                if seconds > 0:
+                if seconds > 0 and not self._is_stopping:
                     await self._alarm.wait(seconds)
         finally:
             await self._sink.close()
@@ -81,13 +97,22 @@ class Sender:
     async def send_due(self) -> float:
         """Send what is due now; returns after how many seconds to look again (0: at once)."""
         now = self._clock.now()
+        state = self._breaker.state(now)
+        metrics.SLA_ALERT_BREAKER_STATE.labels(self._sink.name).set(state)
+        if state is State.OPEN:
+            await self._count_waiting()
+            opens_at = self._breaker.opens_at(now)
+            assert opens_at is not None, "an open breaker knows for how long"
+            return min(max((opens_at - now).total_seconds(), 0.05), SLEEP_SECONDS_MAX)
         count_max = self._sink.batch_max if self._sink.batch_max > 1 else PARALLEL_MAX
+        if state is State.HALF_OPEN:
+            count_max = 1
         notices = await self._in_transaction(
             lambda tx: deliveries.claim(
                 tx,
                 self._sink,
                 now=now,
-                per_minute_max=self._settings.alerts_per_minute_max,
+                per_minute_max=self._per_minute_max,
                 count_max=count_max,
             )
         )
@@ -97,17 +122,23 @@ class Sender:
         refreshed = await self._refresh(now) if self._sink.refresh_every else 0
         if refreshed:
             return 0.0
-        moment, waiting = await self._in_transaction(
-            lambda tx: (
-                deliveries.next_moment(tx, self._sink),
-                deliveries.waiting_count(tx, self._sink),
-            )
-        )
-        metrics.SLA_ALERTS_WAITING.labels(self._sink.name).set(waiting)
+        moment = await self._count_waiting()
         if moment is None:
             return SLEEP_SECONDS_MAX
         # Never less than a little: what waits for the storm's minute is due already.
         return min(max((moment - self._clock.now()).total_seconds(), 0.05), SLEEP_SECONDS_MAX)
+
+    async def _count_waiting(self) -> datetime | None:
+        """Show what waits and what is dead; returns when there will be something to do."""
+        moment, counts = await self._in_transaction(
+            lambda tx: (
+                deliveries.next_moment(tx, self._sink),
+                deliveries.counts(tx, self._sink.name),
+            )
+        )
+        metrics.SLA_ALERTS_WAITING.labels(self._sink.name).set(counts.waiting)
+        metrics.SLA_ALERTS_DEAD.labels(self._sink.name).set(counts.dead)
+        return moment
 
     async def _send_all(self, notices: Sequence[Notice]) -> None:
         size = self._sink.batch_max
@@ -125,8 +156,10 @@ class Sender:
         attempted_at, began = self._clock.now(), time.perf_counter()
         failure: NotDelivered | None = None
         status: int | None = None
+        receipt: Mapping[str, str] | None = None
         try:
-            status = await self._sink.send(notices)
+            sent = await self._sink.send(notices)
+            status, receipt = sent.http_status, sent.receipt
         except NotDelivered as error:
             failure, status = error, error.http_status
             log.warning("alert_not_delivered", sink=self._sink.name, reason=error.reason)
@@ -135,6 +168,7 @@ class Sender:
             # in the log, retried like any other, and dead in the end.
             log.exception("alert_not_sendable", sink=self._sink.name)
             failure = NotDelivered(f"unexpected {type(error).__name__}")
+        self._tell_breaker(failure)
         seconds = time.perf_counter() - began
         return [
             Attempt(
@@ -144,10 +178,19 @@ class Sender:
                 seconds=seconds,
                 http_status=status,
                 error=failure.reason if failure else None,
-                retry_at=self._retry_at(failure, notice.attempt) if failure else None,
+                retry_at=self._retry_at(failure, notice.attempt - notice.forgiven)
+                if failure
+                else None,
+                receipt=receipt,
             )
             for notice in notices
         ]
+
+    def _tell_breaker(self, failure: NotDelivered | None) -> None:
+        if failure is None or failure.is_final:
+            self._breaker.succeeded()
+        else:
+            self._breaker.failed(self._clock.now(), retry_after_seconds=failure.retry_after_seconds)
 
     def _retry_at(self, failure: NotDelivered, attempt: int) -> datetime | None:
         """When to try again: doubling pauses with jitter, or what the receiver asks for; None: given up."""
@@ -171,7 +214,9 @@ class Sender:
             return 0
         try:
             await self._sink.send(notices)
+            self._tell_breaker(None)
         except NotDelivered as error:
+            self._tell_breaker(error)
             log.warning("alerts_not_refreshed", sink=self._sink.name, reason=error.reason)
             ids = [notice.delivery_id for notice in notices]
             again = self._clock.now() + REFRESH_RETRY

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from services.sla.alerts import alertmanager
 from services.sla.alerts.alertmanager import AlertmanagerSink
-from services.sla.alerts.delivery import Poster
+from services.sla.alerts.delivery import BAD_BODY, Poster
 from services.sla.alerts.sink import Sink
 from services.sla.alerts.webhook import WebhookSink
 from services.sla.settings import Settings
@@ -31,7 +31,7 @@ def build_sinks(settings: Settings) -> list[Sink]:
                 _poster(
                     settings,
                     settings.alertmanager_url.rstrip("/") + alertmanager.PATH,
-                    rejects_on_bad_request=True,
+                    final_statuses=BAD_BODY,
                 ),
                 resend_every=timedelta(seconds=settings.alertmanager_resend_seconds),
                 public_url=settings.public_url,
@@ -40,10 +40,12 @@ def build_sinks(settings: Settings) -> list[Sink]:
     return sinks
 
 
-def _poster(settings: Settings, url: str, *, rejects_on_bad_request: bool = False) -> Poster:
+def _poster(
+    settings: Settings, url: str, *, final_statuses: frozenset[int] = frozenset()
+) -> Poster:
     return Poster(
         url,
         timeout_seconds=settings.alert_timeout_seconds,
         private_addresses_allowed=settings.alert_private_addresses_allowed,
-        rejects_on_bad_request=rejects_on_bad_request,
+        final_statuses=final_statuses,
     )

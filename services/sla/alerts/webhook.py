@@ -8,7 +8,16 @@ import msgspec
 from standardwebhooks import Webhook
 
 from services.sla.alerts.delivery import Poster
-from services.sla.alerts.notice import Action, Alert, AlertNotice, Notice, SummaryNotice
+from services.sla.alerts.kind import Parts, SinkDocument
+from services.sla.alerts.notice import (
+    Action,
+    Alert,
+    AlertNotice,
+    Notice,
+    SummaryEndNotice,
+    SummaryNotice,
+)
+from services.sla.alerts.sink import Sent
 
 _EVENT_TYPES = {
     Action.TRIGGER: "sla.alert.triggered.v1",
@@ -16,6 +25,27 @@ _EVENT_TYPES = {
     Action.RESOLVE: "sla.alert.resolved.v1",
 }
 _SUMMARY_TYPE = "sla.alert.summary.v1"
+_SUMMARY_END_TYPE = "sla.alert.summary_ended.v1"
+
+
+class WebhookReceiver(SinkDocument, frozen=True, kw_only=True, tag="webhook"):
+    """`secret`: reference to `whsec_…`, or two with a space between during a rotation."""
+
+    url: str
+    secret: str
+
+    def build(self, name: str, parts: Parts) -> "WebhookSink":
+        """The sink.
+
+        Raises:
+            ValueError: the secret is missing or has another form, or the URL is none.
+        """
+        return WebhookSink(
+            parts.poster(self.url),
+            secrets=parts.secrets.read(self.secret),
+            name=name,
+            public_url=parts.public_url,
+        )
 
 
 class WebhookSink:
@@ -24,13 +54,14 @@ class WebhookSink:
     Args:
         poster: the receiver.
         secrets: `whsec_…`, one, or during a rotation the new one and the old one separated by a space.
+        name: of the sink.
         public_url: front door of the product, for the link to the ticket.
     """
 
-    name = "webhook"
     actions = frozenset(Action)
     batch_max = 1
     is_capped = True
+    is_stateful = False
     refresh_every: timedelta | None = None
 
     def __init__(
@@ -38,9 +69,11 @@ class WebhookSink:
         poster: Poster,
         *,
         secrets: str,
+        name: str = "webhook",
         public_url: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self.name = name
         self._poster = poster
         self._signers = [Webhook(secret) for secret in secrets.split()]
         if not self._signers:
@@ -48,15 +81,15 @@ class WebhookSink:
         self._public_url = public_url
         self._now = now
 
-    async def send(self, notices: Sequence[Notice]) -> int:
-        """Post the one notice and return the HTTP status."""
+    async def send(self, notices: Sequence[Notice]) -> Sent:
+        """Post the one notice."""
         (notice,) = notices
         now = self._now()
         message_id = str(notice.delivery_id)
         body = msgspec.json.encode(self._message(notice, now))
         text = body.decode()
         signature = " ".join(signer.sign(message_id, now, text) for signer in self._signers)
-        return await self._poster.post(
+        answer = await self._poster.post(
             body,
             {
                 "webhook-id": message_id,
@@ -64,17 +97,27 @@ class WebhookSink:
                 "webhook-signature": signature,
             },
         )
+        return Sent(answer.status)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._poster.close()
 
     def _message(self, notice: Notice, now: datetime) -> dict[str, Any]:
-        if isinstance(notice, AlertNotice):
-            kind, data = _EVENT_TYPES[notice.action], self._alert(notice.alert)
-        else:
-            kind, data = _SUMMARY_TYPE, self._summary(notice)
+        kind, data = self._content(notice)
         return {"type": kind, "timestamp": now, "data": data}
+
+    def _content(self, notice: Notice) -> tuple[str, dict[str, Any]]:
+        match notice:
+            case AlertNotice():
+                return _EVENT_TYPES[notice.action], self._alert(notice.alert)
+            case SummaryNotice():
+                return _SUMMARY_TYPE, self._summary(notice)
+            case SummaryEndNotice():
+                return _SUMMARY_END_TYPE, {
+                    "summary_id": notice.summary_id,
+                    "count": notice.count,
+                }
 
     def _alert(self, alert: Alert) -> dict[str, Any]:
         fields: dict[str, Any] = msgspec.structs.asdict(alert)
@@ -94,7 +137,7 @@ class WebhookSink:
             for action, alert in summary.first
         ]
         fields: dict[str, Any] = msgspec.structs.asdict(summary)
-        del fields["attempt"]
+        del fields["attempt"], fields["forgiven"]
         return {
             **fields,
             "summary_id": summary.delivery_id,

@@ -33,6 +33,7 @@ TABLES = (
     "delivery_attempts",
     "deliveries",
     "alerts",
+    "sink_versions",
     "ticket_states",
     "rota_feeds",
     "rota_overrides",

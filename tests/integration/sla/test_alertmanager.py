@@ -131,7 +131,7 @@ def real_manager(tmp_path: Path) -> Iterator[str]:
     if running := os.environ.get("TICKETING_TEST_ALERTMANAGER"):
         yield running
         return
-    program = shutil.which("alertmanager")
+    program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
     if program is None:
         pytest.skip("no alertmanager: neither TICKETING_TEST_ALERTMANAGER (a URL) nor on the PATH")
     configuration = tmp_path / "alertmanager.yml"
