@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -38,10 +38,11 @@ from services.intake.numbers import Numbers
 from services.intake.postponements import Postponements
 from shared.errors import Conflict, NotFound
 from shared.events import Actor, ActorKind, Channel, StatusCategory
-from shared.events.tickets import TicketEvent
+from shared.events.tickets import TicketEvent, TicketOpened
 from shared.eventstore import Claim, EventStore, EventTransaction, GroupCommitter, Outcome
 from shared.eventstore.claims import find_claims
 
+R = TypeVar("R")
 Tx = EventTransaction[Ticket]
 
 _SYSTEM: Final = Actor(kind=ActorKind.SYSTEM, id="intake")
@@ -125,16 +126,7 @@ class Intake:
             self._external_ids.expect(command.external_id, command.ticket_id)
 
         def work(tx: Tx) -> Receipt:
-            check_opening(command)
-            if command.external_id is not None:
-                self._take_external_id(tx, command.external_id, command.ticket_id, asking.claim)
-            event = open_ticket(
-                command,
-                number=self._numbers.take(tx),
-                context=asking.context(tx.now),
-                at=asking.at(tx.now),
-            )
-            tx.append(event)
+            event = self.opening(tx, command, asking)
             return Receipt(
                 ticket_id=event.ticket_id,
                 number=event.number,
@@ -161,9 +153,7 @@ class Intake:
         """
 
         def work(tx: Tx) -> Receipt:
-            ticket = self._load(tx, which, asking)
-            events = self._decide(tx, ticket, command, asking)
-            return _receipt(self._save(tx, ticket, events), message_id)
+            return _receipt(self.changing(tx, which, command, asking), message_id)
 
         return await self._submit(work, self._streams(which), asking)
 
@@ -204,14 +194,7 @@ class Intake:
         """
 
         def work(tx: Tx) -> Receipt:
-            ticket = self._load(tx, which, asking)
-            linked = self._load(tx, other, _without_conditions(asking), field="ticket_id")
-            _refuse_ring(tx, ticket, linked, relation)
-            here = LinkTo(other_ticket_id=linked.id, other_number=linked.number, relation=relation)
-            there = LinkTo(
-                other_ticket_id=ticket.id, other_number=ticket.number, relation=relation.reverse
-            )
-            return self._both(tx, (ticket, here), (linked, there), asking)
+            return self.linking(tx, which, other, relation, asking)
 
         return await self._submit(work, (*self._streams(which), *self._streams(other)), asking)
 
@@ -225,6 +208,67 @@ class Intake:
             return self._both(tx, (ticket, here), (linked, there), asking)
 
         return await self._submit(work, (*self._streams(which), *self._streams(other)), asking)
+
+    async def together(
+        self,
+        work: Callable[[Tx], R],
+        returns: type[R],
+        *,
+        claim: Claim | None = None,
+        streams: Sequence[UUID] = (),
+    ) -> Outcome[R]:
+        """Several of the steps below in one transaction, once; for channels that find out in it what is to be done.
+
+        Args:
+            work: refuses before it writes; reads and changes with `opening`, `changing`, `linking`.
+            returns: what `work` returns; a repetition gets the first answer, which is kept as JSON.
+            claim: makes it happen once.
+            streams: tickets that it probably speaks of.
+        """
+        self._numbers.expect()
+        try:
+            outcome = await self._committer.submit(work, streams=streams, claim=claim)
+        finally:
+            self._numbers.forget()
+        if outcome.replayed:
+            return Outcome(msgspec.convert(outcome.result, returns), replayed=True)
+        return outcome
+
+    def opening(self, tx: Tx, command: OpenTicket, asking: Asking) -> TicketOpened:
+        """A step: a ticket with the next number. Raises as `open_ticket`."""
+        check_opening(command)
+        if command.external_id is not None:
+            self._take_external_id(tx, command.external_id, command.ticket_id, asking.claim)
+        event = open_ticket(
+            command,
+            number=self._numbers.take(tx),
+            context=asking.context(tx.now),
+            at=asking.at(tx.now),
+        )
+        tx.append(event)
+        return event
+
+    def changing(self, tx: Tx, which: Reference, command: Command, asking: Asking) -> Ticket:
+        """A step: the ticket after the command. Raises as `change`."""
+        ticket = self._load(tx, which, asking)
+        return self._save(tx, ticket, self._decide(tx, ticket, command, asking))
+
+    def linking(
+        self, tx: Tx, which: Reference, other: Reference, relation: Relation, asking: Asking
+    ) -> Receipt:
+        """A step: both tickets say what the other one is. Raises as `link`."""
+        ticket = self._load(tx, which, asking)
+        linked = self._load(tx, other, _without_conditions(asking), field="ticket_id")
+        _refuse_ring(tx, ticket, linked, relation)
+        here = LinkTo(other_ticket_id=linked.id, other_number=linked.number, relation=relation)
+        there = LinkTo(
+            other_ticket_id=ticket.id, other_number=ticket.number, relation=relation.reverse
+        )
+        return self._both(tx, (ticket, here), (linked, there), asking)
+
+    def standing(self, tx: Tx, ticket_id: UUID) -> Ticket | None:
+        """A step: the ticket that this one lives on as, after all merges; None when there is none."""
+        return None if tx.state(ticket_id) is None else _end_of_chain(tx, ticket_id)
 
     async def meet(self, external_ids: Collection[str]) -> dict[str, UUID]:
         """Learn at once which tickets these ids stand for, before many commands name them one by one."""

@@ -1,9 +1,14 @@
 """The only place that knows which parts of intake are real."""
 
+from datetime import timedelta
 from importlib.metadata import version
 
 from services.intake.api import intake_router, shortcuts
 from services.intake.app import Intake
+from services.intake.channels.mail.guard import Pace
+from services.intake.channels.mail.mailboxes import Mailboxes
+from services.intake.channels.mail.receiving import MailIn
+from services.intake.channels.mail.routes import mail_router
 from services.intake.domain import Ticket, evolve
 from services.intake.settings import Settings
 from services.intake.timers import PostponementTimer
@@ -22,6 +27,7 @@ def build(settings: Settings) -> Service:
     committer = GroupCommitter(store, group_max=settings.commit_group_max)
     intake = Intake(store, committer)
     clock = SystemClock()
+    mail = _mail(intake, settings)
     api = build_api(
         name=Owner.INTAKE,
         title="Ticketing: intake",
@@ -30,6 +36,7 @@ def build(settings: Settings) -> Service:
         shortcuts=shortcuts(intake, clock),
     )
     api.include_router(intake_router(intake, clock))
+    api.include_router(mail_router(mail, store, bytes_max=settings.mail_bytes_max))
     return Service(
         Owner.INTAKE,
         settings,
@@ -40,6 +47,15 @@ def build(settings: Settings) -> Service:
         committers=[committer],
         tasks=[PostponementTimer(intake, clock).run],
         needs_kafka=False,  # it goes on accepting while Kafka is away and catches up
+    )
+
+
+def _mail(intake: Intake, settings: Settings) -> MailIn:
+    within = timedelta(seconds=settings.mail_per_sender_seconds)
+    return MailIn(
+        intake,
+        Mailboxes.read(settings.mailboxes_file),
+        pace=Pace(settings.mail_per_sender_max, within),
     )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from shared.events.base import Event, Owner, Priority, StatusCategory
+from shared.events.messages import AttachedFile, MailHeaders
 
 
 class Person(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -102,6 +103,8 @@ class TicketOpened(_TicketEvent, frozen=True, kw_only=True, tag="ticket.opened.v
     is_internal: bool = False
     form: str | None = None
     origin: Origin | None = None
+    attachments: tuple[AttachedFile, ...] = ()
+    mail: MailHeaders | None = None
 
 
 class CustomerReplied(_TicketEvent, frozen=True, kw_only=True, tag="ticket.customer_replied.v1"):
@@ -109,6 +112,7 @@ class CustomerReplied(_TicketEvent, frozen=True, kw_only=True, tag="ticket.custo
 
     `courtesy`: a mere "thank you" after the solution: it reopens nothing and moves no clock. `quotes`: the message it
     answers. `written_to`: the number of the merged ticket it was written to. `copied`: it was moved here by a split.
+    `is_third_party`: not the requester, but somebody who was written to or forwarded the mail; nobody checked who.
     """
 
     message_id: UUID
@@ -117,6 +121,9 @@ class CustomerReplied(_TicketEvent, frozen=True, kw_only=True, tag="ticket.custo
     quotes: UUID | None = None
     written_to: int | None = None
     copied: Copied | None = None
+    attachments: tuple[AttachedFile, ...] = ()
+    mail: MailHeaders | None = None
+    is_third_party: bool = False
 
 
 class AgentReplied(_TicketEvent, frozen=True, kw_only=True, tag="ticket.agent_replied.v1"):
@@ -131,6 +138,7 @@ class AgentReplied(_TicketEvent, frozen=True, kw_only=True, tag="ticket.agent_re
     quotes: UUID | None = None
     written_to: int | None = None
     copied: Copied | None = None
+    attachments: tuple[AttachedFile, ...] = ()
 
 
 class NoteAdded(
@@ -142,6 +150,24 @@ class NoteAdded(
     body: str
     quotes: UUID | None = None
     copied: Copied | None = None
+    attachments: tuple[AttachedFile, ...] = ()
+
+
+class MessageRecorded(_TicketEvent, frozen=True, kw_only=True, tag="ticket.message_recorded.v1"):
+    """Something came that is kept and answers nothing: it moves no status, starts no clock, and nobody answers it.
+
+    `kind`: `auto_reply`, `bounce`, `loop` (our own mail came back), `flood` (too many from one sender),
+    `program` (an automatic message that is no reply).
+    `reason` names what says so. `failed_recipients`: of a bounce, the addresses that were not reached.
+    """
+
+    message_id: UUID
+    body: str
+    kind: str
+    reason: str
+    failed_recipients: tuple[str, ...] = ()
+    attachments: tuple[AttachedFile, ...] = ()
+    mail: MailHeaders | None = None
 
 
 class StatusChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.status_changed.v1"):
@@ -363,6 +389,7 @@ TicketEvent = (
     | CustomerReplied
     | AgentReplied
     | NoteAdded
+    | MessageRecorded
     | StatusChanged
     | PriorityChanged
     | TypeChanged

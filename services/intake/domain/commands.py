@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from shared.events import Priority, StatusCategory
+from shared.events.messages import AttachedFile, MailHeaders
 from shared.events.tickets import Person
 
 
@@ -61,13 +62,30 @@ class OpenTicket(_Command, frozen=True, kw_only=True):
     language: str | None = None
     is_outbound: bool = False
     external_id: str | None = None
+    attachments: tuple[AttachedFile, ...] = ()
+    mail: MailHeaders | None = None
 
 
 class AddCustomerReply(_Command, frozen=True, kw_only=True):
-    """The customer's side writes."""
+    """The customer's side writes. `is_third_party`: not the requester, but somebody around them."""
 
     message_id: UUID
     body: str
+    attachments: tuple[AttachedFile, ...] = ()
+    mail: MailHeaders | None = None
+    is_third_party: bool = False
+
+
+class RecordMessage(_Command, frozen=True, kw_only=True):
+    """Keep what came and let it move nothing: automatic replies, bounces, loops. Also on a closed ticket."""
+
+    message_id: UUID
+    body: str
+    kind: str
+    reason: str
+    failed_recipients: tuple[str, ...] = ()
+    attachments: tuple[AttachedFile, ...] = ()
+    mail: MailHeaders | None = None
 
 
 class ChangeStatus(_Command, frozen=True, kw_only=True):
@@ -99,6 +117,7 @@ class AddAgentReply(_Command, frozen=True, kw_only=True):
     body: str
     is_automatic: bool = False
     then: ChangeStatus | Resolve | None = None
+    attachments: tuple[AttachedFile, ...] = ()
 
 
 class AddNote(_Command, frozen=True, kw_only=True):
@@ -106,6 +125,7 @@ class AddNote(_Command, frozen=True, kw_only=True):
 
     message_id: UUID
     body: str
+    attachments: tuple[AttachedFile, ...] = ()
 
 
 class ChangePriority(_Command, frozen=True, kw_only=True):
@@ -198,6 +218,7 @@ Command = (
     AddCustomerReply
     | AddAgentReply
     | AddNote
+    | RecordMessage
     | ChangeStatus
     | ChangePriority
     | ChangeType

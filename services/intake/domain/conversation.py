@@ -9,6 +9,7 @@ from services.intake.domain.commands import (
     AddCustomerReply,
     AddNote,
     ChangeStatus,
+    RecordMessage,
     Resolve,
 )
 from services.intake.domain.context import Stamps
@@ -19,6 +20,7 @@ from shared.events import StatusCategory
 from shared.events.tickets import (
     AgentReplied,
     CustomerReplied,
+    MessageRecorded,
     NoteAdded,
     TicketEvent,
     TicketReopened,
@@ -27,22 +29,43 @@ from shared.events.tickets import (
 
 def decide(
     ticket: Ticket,
-    command: AddCustomerReply | AddAgentReply | AddNote,
+    command: AddCustomerReply | AddAgentReply | AddNote | RecordMessage,
     stamps: Stamps,
     at: datetime,
 ) -> list[TicketEvent]:
     """The message, and the move of the status that it brings about.
 
     Raises:
-        TicketIsMerged, TicketIsClosed: nobody reads replies there any more. Notes are always taken.
+        TicketIsMerged, TicketIsClosed: nobody reads replies there any more. Notes and what is only
+            recorded are always taken.
     """
     match command:
         case AddCustomerReply():
             return _customer_reply(ticket, command, stamps)
         case AddAgentReply():
             return _agent_reply(ticket, command, stamps, at)
-        case AddNote(message_id=message_id, body=body):
-            return [NoteAdded(**stamps.next(), message_id=message_id, body=body)]
+        case AddNote():
+            return [
+                NoteAdded(
+                    **stamps.next(),
+                    message_id=command.message_id,
+                    body=command.body,
+                    attachments=command.attachments,
+                )
+            ]
+        case RecordMessage():
+            return [
+                MessageRecorded(
+                    **stamps.next(),
+                    message_id=command.message_id,
+                    body=command.body,
+                    kind=command.kind,
+                    reason=command.reason,
+                    failed_recipients=command.failed_recipients,
+                    attachments=command.attachments,
+                    mail=command.mail,
+                )
+            ]
         case _:
             assert_never(command)
 
@@ -50,7 +73,14 @@ def decide(
 def _customer_reply(ticket: Ticket, command: AddCustomerReply, stamps: Stamps) -> list[TicketEvent]:
     refuse_closed(ticket)
     events: list[TicketEvent] = [
-        CustomerReplied(**stamps.next(), message_id=command.message_id, body=command.body)
+        CustomerReplied(
+            **stamps.next(),
+            message_id=command.message_id,
+            body=command.body,
+            attachments=command.attachments,
+            mail=command.mail,
+            is_third_party=command.is_third_party,
+        )
     ]
     wanted = AFTER_THE_CUSTOMER_SPOKE[ticket.category]
     if ticket.category is StatusCategory.SOLVED:
@@ -78,6 +108,7 @@ def _agent_reply(
             message_id=command.message_id,
             body=command.body,
             is_automatic=command.is_automatic,
+            attachments=command.attachments,
         )
     ]
     match command.then:

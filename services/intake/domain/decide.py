@@ -20,6 +20,7 @@ from services.intake.domain.commands import (
     LinkTo,
     Merge,
     ReceiveMerge,
+    RecordMessage,
     Reopen,
     Resolve,
     Together,
@@ -44,7 +45,7 @@ def decide(
         return _together(ticket, command, context=context, at=at)
     stamps = Stamps(ticket.id, ticket.version, context, at)
     match command:
-        case AddCustomerReply() | AddAgentReply() | AddNote():
+        case AddCustomerReply() | AddAgentReply() | AddNote() | RecordMessage():
             return conversation.decide(ticket, command, stamps, at)
         case ChangeStatus() | Resolve() | Close() | Reopen() | EndPostponement():
             return life.decide(ticket, command, stamps, at, is_import=context.is_import)

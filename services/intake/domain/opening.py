@@ -38,6 +38,8 @@ def open_ticket(
         language=command.language,
         is_outbound=command.is_outbound,
         external_id=command.external_id,
+        attachments=command.attachments,
+        mail=command.mail,
     )
 
 

@@ -16,6 +16,7 @@ from shared.events.tickets import (
     FieldsChanged,
     MergeReceived,
     MergeUndone,
+    MessageRecorded,
     MessagesSplit,
     NoteAdded,
     ParticipantAdded,
@@ -81,6 +82,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         requester_id: whose ticket it is; a customer sees only own tickets.
+        requester_email: the address a mail of theirs comes from; anybody else's is a third party's.
         until: when postponed, the moment to look again.
         is_waiting_for_us: the customer spoke last and no human has answered.
         summary, code: of the resolution, while solved.
@@ -107,6 +109,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     tags: tuple[str, ...]
     fields: dict[str, Any]
     is_waiting_for_us: bool
+    requester_email: str | None = None
     until: datetime | None = None
     resolution_count: int = 0
     reopen_count: int = 0
@@ -168,7 +171,7 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
         case AgentReplied():
             is_waiting = ticket.is_waiting_for_us and event.is_automatic
             return replace(ticket, version=version, is_waiting_for_us=is_waiting)
-        case NoteAdded():
+        case NoteAdded() | MessageRecorded():
             return replace(ticket, version=version)
         case StatusChanged():
             return replace(
@@ -294,6 +297,7 @@ def _opened(event: TicketOpened) -> Ticket:
         number=event.number,
         version=event.version,
         requester_id=event.requester.id,
+        requester_email=event.requester.email,
         subject=event.subject,
         priority=event.priority,
         category=event.category,

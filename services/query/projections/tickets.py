@@ -16,6 +16,7 @@ from shared.events.tickets import (
     FieldsChanged,
     MergeReceived,
     MergeUndone,
+    MessageRecorded,
     MessagesSplit,
     NoteAdded,
     ParticipantAdded,
@@ -162,6 +163,9 @@ def fold(facts: TicketFacts, event: TicketEvent, writes: Writes) -> None:  # noq
                 quotes=event.quotes,
                 copied=event.copied,
             )
+        case MessageRecorded():
+            # Shown where notes are: no customer sees it, and it counts as nobody's word.
+            writes.add_message(event, event.message_id, "note", event.body, is_automatic=True)
         case StatusChanged():
             _move(facts, event, event.category, writes)
             facts.label = event.label

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.query.views.told_life import LIFE_TOLD
+from services.query.views.told_mail import MAIL_TOLD
 
 Facts = dict[str, Any]
 
@@ -45,7 +46,7 @@ _SENTENCES: Final[dict[str, str]] = {
 
 def sentence(type_: str, facts: Facts) -> str:
     """What happened, to be read after the actor's name: “Anna Berg” + “closed it”."""
-    tell = LIFE_TOLD.get(type_)
+    tell = LIFE_TOLD.get(type_) or MAIL_TOLD.get(type_)
     told = tell(facts) if tell else _told(type_, facts)
     if told is None:
         template = _SENTENCES.get(type_)

@@ -10,7 +10,8 @@ _Facts = dict[str, Any]
 def _customer_replied(facts: _Facts) -> str:
     if courtesy := facts.get("courtesy"):
         return f"said thank you (“{courtesy['words']}”, {courtesy['language']}); it stays as it is"
-    return f"wrote to us{_where(facts)}"
+    who = ", a third party" if facts.get("is_third_party") else ""
+    return f"wrote to us{who}{_where(facts)}"
 
 
 def _agent_replied(facts: _Facts) -> str:

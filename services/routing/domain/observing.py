@@ -28,6 +28,7 @@ from shared.events.tickets import (
     FieldsChanged,
     MergeReceived,
     MergeUndone,
+    MessageRecorded,
     MessagesSplit,
     NoteAdded,
     ParticipantAdded,
@@ -88,6 +89,7 @@ def observe(desk: Desk, event: TicketEvent) -> None:
             CustomerReplied()
             | AgentReplied()
             | NoteAdded()
+            | MessageRecorded()
             | MergeReceived()
             | TicketLinked()
             | TicketUnlinked()

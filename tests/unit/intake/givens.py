@@ -117,4 +117,8 @@ _STAMP = {
 
 def told(event: TicketEvent) -> tuple[str, dict]:
     own = {name: getattr(event, name) for name in event.__struct_fields__ if name not in _STAMP}
-    return type(event).__name__, {name: value for name, value in own.items() if value is not None}
+    said = {name: value for name, value in own.items() if value is not None}
+    for name in ("attachments", "is_third_party"):  # most messages have neither
+        if not said.get(name, True):
+            del said[name]
+    return type(event).__name__, said

@@ -103,3 +103,9 @@ def test_what_is_no_date_is_none(written: str):
 
 def test_a_date_that_cannot_be_read_is_said():
     assert parsed(date="soon").defects == ["a Date that cannot be read"]
+
+
+def test_an_id_that_a_program_took_for_a_word_is_read():
+    assert message_ids("=?utf-8?q?=3Ca=2Elong=2Eid=40desk=2Eexample=3E?=") == [
+        "a.long.id@desk.example"
+    ]

@@ -108,8 +108,11 @@ def one_line(text: str) -> str:
 def message_ids(value: str) -> list[str]:
     """The ids in a field such as References, without brackets, each once, in order.
 
-    Fields without any bracket are read as words: some programs forget them.
+    Fields without any bracket are read as words: some programs forget them. Others take a long id for a word and
+    encode it.
     """
+    if "=?" in value:
+        value = decode_words(value)
     found = _MESSAGE_ID.findall(value)
     if not found and "<" not in value:
         found = [word for word in re.split(r"[\s,;]+", value) if "@" in word]

@@ -1,0 +1,282 @@
+"""A raw mail becomes a ticket, a reply, a record on a ticket, or a refusal that is kept: once, in one transaction."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from services.intake.app import Asking, Intake, Tx
+from services.intake.channels.email_message import EmailMessage, parse
+from services.intake.channels.mail import guard, refusals, threading
+from services.intake.channels.mail.guard import Pace, Verdict
+from services.intake.channels.mail.letters import Letter, clues_of, write_letter
+from services.intake.channels.mail.mailboxes import Mailboxes, OwnMailbox
+from services.intake.domain import OpenTicket, Ticket
+from services.intake.domain.commands import AddCustomerReply, RecordMessage, Relation
+from services.intake.secrets import Secret
+from shared.errors import Refused
+from shared.events import Channel, StatusCategory
+from shared.eventstore import Claim, Outcome
+from shared.identifiers import new_id
+
+log = structlog.get_logger(__name__)
+
+READ_TOGETHER_MAX: Final = 2
+"""Mails taken apart at once; each holds some four times its size meanwhile."""
+
+Done = Literal["opened", "replied", "recorded", "refused"]
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """How a mail reached us.
+
+    Attributes:
+        recipients: of the envelope, where there was one.
+        mailbox: whose it is; None: its recipients say so.
+        arrived_at: when it reached the mailbox, if that was before now (aware UTC).
+    """
+
+    correlation_id: str
+    recipients: Sequence[str] = ()
+    mailbox: OwnMailbox | None = None
+    arrived_at: datetime | None = None
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a mail has come to. Of a refusal there is no ticket, but a `refusal_id`."""
+
+    done: Done
+    why: str
+    ticket_id: UUID | None = None
+    number: int | None = None
+    version: int | None = None
+    category: StatusCategory | None = None
+    message_id: UUID | None = None
+    refusal_id: UUID | None = None
+
+
+class MailIn:
+    """The way of every mail in, whatever brought it: HTTP, SMTP, LMTP, IMAP.
+
+    Args:
+        intake: the verbs.
+        mailboxes: ours.
+        pace: how many mails of one sender are taken for what they are.
+    """
+
+    def __init__(self, intake: Intake, mailboxes: Mailboxes, *, pace: Pace) -> None:
+        self.mailboxes = mailboxes
+        self._intake = intake
+        self._pace = pace
+        self._secret = Secret("mail")
+        self._readers = asyncio.Semaphore(READ_TOGETHER_MAX)
+
+    async def receive(self, raw: bytes, arrival: Arrival) -> Outcome[Received]:
+        """Store what the mail says and return after the commit; the same mail again gets the first answer.
+
+        Two mails are the same when Message-ID, author and date are: a copy in a second mailbox has them all, while a
+        program that uses one id twice, or a stranger who has seen an id, suppresses nothing.
+
+        Raises:
+            psycopg.OperationalError: the database is away; nothing is stored, and it may be sent again.
+        """
+        async with self._readers:
+            message = await asyncio.to_thread(parse, raw)
+        incoming = _Incoming(self, message, raw, arrival)
+        outcome = await self._intake.together(incoming.work, Received, claim=incoming.claim)
+        done = outcome.result
+        log.info(
+            "mail_received",
+            done=done.done,
+            ticket_id=done.ticket_id,
+            refusal_id=done.refusal_id,
+            replayed=outcome.replayed,
+        )
+        return outcome
+
+
+class _Incoming:
+    """One mail on its way; `work` runs in the transaction, perhaps more than once."""
+
+    def __init__(self, mail: MailIn, message: EmailMessage, raw: bytes, arrival: Arrival) -> None:
+        ours = mail.mailboxes.is_ours
+        self._intake, self._pace, self._secret = mail._intake, mail._pace, mail._secret  # noqa: SLF001
+        self._message, self._raw = message, raw
+        self._author = guard.author_of(message, ours)
+        self._mailbox = arrival.mailbox or mail.mailboxes.first_of(_recipients(message, arrival))
+        self._verdict = guard.judge(message, self._author, ours)
+        self._clues = clues_of(message, arrival.recipients)
+        self._letter = write_letter(
+            message,
+            self._author,
+            message_id=new_id(),
+            mailbox=self._mailbox.name if self._mailbox else None,
+            is_ours=ours,
+        )
+        self._key = _key(message, self._letter, raw)
+        self.claim = Claim.of("email", self._key, b"")
+        self._asking = Asking(
+            actor=self._letter.actor,
+            via=Channel.EMAIL,
+            correlation_id=arrival.correlation_id,
+            occurred_at=arrival.arrived_at,
+        )
+
+    def work(self, tx: Tx) -> Received:
+        """Decide first, write last: in a group commit a refusal must leave no row behind."""
+        thread = threading.find(tx, self._secret.key(tx), self._clues)
+        ticket = None if thread is None else self._intake.standing(tx, thread.ticket_id)
+        is_requester = ticket is not None and _is_requester(ticket, self._letter)
+        if ticket is not None and thread is not None and thread.evidence == "number":
+            # Anybody can write a number. Only of the requester is it believed.
+            ticket = ticket if is_requester else None
+        verdict = self._verdict
+        if verdict.kind == "person" or (verdict.may_open and ticket is None):
+            sent = guard.lately(tx, self._letter.sender, self._pace)
+            if flood := guard.too_many(sent, self._pace):
+                verdict = flood
+                if ticket is None and sent.ticket_id is not None:
+                    ticket = self._intake.standing(tx, sent.ticket_id)
+        if ticket is None:
+            return self._open(tx) if verdict.may_open else self._refuse(tx, verdict)
+        if verdict.kind != "person":
+            return self._record(tx, ticket, verdict)
+        if ticket.category is StatusCategory.CLOSED:
+            return self._follow_up(tx, ticket, is_requester=is_requester)
+        assert thread is not None, "the ticket was found by it"
+        return self._reply(tx, ticket, thread.words, is_requester=is_requester)
+
+    def _open(self, tx: Tx, why: str = "it belongs to no ticket yet") -> Received:
+        letter, box = self._letter, self._mailbox
+        command = OpenTicket(
+            ticket_id=new_id(),
+            message_id=letter.message_id,
+            subject=letter.subject,
+            body=letter.body,
+            requester=letter.person,
+            attachments=letter.attachments,
+            mail=letter.headers,
+        )
+        if box is not None:
+            command = msgspec.structs.replace(
+                command,
+                priority=box.priority,
+                ticket_type=box.ticket_type,
+                tags=box.tags,
+                fields=box.fields,
+            )
+        event = self._intake.opening(tx, command, self._asking)
+        ticket = tx.state(event.ticket_id)
+        assert ticket is not None, "it has just been opened"
+        return self._received(tx, ticket, "opened", why)
+
+    def _follow_up(self, tx: Tx, closed: Ticket, *, is_requester: bool) -> Received:
+        """A closed ticket is closed for good; what comes later is a new one, linked for its own requester."""
+        opened = self._open(tx, f"ticket #{closed.number} is closed; this one follows it")
+        assert opened.ticket_id is not None, "an opened ticket has an id"
+        if is_requester:
+            try:
+                self._intake.linking(
+                    tx, closed.id, opened.ticket_id, Relation.FOLLOW_UP, self._asking
+                )
+            except Refused as refusal:  # it has all the links it may have; the mail counts more
+                log.warning("follow_up_not_linked", ticket_id=closed.id, reason=refusal.code)
+        return opened
+
+    def _reply(self, tx: Tx, ticket: Ticket, why: str, *, is_requester: bool) -> Received:
+        letter = self._letter
+        command = AddCustomerReply(
+            message_id=letter.message_id,
+            body=letter.new_words,
+            attachments=letter.attachments,
+            mail=letter.headers,
+            is_third_party=not is_requester,
+        )
+        after = self._intake.changing(tx, ticket.id, command, self._asking)
+        who = why if is_requester else f"{why}; its sender is a third party"
+        return self._received(tx, after, "replied", who)
+
+    def _record(self, tx: Tx, ticket: Ticket, verdict: Verdict) -> Received:
+        letter, message = self._letter, self._message
+        command = RecordMessage(
+            message_id=letter.message_id,
+            body=letter.body,
+            kind=verdict.kind,
+            reason=verdict.reason,
+            failed_recipients=tuple(message.failed_recipients),
+            attachments=letter.attachments,
+            mail=letter.headers,
+        )
+        after = self._intake.changing(tx, ticket.id, command, self._asking)
+        return self._received(tx, after, "recorded", f"{verdict.kind}: {verdict.reason}")
+
+    def _refuse(self, tx: Tx, verdict: Verdict) -> Received:
+        refusal_id = refusals.keep(
+            tx,
+            verdict,
+            self._letter,
+            size=len(self._raw),
+            sha256=hashlib.sha256(self._raw).hexdigest(),
+        )
+        why = f"{verdict.kind}: {verdict.reason}; it belongs to no ticket"
+        return Received(done="refused", why=why, refusal_id=refusal_id)
+
+    def _received(self, tx: Tx, ticket: Ticket, done: Done, why: str) -> Received:
+        threading.remember(
+            tx,
+            self._message.message_id or self._key,
+            ticket_id=ticket.id,
+            number=ticket.number,
+            sender=self._letter.sender,
+        )
+        return Received(
+            done=done,
+            why=why,
+            ticket_id=ticket.id,
+            number=ticket.number,
+            version=ticket.version,
+            category=ticket.category,
+            message_id=self._letter.message_id,
+        )
+
+
+def _is_requester(ticket: Ticket, letter: Letter) -> bool:
+    if letter.sender is None:
+        return False
+    email = ticket.requester_email
+    return ticket.requester_id == letter.person.id or (
+        email is not None and email.lower() == letter.sender
+    )
+
+
+def _recipients(message: EmailMessage, arrival: Arrival) -> list[str]:
+    named = [one.address for one in (*message.to, *message.cc)]
+    return [*arrival.recipients, *message.delivered_to, *named]
+
+
+def _key(message: EmailMessage, letter: Letter, raw: bytes) -> str:
+    """What makes two mails the same one."""
+    if message.message_id is not None:
+        date = message.date.isoformat() if message.date else ""
+        return "\x1f".join(("id", message.message_id, letter.sender or "", date))
+    return "\x1f".join(("content", _content_hash(message, raw)))
+
+
+def _content_hash(message: EmailMessage, raw: bytes) -> str:
+    """Of what the author wrote: a copy that took another way has other headers of delivery."""
+    said = (
+        message.from_.address.lower() if message.from_ else "",
+        message.date.isoformat() if message.date else "",
+        message.subject,
+        message.text or "",
+        message.html or "",
+        *(one.sha256 for one in message.attachments),
+    )
+    if not any(said):
+        return hashlib.sha256(raw).hexdigest()
+    return hashlib.sha256("\x1f".join(said).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,51 @@
+"""Mails that made no ticket: kept with the reason, for people who look for a mail that did not arrive."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from services.intake.channels.mail.guard import Verdict
+from services.intake.channels.mail.letters import Letter
+from shared.database import Transaction
+from shared.eventstore import EventStore
+from shared.identifiers import new_id
+
+LISTED_MAX: Final = 200
+"""A page of the list; more is for SQL."""
+
+
+def keep(tx: Transaction, verdict: Verdict, letter: Letter, *, size: int, sha256: str) -> UUID:
+    """Store the refusal with the transaction; returns its id.
+
+    Args:
+        tx: the transaction of the mail's claim.
+        verdict: why.
+        letter: the mail.
+        size: bytes of the raw mail.
+        sha256: of the raw mail.
+    """
+    refusal_id = new_id()
+    headers = letter.headers
+    tx.cursor.execute(
+        "INSERT INTO mail_refusals (id, recorded_at, kind, reason, sender, subject, message_id,"
+        " mailbox, size, sha256) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            refusal_id, tx.now, verdict.kind, verdict.reason, letter.sender, letter.subject,
+            headers.message_id, headers.mailbox, size, sha256,
+        ),
+    )  # fmt: skip
+    return refusal_id
+
+
+async def listed(
+    store: EventStore[Any], *, before: UUID | None, limit: int
+) -> list[dict[str, Any]]:
+    """The newest ones first; `before`: only those that came before this one."""
+    pool = await store.pool()
+    async with pool.connection() as connection:
+        found = await connection.execute(
+            "SELECT id, recorded_at, kind, reason, sender, subject, message_id, mailbox, size, sha256"
+            " FROM mail_refusals WHERE %(before)s::uuid IS NULL OR id < %(before)s"
+            " ORDER BY id DESC LIMIT %(limit)s",
+            {"before": before, "limit": min(limit, LISTED_MAX)},
+        )
+        return list(await found.fetchall())
