@@ -101,6 +101,8 @@ def ask(door, method, path, headers=None):
         ("POST", "/login", "query"),
         ("POST", "/v1/tickets", "intake"),
         ("POST", "/v1/tickets/batch", "intake"),
+        ("POST", "/v1/channels/email", "intake"),
+        ("GET", "/v1/channels/email/refused", "intake"),
         ("PATCH", "/v1/tickets/1", "intake"),
         ("PUT", "/v1/tickets/1/tags", "intake"),
         ("DELETE", "/v1/tickets/1/links/2", "intake"),
