@@ -21,7 +21,7 @@ def listen(
     """
     return Consumer(
         name="routing",
-        topics=(Topic.TICKETS, Topic.SLA),
+        topics=(Topic.TICKETS, Topic.SLA, Topic.POLICIES),
         settings=settings,
         store=store,
         handler=deciding.on_batch,

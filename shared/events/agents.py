@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from shared.events.base import Event, Owner
+from shared.events.base import Event, Owner, Priority
 from shared.identifiers import derived_id
 
 
@@ -106,30 +106,56 @@ class GroupDefined(Event, frozen=True, kw_only=True, tag="group.defined.v1"):
         return group_stream(self.group_id)
 
 
-class Condition(msgspec.Struct, frozen=True):
-    """One test on a ticket: `field` (`channel`, `priority`, `tags`, `subject`, `fields.product` …), `op`, `value`."""
+class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One test on a ticket, or several together; exactly one of the two forms.
 
-    field: str
-    op: str
-    value: Any
+    A test: `field` (`channel`, `priority`, `tags`, `subject`, `fields.product` …), `op`, `value`. Together: `all`,
+    `any` or `none` of these conditions hold; they may be nested.
+    """
+
+    field: str = ""
+    op: str = ""
+    value: Any = None
+    all: tuple["Condition", ...] = ()
+    any: tuple["Condition", ...] = ()
+    none: tuple["Condition", ...] = ()
 
 
-class RoutingRule(msgspec.Struct, frozen=True, kw_only=True):
-    """When all `when` hold, the ticket goes to `group`; `skills`: name → least level an agent must have."""
+class RuleMode(StrEnum):
+    """Which of the rules that match count: the first one, or all of them, each setting what none before it has set."""
+
+    FIRST = "first"
+    ALL = "all"
+
+
+class RoutingRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When all `when` hold: what becomes of the ticket. What is not named stays as it is.
+
+    `group`: where it goes; under mode `first` every rule names one. `skills`: name → least level an agent must have.
+    `strategy`: shares out this ticket in place of the group's own. `priority` and `tags` (to add) are intake's to
+    set: routing asks for them (`TriageRequested`). A rule that is not enabled is kept and not asked.
+    """
 
     id: str
-    group: str
+    group: str | None = None
     when: tuple[Condition, ...] = ()
     skills: dict[str, int] = {}
+    priority: Priority | None = None
+    tags: tuple[str, ...] = ()
+    strategy: Strategy | None = None
+    note: str = ""
+    is_enabled: bool = True
 
 
 class RoutingRulesDefined(Event, frozen=True, kw_only=True, tag="routing_rules.defined.v1"):
-    """The ordered rule set was replaced; `version` of this stream is the rules' version. First match wins."""
+    """The ordered rule set was replaced; `version` of this stream is the rules' version. `mode`: which rules count."""
 
     OWNER: ClassVar[Owner] = Owner.ROUTING
 
     rules: tuple[RoutingRule, ...]
     previous: tuple[RoutingRule, ...] = ()
+    mode: RuleMode = RuleMode.FIRST
+    previous_mode: RuleMode = RuleMode.FIRST
 
     @property
     def stream_id(self) -> UUID:

@@ -11,12 +11,16 @@ from shared.events.messages import AttachedFile, MailHeaders
 
 
 class Person(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A person on the customer's side. `id` is what the customer's token says about itself (`sub`)."""
+    """A person on the customer's side. `id` is what the customer's token says about itself (`sub`).
+
+    `tier`: what kind of customer, in the installation's own words (`gold`); only staff and machines say it.
+    """
 
     id: str
     name: str | None = None
     email: str | None = None
     organization: str | None = None
+    tier: str | None = None
 
 
 class Changed(msgspec.Struct, frozen=True):

@@ -56,6 +56,7 @@ class Requester(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     name: Name | None = None
     email: Email | None = None
     organization: Name | None = None
+    tier: Word | None = None
 
 
 class Open(Asked, frozen=True, kw_only=True):

@@ -184,6 +184,8 @@ def _own(body: bodies.Open, principal: Principal) -> Person:
     given = body.requester
     if given is not None and given.id != principal.id:
         raise Forbidden("A customer opens own tickets only.", field="requester.id")
+    if given is not None and given.tier is not None:
+        raise Forbidden("Only people who work here may say this.", field="requester.tier")
     # Who it is comes from the token; only what the token does not know may be said.
     return Person(
         id=principal.id,
@@ -194,7 +196,13 @@ def _own(body: bodies.Open, principal: Principal) -> Person:
 
 
 def _person(given: bodies.Requester) -> Person:
-    return Person(id=given.id, name=given.name, email=given.email, organization=given.organization)
+    return Person(
+        id=given.id,
+        name=given.name,
+        email=given.email,
+        organization=given.organization,
+        tier=given.tier,
+    )
 
 
 def _spoken_for(given: bodies.SpokenFor, principal: Principal) -> bodies.SpokenFor:

@@ -14,7 +14,7 @@ from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
 from services.routing.domain.ticket import Ticket
 from shared.errors import NotYet
-from shared.events.agents import AgentProfile, GroupProfile, Presence, RoutingRule
+from shared.events.agents import AgentProfile, GroupProfile, Presence, RoutingRule, RuleMode
 from shared.eventstore import EventTransaction
 
 
@@ -65,6 +65,7 @@ class RulesView(msgspec.Struct, frozen=True):
 
     version: int
     rules: tuple[RoutingRule, ...]
+    mode: RuleMode = RuleMode.FIRST
 
 
 class ImportView(msgspec.Struct, frozen=True):
@@ -234,6 +235,7 @@ class Asking:
         self,
         tx: EventTransaction[Any],
         rules: tuple[RoutingRule, ...],
+        mode: RuleMode,
         cause: Cause,
         expected: int | None,
     ) -> RulesView:
@@ -243,8 +245,8 @@ class Asking:
             Invalid, Conflict.
         """
         with self._desks.open(tx) as desk:
-            book = people.define_rules(desk, rules, cause, expected=expected)
-        return RulesView(book.version, book.rules)
+            book = people.define_rules(desk, rules, cause, mode=mode, expected=expected)
+        return RulesView(book.version, book.rules, book.mode)
 
     def set_importing(self, tx: EventTransaction[Any], running: bool) -> ImportView:
         """An import begins or has ended; after the end its quiet tickets join queues and loads bit by bit."""

@@ -8,6 +8,7 @@ from services.routing.app.desks import Desks
 from services.routing.domain import commands, people
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk, codes
+from services.routing.domain.hours import CalendarVersion
 from services.routing.domain.observing import FACT_EVENTS, observe, observe_promise
 from shared.events.assignments import (
     GroupChanged,
@@ -17,6 +18,7 @@ from shared.events.assignments import (
     TicketWithdrawn,
 )
 from shared.events.base import Event
+from shared.events.policies import CalendarDefined
 from shared.events.sla import SlaEvent
 from shared.events.tickets import TicketEvent
 from shared.eventstore import EventTransaction
@@ -62,6 +64,8 @@ class Deciding:
             for received in batch:
                 if received.topic is Topic.TICKETS:
                     observe(desk, cast(TicketEvent, received.event))
+                elif received.topic is Topic.POLICIES:
+                    self._learn(tx, desk, received.event)
                 else:
                     observe_promise(desk, cast(SlaEvent, received.event))
             if self._desks.place(tx, desk):
@@ -100,6 +104,16 @@ class Deciding:
                 if agent_id in desk.roster.agents:
                     people.lose_heartbeat(desk, agent_id, cause)
                     metrics.ROUTING_HEARTBEATS_LOST.inc()
+
+    def _learn(self, tx: EventTransaction[Any], desk: Desk, event: Event) -> None:
+        """A calendar of sla, for rules on business hours; policies are none of our business."""
+        if isinstance(event, CalendarDefined):
+            version = CalendarVersion(
+                calendar_id=event.calendar_id, version=event.version, definition=event.definition
+            )
+            desk.roster.learn_calendar(version)
+            desk.is_book_changed = True
+            tables.keep_calendar(tx, version)
 
     def _relieve(self, tx: EventTransaction[Any], desk: Desk, cause: Cause) -> bool:
         """Tickets of agents who no longer work here go back to the queue."""

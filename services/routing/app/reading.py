@@ -10,7 +10,7 @@ import msgspec
 from services.routing.app.asking import AgentView, GroupView, RulesView
 from services.routing.domain.ticket import PRIORITIES
 from shared.errors import NotFound
-from shared.events.agents import AgentProfile, GroupProfile, Presence, RoutingRule
+from shared.events.agents import AgentProfile, GroupProfile, Presence, RoutingRule, RuleMode
 from shared.events.base import Event
 from shared.eventstore import EventStore
 
@@ -112,8 +112,11 @@ class Reading:
 
     async def rules(self) -> RulesView:
         """The rule set."""
-        rows = await self._rows("SELECT rules_version, rules::text AS rules FROM desk")
-        return RulesView(rows[0]["rules_version"], _RULES.decode(rows[0]["rules"]))
+        rows = await self._rows("SELECT rules_version, rules_mode, rules::text AS rules FROM desk")
+        row = rows[0]
+        return RulesView(
+            row["rules_version"], _RULES.decode(row["rules"]), RuleMode(row["rules_mode"])
+        )
 
     async def queues(self) -> list[QueueView]:
         """Every group in which somebody waits."""

@@ -14,6 +14,7 @@ from services.routing.app.asking import AgentView, Asking
 from services.routing.app.importing import Importing, Item, Result, TicketRef
 from services.routing.app.progress import Progress
 from services.routing.app.reading import Reading
+from services.routing.app.rule_history import RuleHistory
 from services.routing.domain.cause import Cause
 from services.routing.presence import Leases
 from shared.errors import NotFound, NotYet
@@ -61,6 +62,7 @@ class Routing:
     ) -> None:
         self.asking = asking
         self.reading = Reading(store)
+        self.rule_history = RuleHistory(store)
         self._store = store
         self._committer = committer
         self._importing = importing

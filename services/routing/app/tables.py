@@ -10,11 +10,12 @@ from psycopg.sql import SQL, Composed, Identifier
 from services.routing.domain.agent import Agent, Group
 from services.routing.domain.customers import LastAgent
 from services.routing.domain.desk import Desk
+from services.routing.domain.hours import Calendars, CalendarVersion
 from services.routing.domain.roster import Lane, Roster
 from services.routing.domain.rules import RuleBook
 from services.routing.domain.ticket import Ticket
 from shared.database import Transaction
-from shared.events.agents import RoutingRule
+from shared.events.agents import RoutingRule, RuleMode
 from shared.identifiers import new_id
 
 # Rows travel as one JSON array each way: PostgreSQL and msgspec convert it in C, a tenth of what columns cost.
@@ -23,6 +24,7 @@ _AGENTS: Final = msgspec.json.Decoder(list[Agent])
 _GROUPS: Final = msgspec.json.Decoder(list[Group])
 _LANES: Final = msgspec.json.Decoder(list[Lane])
 _LAST_AGENTS: Final = msgspec.json.Decoder(list[LastAgent])
+_CALENDARS: Final = msgspec.json.Decoder(list[CalendarVersion])
 _RULES: Final = msgspec.json.Decoder(tuple[RoutingRule, ...])
 _ENCODE: Final = msgspec.json.Encoder().encode
 
@@ -43,16 +45,24 @@ def lock_desk(tx: Transaction) -> UUID:
 def load_roster(tx: Transaction) -> Roster:
     """Everybody and every rule, from the tables."""
     row = tx.cursor.execute(
-        "SELECT turn, is_importing, rules_version, rules::text AS rules,"
+        "SELECT turn, is_importing, rules_version, rules_mode, rules::text AS rules,"
+        " (SELECT coalesce(json_agg(c), '[]')::text FROM calendars c) AS calendars,"
         " (SELECT coalesce(json_agg(a), '[]')::text FROM agents a) AS agents,"
         " (SELECT coalesce(json_agg(g), '[]')::text FROM groups g) AS groups,"
         " (SELECT coalesce(json_agg(l), '[]')::text FROM lanes l) AS lanes FROM desk"
     ).fetchone()
     assert row is not None
+    calendars = Calendars(_CALENDARS.decode(row["calendars"]))
     return Roster(
         agents=_AGENTS.decode(row["agents"]),
         groups=_GROUPS.decode(row["groups"]),
-        book=RuleBook(_RULES.decode(row["rules"]), row["rules_version"]),
+        book=RuleBook(
+            _RULES.decode(row["rules"]),
+            row["rules_version"],
+            RuleMode(row["rules_mode"]),
+            calendars.open_at,
+        ),
+        calendars=calendars,
         lanes=_LANES.decode(row["lanes"]),
         turn=row["turn"],
         is_importing=row["is_importing"],
@@ -157,6 +167,14 @@ def misinformed(tx: Transaction, reasons: Mapping[int, str], *, at_most: int) ->
     )
 
 
+def keep_calendar(tx: Transaction, version: CalendarVersion) -> None:
+    """Keep a calendar's version; the same again changes nothing."""
+    tx.cursor.execute(
+        "INSERT INTO calendars VALUES (%s, %s, %s::jsonb) ON CONFLICT DO NOTHING",
+        (version.calendar_id, version.version, _ENCODE(version.definition).decode()),
+    )
+
+
 def save(tx: Transaction, desk: Desk) -> UUID | None:
     """Write what changed; returns the new stamp, or None when nothing did."""
     wrote = [
@@ -178,8 +196,8 @@ def save(tx: Transaction, desk: Desk) -> UUID | None:
     )
     if desk.is_book_changed:
         tx.cursor.execute(
-            "UPDATE desk SET rules_version = %s, rules = %s::jsonb",
-            (roster.book.version, _ENCODE(roster.book.rules).decode()),
+            "UPDATE desk SET rules_version = %s, rules_mode = %s, rules = %s::jsonb",
+            (roster.book.version, roster.book.mode.value, _ENCODE(roster.book.rules).decode()),
         )
     return stamp
 

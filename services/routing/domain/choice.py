@@ -7,7 +7,7 @@ import msgspec
 
 from services.routing.domain.agent import TICKET_UNITS, Agent, Group
 from services.routing.domain.pace import Pace
-from services.routing.domain.strategies import Key, Ranking, ranking
+from services.routing.domain.strategies import Key, Ranking, ranking, strategy_of
 from shared.events.agents import Presence, Strategy
 from shared.events.assignments import Candidate
 
@@ -18,12 +18,14 @@ CANDIDATES_TOLD_MAX: Final = 10
 class Demand(msgspec.Struct, frozen=True):
     """What a ticket asks of an agent. Tickets with the same demand wait in the same lane.
 
-    `excluded`: agents who gave this ticket back or asked for it themselves (R4).
+    `excluded`: agents who gave this ticket back or asked for it themselves (R4). `strategy`: what a rule asks for in
+    place of the group's own.
     """
 
     group_id: str | None
     skills: tuple[tuple[str, int], ...] = ()
     excluded: tuple[str, ...] = ()
+    strategy: str | None = None
 
 
 class Decision(msgspec.Struct):
@@ -95,11 +97,11 @@ def choose(
         return _nobody("no_group")
     if not group.profile.is_active:
         return _nobody("group_inactive")
-    if group.strategy == Strategy.MANUAL:
+    if strategy_of(group, demand.strategy) == Strategy.MANUAL:
         return _nobody("manual_group")
     if not members:
         return _nobody("no_members")
-    ranks = ranking(group)
+    ranks = ranking(group, demand.strategy)
     ranked: list[tuple[Key, Agent]] = []
     refused = []
     counts: dict[str, int] = {}

@@ -149,7 +149,7 @@ def change_group(
     if ticket.is_held:
         return
     ticket.excluded = tuple(one for one in ticket.excluded if one == ticket.requester_id)
-    ticket.skills = {}
+    ticket.skills, ticket.strategy = {}, None
     agent = desk.roster.agents.get(ticket.agent_id) if ticket.agent_id else None
     if ticket.agent_id is not None and (agent is None or group_id not in agent.profile.groups):
         desk.take_away(

@@ -10,7 +10,7 @@ from services.routing.domain.choice import Decision, choose, refusal, room
 from services.routing.domain.handing import Handing
 from services.routing.domain.pace import Pace
 from services.routing.domain.roster import Lane
-from services.routing.domain.strategies import STICKY, WEIGHTED, turns_after
+from services.routing.domain.strategies import STICKY, WEIGHTED, strategy_of, turns_after
 from services.routing.domain.ticket import Ticket, queue_key
 from shared.events.agents import Strategy
 
@@ -144,7 +144,11 @@ class Desk(Handing):
 
     def _is_push(self, lane: Lane) -> bool:
         group = self.roster.groups.get(lane.group_id or "")
-        return group is not None and group.profile.is_active and group.strategy != Strategy.MANUAL
+        return (
+            group is not None
+            and group.profile.is_active
+            and strategy_of(group, lane.strategy) != Strategy.MANUAL
+        )
 
     def _pace(self, lane: Lane) -> Pace | None:
         group = self.roster.groups.get(lane.group_id or "")
@@ -154,7 +158,8 @@ class Desk(Handing):
         agent = decision.agent
         assert agent is not None
         group = self.roster.groups[ticket.group_id or ""]
-        if group.strategy == WEIGHTED and not decision.is_sticky:
+        strategy = strategy_of(group, ticket.strategy)
+        if strategy == WEIGHTED and not decision.is_sticky:
             # Not in `_evolve`: an event names ten candidates, and the turns follow from all of them.
             members = self.roster.members(group.group_id)
             group.saved_turns = turns_after(group, members, decision.eligible, agent)
@@ -163,9 +168,9 @@ class Desk(Handing):
             ticket,
             agent,
             mode="auto",
-            because=why.chosen(agent, group.strategy, decision, agent.load + TICKET_UNITS),
+            because=why.chosen(agent, strategy, decision, agent.load + TICKET_UNITS),
             cause=Cause.by_router(cause.correlation_id, cause.causation_id),
-            strategy=STICKY if decision.is_sticky else group.strategy,
+            strategy=STICKY if decision.is_sticky else strategy,
             decision=decision,
         )
 

@@ -1,11 +1,14 @@
 """What happens to tickets elsewhere, and what it means for who has them (R2, R3, R12)."""
 
+from datetime import datetime
 from typing import Final, assert_never
 
 import msgspec
 
+from services.routing.domain import why
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
+from services.routing.domain.rules import Question
 from services.routing.domain.ticket import RANKS, Facts, Ticket
 from shared.events.base import Channel, Event, StatusCategory
 from shared.events.sla import (
@@ -127,23 +130,26 @@ def observe_promise(desk: Desk, event: SlaEvent) -> None:
     ticket.due_at = min(dues.values(), default=None)
 
 
-def route(desk: Desk, ticket: Ticket, cause: Cause) -> None:
-    """Ask the rules where a ticket without a group belongs."""
+def route(desk: Desk, ticket: Ticket, cause: Cause, at: datetime | None = None) -> None:
+    """Ask the rules what becomes of a ticket without a group; `at`: when it came, now if not given."""
     if ticket.facts is None:
         return
-    rule = desk.roster.book.match(ticket.facts, ticket.rank)
-    if rule is None:
+    book = desk.roster.book
+    verdict = book.match(Question(ticket.facts, ticket.rank, at or desk.now, ticket.group_id))
+    if verdict is None:
         return
-    ticket.rule = rule.id
-    ticket.rules_version = desk.roster.book.version
-    ticket.skills = dict(rule.skills)
-    desk.move_to_group(
-        ticket,
-        rule.group,
-        mode="rule",
-        because=f"Rule {rule.id} (version {desk.roster.book.version}) is the first that matches.",
-        cause=cause,
-    )
+    ticket.rule = verdict.name
+    ticket.rules_version = book.version
+    ticket.skills = dict(verdict.skills)
+    ticket.strategy = verdict.strategy
+    if verdict.group is not None:
+        desk.move_to_group(
+            ticket,
+            verdict.group,
+            mode="rule",
+            because=why.ruled(verdict, book.version, book.mode),
+            cause=cause,
+        )
 
 
 def _opened(desk: Desk, ticket: Ticket, event: TicketOpened) -> None:
@@ -167,12 +173,13 @@ def _opened(desk: Desk, ticket: Ticket, event: TicketOpened) -> None:
         requester_id=requester.id,
         requester_email=requester.email,
         organization=requester.organization,
+        tier=requester.tier,
         is_outbound=event.is_outbound,
     )
     if ticket.is_held:
         ticket.queued_at = event.occurred_at
     else:
-        route(desk, ticket, _cause(event))
+        route(desk, ticket, _cause(event), event.occurred_at)
         if ticket.needs_agent:
             desk.wait(ticket, _cause(event))
     ticket.facts = msgspec.structs.replace(ticket.facts, body="")

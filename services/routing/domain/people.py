@@ -1,11 +1,12 @@
 """Agents, groups and rules come, change and go; presence changes. Each change is an event with what was before."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from services.routing.domain.agent import Agent, Group
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
-from services.routing.domain.rules import RuleBook, faults, skill_faults
+from services.routing.domain.rules import FAULTS_TOLD_MAX, RuleBook, faults, skill_faults
 from services.routing.domain.sharing import sharing_faults
 from shared.errors import Conflict, FieldError, Invalid, NotFound
 from shared.events.agents import (
@@ -17,6 +18,7 @@ from shared.events.agents import (
     Presence,
     RoutingRule,
     RoutingRulesDefined,
+    RuleMode,
 )
 from shared.events.base import Stamp
 from shared.identifiers import is_slug
@@ -99,7 +101,12 @@ def define_group(
 
 
 def define_rules(
-    desk: Desk, rules: tuple[RoutingRule, ...], cause: Cause, *, expected: int | None = None
+    desk: Desk,
+    rules: tuple[RoutingRule, ...],
+    cause: Cause,
+    *,
+    mode: RuleMode = RuleMode.FIRST,
+    expected: int | None = None,
 ) -> RuleBook:
     """Replace the whole ordered rule set. Tickets that have a group keep it.
 
@@ -108,14 +115,18 @@ def define_rules(
     """
     book = desk.roster.book
     _check(expected, book.version)
-    _refuse(faults(rules, desk.roster.groups))
-    if rules == book.rules:
+    _refuse(faults(rules, desk.roster.known(), mode))
+    if (rules, mode) == (book.rules, book.mode):
         return book
     event = RoutingRulesDefined(
-        **_stamp(desk, book.version, cause), rules=rules, previous=book.rules
+        **_stamp(desk, book.version, cause),
+        rules=rules,
+        previous=book.rules,
+        mode=mode,
+        previous_mode=book.mode,
     )
     desk.events.append(event)
-    desk.roster.book = RuleBook(rules, event.version)
+    desk.roster.book = RuleBook(rules, event.version, mode, desk.roster.calendars.open_at)
     desk.is_book_changed = True
     return desk.roster.book
 
@@ -228,7 +239,7 @@ def _name_faults(name: str) -> Iterator[FieldError]:
 
 
 def _refuse(found: Iterator[FieldError]) -> None:
-    errors = list(found)
+    errors = list(islice(found, FAULTS_TOLD_MAX))
     if errors:
         raise Invalid(f"{errors[0].field}: {errors[0].message}", errors=errors)
 

@@ -6,7 +6,8 @@ import msgspec
 
 from services.routing.domain.agent import Agent, Group
 from services.routing.domain.choice import Demand
-from services.routing.domain.rules import RuleBook
+from services.routing.domain.hours import Calendars, CalendarVersion
+from services.routing.domain.rules import Known, RuleBook
 
 
 class Lane(msgspec.Struct, kw_only=True):
@@ -20,12 +21,13 @@ class Lane(msgspec.Struct, kw_only=True):
     group_id: str | None
     skills: tuple[tuple[str, int], ...] = ()
     excluded: tuple[str, ...] = ()
+    strategy: str | None = None
     waiting: int = 0
 
     @property
     def demand(self) -> Demand:
         """What its tickets ask of an agent."""
-        return Demand(self.group_id, self.skills, self.excluded)
+        return Demand(self.group_id, self.skills, self.excluded, self.strategy)
 
 
 class Roster:
@@ -34,6 +36,7 @@ class Roster:
     Attributes:
         turn: counts assignments over all agents (R6).
         is_importing: an import is running; its tickets are left alone.
+        calendars: business hours as sla has defined them.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Roster:
         lanes: Iterable[Lane] = (),
         turn: int = 0,
         is_importing: bool = False,
+        calendars: Calendars | None = None,
     ) -> None:
         self.agents = {agent.agent_id: agent for agent in agents}
         self.groups = {group.group_id: group for group in groups}
@@ -52,6 +56,7 @@ class Roster:
         self.lanes = {lane.lane: lane for lane in lanes}
         self.turn = turn
         self.is_importing = is_importing
+        self.calendars = calendars or Calendars()
         self._lane_of = {lane.demand: lane for lane in self.lanes.values()}
         self._members: dict[str, list[Agent]] | None = None
 
@@ -67,6 +72,16 @@ class Roster:
     def membership_changed(self) -> None:
         """Agents came, or left or joined groups."""
         self._members = None
+
+    def learn_calendar(self, version: CalendarVersion) -> None:
+        """A calendar has a new version: rules that ask for its hours use it from now on."""
+        self.calendars.learn(version)
+        self.book = self.book.with_calendars(self.calendars.open_at)
+
+    def known(self) -> Known:
+        """What rules may name."""
+        skills = {skill for agent in self.agents.values() for skill in agent.profile.skills}
+        return Known(self.groups.keys(), skills, self.calendars.by_id.keys())
 
     @property
     def is_sticky(self) -> bool:
@@ -91,6 +106,7 @@ class Roster:
                 group_id=demand.group_id,
                 skills=demand.skills,
                 excluded=demand.excluded,
+                strategy=demand.strategy,
             )
             self.lanes[lane.lane] = lane
             self._lane_of[demand] = lane

@@ -32,13 +32,18 @@ class Ranking(msgspec.Struct, frozen=True):
         return -key[0] if self.is_most_best else key[0]
 
 
-def ranking(group: Group) -> Ranking:
-    """The ranking of a group that pushes its work.
+def strategy_of(group: Group, asked: str | None) -> str:
+    """How a ticket is shared out: as a rule asks, else in the group's own way."""
+    return asked or group.strategy
+
+
+def ranking(group: Group, asked: str | None = None) -> Ranking:
+    """The ranking of a group that pushes its work; `asked`: by a rule, in place of the group's own.
 
     Raises:
-        KeyError: the group's strategy is none of `STRATEGIES` (`manual` ranks nobody).
+        KeyError: the strategy is none of `STRATEGIES` (`manual` ranks nobody).
     """
-    return _RANKINGS[group.strategy](group)
+    return _RANKINGS[strategy_of(group, asked)](group)
 
 
 def turns_after(

@@ -29,6 +29,7 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     requester_id: str | None = None
     requester_email: str | None = None
     organization: str | None = None
+    tier: str | None = None
     is_outbound: bool = False
 
 
@@ -39,6 +40,7 @@ class Ticket(msgspec.Struct, kw_only=True):
         version: of the ticket's stream here (assignments). `ticket_version`: of its stream in intake.
         rank: of the priority; the higher, the more urgent.
         lane: the queue lane it waits in; None when it does not wait.
+        strategy: how it is shared out when a rule says so; None for the group's own way.
         queued_at: when it began to need somebody. It stays the same while it is handed on (R9).
         generation: how often it began to wait; names the decision (R13).
         refusals: the reason codes of the last `TicketQueued`, sorted (R8).
@@ -62,6 +64,7 @@ class Ticket(msgspec.Struct, kw_only=True):
     skills: dict[str, int] = {}
     rule: str | None = None
     rules_version: int | None = None
+    strategy: str | None = None
     lane: int | None = None
     queued_at: datetime | None = None
     generation: int = 0
@@ -90,7 +93,9 @@ class Ticket(msgspec.Struct, kw_only=True):
 
     def demand(self) -> Demand:
         """What it asks of an agent."""
-        return Demand(self.group_id, tuple(sorted(self.skills.items())), self.excluded)
+        return Demand(
+            self.group_id, tuple(sorted(self.skills.items())), self.excluded, self.strategy
+        )
 
 
 def queue_key(ticket: Ticket) -> tuple[float, ...]:

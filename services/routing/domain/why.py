@@ -2,6 +2,8 @@
 
 from services.routing.domain.agent import Agent
 from services.routing.domain.choice import Decision
+from services.routing.domain.rules import Verdict
+from shared.events.agents import RuleMode
 
 _CHOSEN = {
     "round_robin": "had waited longest for a turn",
@@ -70,6 +72,21 @@ def given(agent: Agent, by: str, load: float) -> str:
     if agent.profile.capacity is not None and load > agent.profile.capacity:
         over = f", above the limit of {agent.profile.capacity:g}"
     return f"{by} gave it to {name_of(agent)} (load then {load:g}{over})."
+
+
+def ruled(verdict: Verdict, version: int, mode: RuleMode) -> str:
+    """Why this group, for example: Rule vip (version 3) is the first that matches; it asks for priority urgent."""
+    if mode is RuleMode.FIRST:
+        told = f"Rule {verdict.name} (version {version}) is the first that matches"
+    elif len(verdict.rules) == 1:
+        told = f"Rule {verdict.name} (version {version}) matches"
+    else:
+        told = f"Rules {', '.join(verdict.rules)} (version {version}) match"
+    asked = [f"priority {verdict.priority.value}"] if verdict.priority else []
+    asked += [f"tag {tag}" for tag in verdict.tags]
+    asked += [f"{skill} {level}" for skill, level in sorted(verdict.skills.items())]
+    asked += [f"sharing by {verdict.strategy.value.replace('_', ' ')}"] if verdict.strategy else []
+    return f"{told}; asked for: {', '.join(asked)}." if asked else f"{told}."
 
 
 def nobody(reasons: dict[str, int]) -> str:

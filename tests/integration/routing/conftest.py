@@ -47,5 +47,5 @@ def clean(database: Database) -> None:
         connection.execute(f"TRUNCATE {', '.join(TABLES)}")
         connection.execute(
             "UPDATE desk SET stamp = gen_random_uuid(), turn = 0, is_importing = false,"
-            " rules_version = 0, rules = '[]'"
+            " rules_version = 0, rules_mode = 'first', rules = '[]'"
         )

@@ -32,7 +32,7 @@ from shared.topics import topic_of
 from tests.support.database import Database
 
 TABLES = (
-    *("tickets", "agents", "groups", "lanes", "customers", "claims", "routing_events"),
+    *("tickets", "agents", "groups", "lanes", "customers", "claims", "calendars", "routing_events"),
     *("consumer_positions", "stream_versions", "held_events", "parked_events"),
 )
 

@@ -2,11 +2,15 @@
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from shared.events.agents import agent_stream
+from shared.events.base import Actor, ActorKind, Channel
+from shared.events.policies import CalendarDefined
 from shared.identifiers import new_id
 from shared.security import Role
 from tests.integration.routing.office import Office
@@ -186,7 +190,7 @@ async def test_a_newly_defined_agent_is_offline_and_put_again_changes_nothing(
         ("PUT", "/v1/agents/No%20Slug", {"name": "A"}, 422, "path agent_id"),
         ("PUT", "/v1/groups/support", {"name": "S", "strategy": "best"}, 422, "strategy"),
         ("PUT", "/v1/routing/rules", {"rules": [{"id": "r", "group": "x"}]}, 422, "rules[0].group"),
-        ("PUT", "/v1/routing/rules", {"rules": [], "default_group": "x"}, 422, "rules[0].group"),
+        ("PUT", "/v1/routing/rules", {"rules": [], "default_group": "x"}, 422, "default_group"),
         ("PUT", "/v1/routing/rules", b"{", 400, None),
         (
             "PUT",
@@ -255,3 +259,110 @@ async def test_the_api_document_has_every_address(office: Office) -> None:
         "/v1/routing/rules",
         "/v1/tickets/{ticket_id}/assign",
     } <= set(document["paths"])
+
+
+async def test_rules_have_a_history_and_old_versions_stay_readable(office: Office) -> None:
+    await office.group()
+    one = {"id": "one", "group": "support", "when": [{"any": [HIGH, EMAIL]}], "tags": ["x"]}
+    two = {"id": "two", "group": "support", "when": [EMAIL], "priority": "high"}
+    await office.rules(one)
+    await office.done(
+        "PUT",
+        "/v1/routing/rules",
+        {"mode": "all", "rules": [two, {**one, "tags": ["y"]}], "default_group": "support"},
+        if_match='"1"',
+    )
+    stale = await office.ask("PUT", "/v1/routing/rules", {"rules": []}, if_match='"1"')
+    assert stale.status_code == 412
+    history = (await office.done("GET", "/v1/routing/rules/history"))["versions"]
+    assert [(v["version"], v["by"], v["mode"], v["rules_count"]) for v in history] == [
+        (2, "Boss", "all", 3),
+        (1, "Boss", "first", 2),
+    ]
+    assert (history[0]["added"], history[0]["changed"]) == (["two"], ["one"])
+    now = await office.done("GET", "/v1/routing/rules")
+    assert (now["mode"], [rule["id"] for rule in now["rules"]]) == ("all", ["two", "one"])
+    then = await office.done("GET", "/v1/routing/rules/versions/1")
+    assert (then["mode"], then["default_group"], then["rules"]) == ("first", "support", [one])
+    assert (await office.ask("GET", "/v1/routing/rules/versions/9")).status_code == 404
+
+
+HIGH = {"field": "priority", "op": "gte", "value": "high"}
+EMAIL = {"field": "channel", "op": "is", "value": "email"}
+
+
+async def test_a_word_that_no_rule_knows_is_refused(office: Office) -> None:
+    await office.group()
+    for rule, field in (
+        ({"id": "r", "group": "support", "skill": {"german": 1}}, "rules[0].skill"),
+        ({"id": "r", "group": "support", "when": [{**EMAIL, "not": True}]}, "rules[0].when[0].not"),
+        ({"id": "r", "group": "support", "strategy": "fair"}, "rules[0].strategy"),
+        ({"id": "r", "group": "support", "skills": {"german": 1}}, "rules[0].skills.german"),
+        ({"id": "r", "group": "nowhere"}, "rules[0].group"),
+    ):
+        answer = await office.ask("PUT", "/v1/routing/rules", {"rules": [rule]})
+        assert answer.status_code == 422
+        assert [one["field"] for one in answer.json()["errors"]] == [field]
+    assert (await office.done("GET", "/v1/routing/rules"))["version"] == 0
+
+
+async def test_a_rule_on_business_hours_needs_a_calendar_that_routing_has_heard_of(
+    office: Office, second_office: Office
+) -> None:
+    await office.group("day")
+    await office.group("night")
+    night = {
+        "id": "night",
+        "group": "night",
+        "when": [{"field": "hours.always", "op": "is", "value": "closed"}],
+    }
+    refused = await office.ask("PUT", "/v1/routing/rules", {"rules": [night]})
+    assert refused.json()["errors"][0]["field"] == "rules[0].when[0].field"
+    closed = {"timezone": "UTC", "hours": {"mon": [["00:00", "00:01"]]}}
+    await office.hear(a_calendar("always", 1, closed))
+    await second_office.rules(night, default="day")
+    opened = office.tickets.opened()
+    at = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+    await office.hear(msgspec.structs.replace(opened, occurred_at=at))
+    told = await office.done("GET", f"/v1/routing/tickets/{opened.ticket_id}")
+    assert (told["group_id"], told["rule"]) == ("night", "night")
+    await second_office.hear(a_calendar("always", 2, {"always_open": True}))
+    again = await office.opened()
+    told = await office.done("GET", f"/v1/routing/tickets/{again}")
+    assert (told["group_id"], told["rule"]) == ("day", "default")
+
+
+def a_calendar(name: str, version: int, definition: dict[str, object]) -> CalendarDefined:
+    now = datetime.now(UTC)
+    return CalendarDefined(
+        version=version,
+        occurred_at=now,
+        recorded_at=now,
+        actor=Actor(kind=ActorKind.AGENT, id="boss"),
+        via=Channel.API,
+        correlation_id="calendars",
+        calendar_id=name,
+        definition=definition,
+    )
+
+
+async def test_a_rule_may_say_how_its_tickets_are_shared_out(office: Office) -> None:
+    await office.ready("ann", "bob", strategy="round_robin")
+    await office.rules(
+        {
+            "id": "self-service",
+            "group": "support",
+            "when": [{"field": "tags", "op": "contains", "value": "mine"}],
+            "strategy": "manual",
+        },
+        {"id": "calm", "group": "support", "strategy": "longest_idle"},
+        default=None,
+    )
+    pulled, pushed = await office.opened(tags=("mine",)), await office.opened()
+    assert await office.holder(pulled) is None
+    assert await office.holder(pushed) == "ann"
+    told = await office.done("GET", f"/v1/routing/tickets/{pushed}")
+    assert told["history"][-1]["strategy"] == "longest_idle"
+    (answer,) = [await office.ask("POST", "/v1/queue/next", as_="bob", role=Role.AGENT)]
+    assert answer.json()["ticket_id"] == str(pulled)
+    await office.check()

@@ -106,6 +106,11 @@ class Floor:
 
     def rules(self, *rules: RoutingRule, default: str | None = None) -> None:
         last = (RoutingRule(id="default", group=default),) if default else ()
+        asked = {skill: 1 for rule in rules for skill in rule.skills}
+        if asked.keys() - self.roster.known().skills:
+            # A rule may only name a skill that somebody has: here one who works in no group.
+            profile = AgentProfile(name="Tutor", skills=asked)
+            self.roster.agents["tutor"] = Agent(agent_id="tutor", position=0, profile=profile)
         self.at_desk(lambda desk: people.define_rules(desk, (*rules, *last), by_hand()))
 
     def presence(self, agent_id: str, presence: Presence) -> list[Event]:

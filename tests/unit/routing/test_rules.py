@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.routing.domain.rules import RuleBook, faults
+from services.routing.domain.rules import Known, Question, RuleBook, faults
 from services.routing.domain.ticket import RANKS, Facts
 from shared.events.agents import Condition, RoutingRule
 from shared.events.base import Priority
@@ -21,10 +21,19 @@ FACTS = Facts(
     organization="ACME",
 )
 
+KNOWN = Known(groups={"g"}, skills={"german", "No Slug"}, calendars={"office"})
+
+
+def nested(depth: int) -> Condition:
+    test = Condition("language", "is", "de")
+    for _ in range(depth):
+        test = Condition(any=(test,))
+    return test
+
 
 def holds(field: str, op: str, value: object, priority: Priority = Priority.HIGH) -> bool:
     book = RuleBook([a_rule("r", "g", (field, op, value))])
-    return book.match(FACTS, RANKS[priority]) is not None
+    return book.match(Question(FACTS, RANKS[priority])) is not None
 
 
 @pytest.mark.parametrize(
@@ -93,14 +102,16 @@ def test_all_conditions_of_a_rule_must_hold_and_the_first_rule_wins() -> None:
             a_rule("second", "g3", ("channel", "is", "email")),
         ]
     )
-    matched = book.match(FACTS, 0)
+    matched = book.match(Question(FACTS, 0))
     assert matched is not None
-    assert matched.id == "first"
+    assert matched.rules == ("first",)
 
 
 def test_without_a_fitting_rule_there_is_none() -> None:
-    assert RuleBook([a_rule("r", "g", ("channel", "is", "phone"))]).match(FACTS, 0) is None
-    assert RuleBook().match(FACTS, 0) is None
+    assert (
+        RuleBook([a_rule("r", "g", ("channel", "is", "phone"))]).match(Question(FACTS, 0)) is None
+    )
+    assert RuleBook().match(Question(FACTS, 0)) is None
 
 
 @pytest.mark.parametrize(
@@ -110,7 +121,31 @@ def test_without_a_fitting_rule_there_is_none() -> None:
         (RoutingRule(id="r", group="nowhere"), "rules[0].group"),
         (a_rule("r", "g", ("colour", "is", "red")), "rules[0].when[0].field"),
         (a_rule("r", "g", ("fields.", "is", "red")), "rules[0].when[0].field"),
-        (a_rule("r", "g", ("subject", "matches", "x")), "rules[0].when[0].op"),
+        (a_rule("r", "g", ("subject", "resembles", "x")), "rules[0].when[0].op"),
+        (a_rule("r", "g", ("subject", "matches", "(x")), "rules[0].when[0].value"),
+        (a_rule("r", "g", ("subject", "matches", "(?<!x)y")), "rules[0].when[0].value"),
+        (a_rule("r", "g", ("subject", "matches", "x" * 501)), "rules[0].when[0].value"),
+        (a_rule("r", "g", ("hours.office", "is", "late")), "rules[0].when[0].value"),
+        (a_rule("r", "g", ("hours.office", "contains", "open")), "rules[0].when[0].op"),
+        (a_rule("r", "g", ("hours.nowhere", "is", "open")), "rules[0].when[0].field"),
+        (a_rule("r", "g", ("group", "is", "x")), "rules[0].when[0].value"),
+        (a_rule("r", "g", ("priority", "contains", "high")), "rules[0].when[0].op"),
+        (a_rule("r", "g", ("subject", "in", ["x"] * 201)), "rules[0].when[0].value"),
+        (a_rule("r", "g", french=3), "rules[0].skills.french"),
+        (RoutingRule(id="r", group="g", tags=("",)), "rules[0].tags[0]"),
+        (RoutingRule(id="r", tags=("x",)), "rules[0].group"),
+        (RoutingRule(id="default", group="nowhere"), "default_group"),
+        (RoutingRule(id="r", group="g", when=(Condition(),)), "rules[0].when[0]"),
+        (
+            RoutingRule(
+                id="r", group="g", when=(Condition("language", "is", "de", any=(Condition(),)),)
+            ),
+            "rules[0].when[0]",
+        ),
+        (
+            RoutingRule(id="r", group="g", when=(nested(5),)),
+            "rules[0].when[0].any[0].any[0].any[0].any[0]",
+        ),
         (a_rule("r", "g", ("subject", "in", "x")), "rules[0].when[0].value"),
         (a_rule("r", "g", ("subject", "in", [])), "rules[0].when[0].value"),
         (a_rule("r", "g", ("subject", "contains", 4)), "rules[0].when[0].value"),
@@ -124,16 +159,18 @@ def test_without_a_fitting_rule_there_is_none() -> None:
     ],
 )
 def test_a_fault_is_named_by_its_path(rule: RoutingRule, field: str) -> None:
-    assert [fault.field for fault in faults([rule], {"g"})] == [field]
+    found = list(faults([rule], KNOWN))
+    assert [fault.field for fault in found] == [field]
+    assert found[0].message.startswith(f"rule {rule.id!r}: ")
 
 
 def test_every_fault_is_named_and_a_good_set_has_none() -> None:
     good = a_rule("good", "g", ("channel", "is", "email"), german=3)
-    assert not list(faults([good], {"g"}))
+    assert not list(faults([good], KNOWN))
     twice = [good, good, RoutingRule(id="x", group="h", when=(Condition("a", "is", 1),))]
-    assert [fault.field for fault in faults(twice, {"g"})] == [
+    assert [fault.field for fault in faults(twice, KNOWN)] == [
         "rules[1].id",
         "rules[2].group",
         "rules[2].when[0].field",
     ]
-    assert [fault.field for fault in faults([good] * 501, {"g"})] == ["rules"]
+    assert [fault.field for fault in faults([good] * 501, KNOWN)] == ["rules"]

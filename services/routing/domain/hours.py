@@ -1,0 +1,48 @@
+"""The calendars that sla has defined, as routing asks them: is it open?"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from shared.calendar import Calendar, InvalidCalendar, parse_calendar
+
+OpenAt = Callable[[datetime], bool]
+"""Whether a calendar is open at a moment."""
+
+
+class CalendarVersion(msgspec.Struct, kw_only=True):
+    """One version of a calendar, as it was published."""
+
+    calendar_id: str
+    version: int
+    definition: dict[str, object]
+
+
+class Calendars:
+    """All calendars by id, each the newest version. What cannot be read is never open and named in `unreadable`."""
+
+    def __init__(self, versions: Iterable[CalendarVersion] = ()) -> None:
+        self.by_id: dict[str, Calendar] = {}
+        self.unreadable: set[str] = set()
+        for version in sorted(versions, key=lambda one: (one.calendar_id, one.version)):
+            self.learn(version)
+
+    def learn(self, version: CalendarVersion) -> None:
+        """A calendar has a new version."""
+        name = version.calendar_id
+        try:
+            self.by_id[name] = parse_calendar(
+                version.definition | {"id": name, "version": version.version},
+                previous=self.by_id.get(name),
+            )
+        except InvalidCalendar:
+            # Sla has checked it; a newer sla may write what this version of routing cannot read.
+            self.unreadable.add(name)
+        else:
+            self.unreadable.discard(name)
+
+    @property
+    def open_at(self) -> Mapping[str, OpenAt]:
+        """For the rules: whether a calendar is open at a moment, by id."""
+        return {name: calendar.is_open for name, calendar in self.by_id.items()}
