@@ -14,6 +14,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 
+from shared.audit import Sealer
+from shared.audit.roots import roots_router
 from shared.database import Database
 from shared.eventstore import EventStore, GroupCommitter
 from shared.http.health import HealthState
@@ -50,6 +52,7 @@ class Service:
         migrations: packages with a `migrations` folder, the plumbing's own excepted.
         consumers: what to read from Kafka.
         relay: what to publish.
+        sealer: makes the log provable; a service with an event store has one without asking.
         committers: drained before the store closes.
         tasks: coroutines that run until cancelled, started after the migrations.
         needs_kafka: whether the service is unready without Kafka (intake is not: it goes on accepting).
@@ -66,6 +69,7 @@ class Service:
         migrations: Sequence[str] = (),
         consumers: Sequence[Consumer] = (),
         relay: Relay | None = None,
+        sealer: Sealer | None = None,
         committers: Sequence[GroupCommitter[Any]] = (),
         tasks: Sequence[Callable[[], Awaitable[None]]] = (),
         needs_kafka: bool = True,
@@ -77,6 +81,7 @@ class Service:
         self.store = store
         self.consumers = tuple(consumers)
         self.relay = relay
+        self.sealer = sealer or _sealer_of(store, settings)
         self.health: HealthState = api.state.health
         self._migrations = tuple(migrations)
         self._committers = tuple(committers)
@@ -121,12 +126,14 @@ class Service:
         for consumer in self._started_consumers:
             await self._within_limit(consumer.stop(), "consumer")
         for task in self._tasks:
-            if task.get_name() != f"{self.name}-relay":
+            if task.get_name() not in {f"{self.name}-relay", f"{self.name}-sealer"}:
                 task.cancel()
         for committer in self._committers:
             await self._within_limit(committer.stop(), "committer")
         if self.relay is not None:
             self.relay.stop()
+        if self.sealer is not None:
+            self.sealer.stop()  # after the committers, so that the last events are sealed too
         for task in self._tasks:
             await self._within_limit(task, task.get_name())
         await self.store.close()
@@ -135,6 +142,8 @@ class Service:
     def _add_plumbing_routes(self) -> None:
         """What every service answers beside its own: parked events, and the document of its topics."""
         self.api.include_router(parked_router(self.consumers))
+        if self.sealer is not None:
+            self.api.include_router(roots_router(self.store, self.sealer))
         publishes = [topic for topic, owner in OWNERS.items() if owner == self.name and self.relay]
         document = asyncapi_document(
             title=f"ticketing {self.name}",
@@ -185,6 +194,8 @@ class Service:
         self.health.set("postgres", True)
         if self.relay is not None:
             self._run(self.relay.run(), "relay")
+        if self.sealer is not None:
+            self._run(self.sealer.run(), "sealer")
         for make in self._task_makers:
             self._run(make(), getattr(make, "__name__", "task"))
         self._run(self._watch(), "watch")
@@ -300,6 +311,19 @@ class Service:
             log.warning("stop_took_too_long", service=self.name, what=what)
         except Exception as error:  # noqa: BLE001  # nobody is left who could act on it
             log.warning("stop_incomplete", service=self.name, what=what, error=repr(error))
+
+
+def _sealer_of(store: Database, settings: ServiceSettings) -> Sealer | None:
+    if not isinstance(store, EventStore):
+        return None
+    secret = settings.audit_secret
+    return Sealer(
+        store,
+        service=store.owner.value,
+        table=store.events_table,
+        seconds=settings.audit_seal_seconds,
+        secret=secret.get_secret_value() if secret else None,
+    )
 
 
 class _Server(uvicorn.Server):

@@ -82,6 +82,19 @@ class ServiceSettings(BaseSettings):
         default=20,
         description="how long a reader waits for a batch to fill: part of every event's way",
     )
+    audit_secret: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description=(
+            "what this service's audit key (Ed25519) is made from, at least 32 random characters, kept from everybody"
+            " with rights on the database; without it the audit is chained and not signed"
+        ),
+    )
+    audit_seal_seconds: Annotated[float, Field(ge=0.05, le=60)] = Field(
+        default=1.0,
+        description="how long an event may stand before it is sealed: the window in which a change leaves no trace",
+    )
+
     relay_batch_max: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=1_000, description="events published before the relay's position is stored"
     )

@@ -150,6 +150,7 @@ class Stack:
             "TICKETING_JWT_AUDIENCE": JWT_AUDIENCE,
             "TICKETING_HTTP_HOST": host,
             "TICKETING_HTTP_PORT": port,
+            "TICKETING_AUDIT_SECRET": self.folder.secret(audit_secret_name(service)),
         }
 
     def _issuer(self) -> LocalIssuer:
@@ -175,6 +176,11 @@ class Stack:
             plan = TopicPlan(names=all_topics(TOPIC_PREFIX), partitions=PARTITIONS)
             # In a thread of its own: the caller may be inside an event loop.
             _in_thread(lambda: asyncio.run(prepare_topics(self.kafka.bootstrap_servers, plan)))
+
+
+def audit_secret_name(service: str) -> str:
+    """Under which name the folder keeps what a service's audit key is made from."""
+    return f"audit-{service}"
 
 
 def start_together(servers: Sequence[Server], progress: Progress) -> None:

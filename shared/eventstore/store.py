@@ -87,7 +87,7 @@ class EventStore(Database, Generic[S]):
             # The library's CREATE OR REPLACE fails when two processes say it at once; this lock ends with the block.
             lock.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"create:{self.schema}",))
             self._application = _construct_application(self._settings, self.owner)
-        super().migrate("shared.eventstore", *packages)
+        super().migrate("shared.eventstore", "shared.audit", *packages)
         self.transact(self._tune)
 
     def on_commit(self, listener: Callable[[], None]) -> None:

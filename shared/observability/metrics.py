@@ -115,6 +115,14 @@ STORE_REPLAYS: Final = _counter(
     "ticketing_store_replays_total",
     "Commands answered from an earlier one with the same Idempotency-Key.",
 )
+STORE_EVENTS_SEALED: Final = _counter(
+    "ticketing_store_events_sealed_total",
+    "Events whose hash is in a seal of the audit; stays behind those appended by about a second's worth.",
+)
+STORE_SEALS_VANISHED: Final = _counter(
+    "ticketing_store_seals_vanished_total",
+    "Times the newest seal in the database was not the one this process had written: somebody changed the audit.",
+)
 
 # --- relay: from the store to Kafka
 

@@ -1,0 +1,84 @@
+"""Where the logs are and whose signatures count: this machine's installation, or what the options say."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.folder import StateFolder, default_home, remembered_port
+from deploy.local.ports import LOOPBACK
+from deploy.local.problems import CannotStart
+from deploy.local.stack import DATABASE, TOPIC_PREFIX, audit_secret_name
+from shared.audit.signing import AuditKey, PublicKeys
+
+
+@dataclass(frozen=True)
+class Places:
+    """What a verification needs to know.
+
+    Args:
+        urls: service → database URL.
+        keys: service → whose signatures count.
+        kafka: bootstrap servers, if known.
+        prefix: of the topics.
+    """
+
+    urls: Mapping[str, str]
+    keys: Mapping[str, PublicKeys]
+    kafka: str | None
+    prefix: str = TOPIC_PREFIX
+
+
+def places(
+    services: Sequence[str],
+    *,
+    database: str | None,
+    public_keys: Sequence[str],
+    kafka: str | None,
+    prefix: str | None,
+) -> Places:
+    """From the options; what they leave out, from the installation in `.ticketing`.
+
+    Raises:
+        CannotStart: neither says where the database is, or a key is no key.
+    """
+    home = default_home()
+    local = StateFolder(home) if (home / "secrets.json").exists() else None
+    if database is None and local is None:
+        raise CannotStart(f"nothing has run in {home}; start the product first, or give --database")
+    urls = {service: database or _local_url(home, local, service) for service in services}
+    if kafka is None and local is not None and (port := remembered_port(home, "kafka")):
+        kafka = f"{LOOPBACK}:{port}"
+    return Places(
+        urls, _keys(services, public_keys, local, database), kafka, prefix or TOPIC_PREFIX
+    )
+
+
+def _local_url(home: Path, local: StateFolder | None, service: str) -> str:
+    port = remembered_port(home, "postgres")
+    if local is None or port is None:
+        raise CannotStart(f"nothing has run in {home}; start the product first, or give --database")
+    password = local.secret(f"postgres-{service}")
+    return f"postgresql://{service}:{password}@{LOOPBACK}:{port}/{DATABASE}"
+
+
+def _keys(
+    services: Sequence[str],
+    public_keys: Sequence[str],
+    local: StateFolder | None,
+    database: str | None,
+) -> dict[str, PublicKeys]:
+    given = list(public_keys)
+    try:
+        return {
+            service: PublicKeys(
+                *given,
+                *(
+                    [AuditKey(local.secret(audit_secret_name(service)), service).public]
+                    if local and database is None and not given
+                    else []
+                ),
+            )
+            for service in services
+        }
+    except ValueError as error:
+        raise CannotStart(f"--public-key: {error}") from None

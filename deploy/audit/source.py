@@ -1,0 +1,116 @@
+"""Reading a log for verification: one consistent look, streamed, in memory that does not grow with the log."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, LiteralString, NamedTuple
+
+import psycopg
+from psycopg.rows import dict_row, tuple_row
+from psycopg.sql import SQL, Composed, Identifier
+
+from shared.audit import chain
+
+PAGE: Final = 2_000
+"""Rows fetched at once: some 2 MB, and at worst 2,000 of the largest events."""
+
+TABLES: Final = {
+    "intake": "intake_events",
+    "routing": "routing_events",
+    "sla": "sla_events",
+}
+"""Service (and its schema) → its event table."""
+
+
+class Row(NamedTuple):
+    """A stored event, hashed where it is read."""
+
+    position: int
+    stream: bytes
+    version: int
+    leaf: bytes
+
+
+@dataclass(frozen=True)
+class Source:
+    """One service's log in one snapshot of its database."""
+
+    service: str
+    connection: psycopg.Connection[Any]
+
+    def rows(self, order: str) -> Iterator[Row]:
+        """All events: `commit` in the order of their positions, `stream` by stream and version."""
+        ordered = {
+            "commit": SQL("notification_id"),
+            "stream": SQL("originator_id, originator_version"),
+        }[order]
+        statement = SQL(
+            "SELECT notification_id, uuid_send(originator_id), originator_version, topic, state"
+            " FROM {} ORDER BY {}"
+        ).format(self.table(TABLES[self.service]), ordered)
+        sha256, leaf = hashlib.sha256, chain.leaf
+        with self.connection.cursor(f"rows_{order}", row_factory=tuple_row, binary=True) as cursor:
+            cursor.itersize = PAGE
+            for position, stream, version, wire_type, state in cursor.execute(statement):
+                yield Row(
+                    position,
+                    stream,
+                    version,
+                    leaf(position, stream, version, wire_type or "", sha256(state or b"").digest()),
+                )
+
+    def seals(self) -> Iterator[dict[str, Any]]:
+        """All seals in order."""
+        return self._stream("seals", "SELECT * FROM {} ORDER BY number", "audit_seals", page=4)
+
+    def days(self) -> list[dict[str, Any]]:
+        """All signed days in order."""
+        return self.fetch("SELECT * FROM {} ORDER BY number", "audit_days")
+
+    def heads(self) -> Iterator[dict[str, Any]]:
+        """The sealed ends of all streams, by stream."""
+        return self._stream(
+            "heads",
+            "SELECT uuid_send(stream_id) AS stream, version, link, day FROM {} ORDER BY stream_id",
+            "audit_heads",
+            page=PAGE,
+        )
+
+    def fetch(self, statement: LiteralString, table: str, *values: Any) -> list[dict[str, Any]]:
+        """The rows of a small answer; `{}` stands for the table."""
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            found = cursor.execute(_composed(statement, self.table(table)), values)
+            return found.fetchall()
+
+    def table(self, name: str) -> Composed:
+        """A table of this service by its full name."""
+        return SQL("{}.{}").format(Identifier(self.service), Identifier(name))
+
+    def _stream(
+        self, name: str, statement: LiteralString, table: str, *, page: int
+    ) -> Iterator[dict[str, Any]]:
+        with self.connection.cursor(name, row_factory=dict_row, binary=True) as cursor:
+            cursor.itersize = page
+            yield from cursor.execute(_composed(statement, self.table(table)))
+
+
+@contextmanager
+def opened(service: str, url: str) -> Iterator[Source]:
+    """The log as it is now, for as long as the block lasts; writers are not held up.
+
+    Args:
+        service: whose log.
+        url: of a role that may read the service's schema.
+
+    Raises:
+        psycopg.OperationalError: the server cannot be reached.
+    """
+    with psycopg.connect(url) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        yield Source(service, connection)
+
+
+def _composed(statement: LiteralString, table: Composed) -> Composed:
+    return SQL(statement).format(table)

@@ -1,0 +1,101 @@
+"""Prove the event logs: verify every row, print the signed roots for a witness."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+_Service = Annotated[
+    list[str] | None, typer.Option(help="Only this service; may be repeated. Default: all.")
+]
+_Token = Annotated[str | None, typer.Option(envvar="TICKETING_TOKEN", help="A token of an agent.")]
+
+
+@app.command()
+def verify(
+    *,
+    service: _Service = None,
+    from_kafka: Annotated[
+        bool, typer.Option("--from-kafka", help="Also hold Kafka's topics against the logs.")
+    ] = False,
+    with_query: Annotated[
+        bool, typer.Option("--with-query", help="Also hold query's copy against the logs.")
+    ] = False,
+    witness: Annotated[
+        Path | None,
+        typer.Option(help="Roots kept elsewhere (`ticketing audit roots`): they must still hold."),
+    ] = None,
+    public_key: Annotated[
+        list[str] | None,
+        typer.Option(help="Only signatures of these keys count; default: this installation's."),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TICKETING_AUDIT_DATABASE_URL",
+            help="PostgreSQL URL of a role that may read all schemas; default: the one of `make run`.",
+        ),
+    ] = None,
+    kafka: Annotated[str | None, typer.Option(help="host:port of Kafka.")] = None,
+    topic_prefix: Annotated[str | None, typer.Option(help="Begins the topics' names.")] = None,
+) -> None:
+    """Check that no event was changed, removed, inserted or moved; exit status 1 and the first bad one if so."""
+    from deploy.audit.console import verify as run  # noqa: PLC0415 - keeps `--help` fast
+    from deploy.audit.places import places  # noqa: PLC0415
+    from deploy.audit.source import TABLES  # noqa: PLC0415
+
+    services = service or list(TABLES)
+    for name in services:
+        if name not in TABLES:
+            raise typer.BadParameter(f"one of {', '.join(TABLES)}", param_hint="--service")
+    wanted = [*services, "query"] if with_query else services
+    found = places(
+        wanted,
+        database=database,
+        public_keys=public_key or (),
+        kafka=kafka,
+        prefix=topic_prefix,
+    )
+    raise typer.Exit(
+        run(
+            found,
+            services,
+            from_kafka=from_kafka,
+            with_query=found.urls["query"] if with_query else None,
+            witness=witness,
+        )
+    )
+
+
+@app.command()
+def roots(
+    *,
+    service: _Service = None,
+    since: Annotated[str, typer.Option(help="First day, such as 2026-01-31.")] = "1970-01-01",
+    url: Annotated[str | None, typer.Option(help="The front door; default: `make run`'s.")] = None,
+    token: _Token = None,
+) -> None:
+    """Print the signed daily roots, one JSON line each; keep them where this installation cannot reach."""
+    import httpx2  # noqa: PLC0415 - keeps `--help` fast
+
+    from deploy.audit.console import print_roots  # noqa: PLC0415
+    from deploy.audit.source import TABLES  # noqa: PLC0415
+    from deploy.front_door import RequestRefused  # noqa: PLC0415
+    from deploy.local.door import open_door  # noqa: PLC0415
+    from deploy.local.problems import CannotStart  # noqa: PLC0415
+    from shared.security.principal import Role  # noqa: PLC0415
+
+    try:
+        with open_door("ticketing-audit", Role.SERVICE, url=url, token=token) as door:
+            print_roots(
+                [
+                    door.call("GET", f"/v1/audit/roots/{name}?since={since}")
+                    for name in service or list(TABLES)
+                ]
+            )
+    except RequestRefused as refusal:
+        raise CannotStart(str(refusal)) from None
+    except httpx2.TransportError as error:
+        raise CannotStart(f"the front door does not answer ({error}); is it running?") from None

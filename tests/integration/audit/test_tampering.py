@@ -1,0 +1,227 @@
+"""Somebody with every right on the database changes the log; verification names what was done and where."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.audit.signing import AuditKey, PublicKeys
+from shared.identifiers import new_id
+from tests.integration.audit.conftest import KEYS, SECRET, Archive
+from tests.support.events import noted
+
+CHANGE = (
+    "UPDATE intake_events SET state = convert_to(replace(convert_from(state, 'UTF8'), 'note', 'nope'),"
+    " 'UTF8') WHERE originator_id = %s AND originator_version = %s"
+)
+DELETE = "DELETE FROM intake_events WHERE originator_id = %s AND originator_version = %s"
+EVERYTHING = "audit_seals, audit_heads, audit_days"
+
+
+def named(archive: Archive, **asked: Any) -> tuple[UUID | None, int | None, str]:
+    verdict = archive.verify(**asked)
+    assert not verdict.is_good
+    assert verdict.first is not None
+    return verdict.first.stream, verdict.first.version, verdict.first.what
+
+
+def test_a_log_as_it_was_is_proven(archive: Archive):
+    verdict = archive.verify(witnessed=archive.roots())
+    assert verdict.findings == []
+    assert (verdict.events, verdict.streams, verdict.seals, verdict.days) == (36, 4, 6, 2)
+    assert verdict.notes == []
+
+
+@pytest.mark.parametrize("version", [1, 5, 9], ids=["first", "middle", "last"])
+def test_a_changed_event_is_named(archive: Archive, version: int):
+    ticket = archive.tickets[2]
+    archive.tamper(
+        CHANGE.replace("'note', 'nope'", "'recorded_at', 'recorded_by'"), ticket, version
+    )
+    assert named(archive) == (ticket, version, "was changed")
+
+
+def test_a_changed_kind_is_named(archive: Archive):
+    ticket = archive.tickets[0]
+    archive.tamper(
+        "UPDATE intake_events SET topic = 'ticket.closed.v1' WHERE originator_id = %s"
+        " AND originator_version = 2",
+        ticket,
+    )
+    assert named(archive) == (ticket, 2, "was changed")
+
+
+@pytest.mark.parametrize("version", [1, 5, 9], ids=["first", "middle", "tail"])
+def test_a_removed_event_is_named(archive: Archive, version: int):
+    ticket = archive.tickets[1]
+    archive.tamper(DELETE, ticket, version)
+    assert named(archive) == (ticket, version, "was removed")
+
+
+def test_a_removed_stream_is_named(archive: Archive):
+    ticket = archive.tickets[3]
+    archive.tamper("DELETE FROM intake_events WHERE originator_id = %s", ticket)
+    assert named(archive) == (ticket, 1, "was removed")
+
+
+def test_a_stream_removed_with_its_head_is_named(archive: Archive):
+    ticket = archive.tickets[3]
+    archive.tamper("DELETE FROM intake_events WHERE originator_id = %s", ticket)
+    archive.tamper("DELETE FROM audit_heads WHERE stream_id = %s", ticket)
+    assert named(archive) == (ticket, 1, "was removed")
+
+
+def test_everything_removed_is_noticed(archive: Archive):
+    archive.tamper("DELETE FROM intake_events")
+    assert named(archive) == (archive.tickets[0], 1, "was removed")
+
+
+def test_the_newest_events_removed_with_their_seals_are_told_by_the_heads(archive: Archive):
+    """The end of the log, cut off cleanly: what the seals no longer say, the chains' ends still do."""
+    archive.tamper("DELETE FROM intake_events WHERE notification_id > 32")
+    archive.tamper("DELETE FROM audit_seals WHERE number = 6")
+    verdict = archive.verify()
+    assert {finding.what for finding in verdict.findings} == {
+        "the stream was sealed up to version 9"
+    }
+
+
+def test_an_event_inserted_at_a_streams_end_is_named(archive: Archive):
+    ticket = archive.tickets[0]
+    archive.tamper(
+        "INSERT INTO intake_events (originator_id, originator_version, topic, state, notification_id)"
+        " SELECT originator_id, 10, topic, state, -1 FROM intake_events"
+        " WHERE originator_id = %s AND originator_version = 9",
+        ticket,
+    )
+    assert named(archive) == (ticket, 10, "was inserted")
+
+
+def test_an_inserted_stream_is_named(archive: Archive):
+    stranger = new_id()
+    archive.tamper("DELETE FROM intake_events WHERE notification_id = 20")
+    archive.tamper(
+        "INSERT INTO intake_events (originator_id, originator_version, topic, state, notification_id)"
+        " SELECT %s, 1, topic, state, 20 FROM intake_events WHERE notification_id = 21",
+        stranger,
+    )
+    verdict = archive.verify()
+    assert "was inserted" in {f.what for f in verdict.findings if f.stream == stranger}
+    assert verdict.first is not None
+    assert verdict.first.what == "was removed"
+
+
+def test_two_events_that_changed_places_are_named(archive: Archive):
+    ticket = archive.tickets[1]
+    for change in ((5, -5), (6, 5), (-5, 6)):
+        archive.tamper(
+            "UPDATE intake_events SET originator_version = %s"
+            " WHERE originator_id = %s AND originator_version = %s",
+            change[1], ticket, change[0],
+        )  # fmt: skip
+    stream, version, what = named(archive)
+    assert (stream, version, what.rstrip("0123456789")) == (ticket, 5, "was moved to position ")
+
+
+def test_a_change_of_commit_order_is_named(archive: Archive):
+    for before, after in ((3, -3), (7, 3), (-3, 7)):
+        archive.tamper(
+            "UPDATE intake_events SET notification_id = %s WHERE notification_id = %s",
+            after,
+            before,
+        )
+    _, _, what = named(archive)
+    assert what == "stands in another's place"
+
+
+def test_a_changed_event_with_seals_made_to_match_has_no_signature(archive: Archive):
+    """All hashes computed again, for the whole log, without the key."""
+    archive.tamper(CHANGE, archive.tickets[0], 2)
+    archive.tamper(f"TRUNCATE {EVERYTHING}")
+    forger = archive.new_sealer(secret="a secret that the service does not have")
+    forger.seal_next()
+    assert named(archive)[2] == "seal 1 is not signed by a trusted key"
+
+
+def test_seals_and_signatures_removed_altogether_are_noticed(archive: Archive):
+    archive.tamper(f"TRUNCATE {EVERYTHING}")
+    # The events of the story are of another year.
+    assert "has stood without a seal" in named(archive)[2]
+
+
+def test_whoever_has_the_key_too_is_caught_by_a_witness(archive: Archive):
+    witnessed = archive.roots()
+    archive.tamper(CHANGE, archive.tickets[0], 2)
+    archive.tamper(f"TRUNCATE {EVERYTHING}")
+    archive.new_sealer().seal_next()
+    assert archive.verify().is_good
+    assert "the witness keeps the root" in named(archive, witnessed=witnessed)[2]
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE audit_seals SET after = after WHERE number = 1", None),
+        ("UPDATE audit_seals SET sealed_at = now() WHERE number = 2", "seal 2 was changed"),
+        ("DELETE FROM audit_seals WHERE number = 3", "seals 3 to 3 are missing"),
+        ("UPDATE audit_seals SET signature = NULL WHERE number = 4", "seal 4 is not signed"),
+        ("UPDATE audit_days SET event_count = 1 WHERE number = 1", "the root was changed"),
+        ("UPDATE audit_days SET signature = '\\x00' WHERE number = 2", "the root is not signed"),
+        ("DELETE FROM audit_days WHERE number = 1", "the root does not follow the day before"),
+        ("DELETE FROM audit_days WHERE number = 2", "the day is over and its root is missing"),
+        ("DELETE FROM audit_heads WHERE version = 9", "the sealed end of this stream is missing"),
+        ("UPDATE audit_heads SET link = sha256(link)", "the stream's chain ends differently"),
+    ],
+)
+def test_the_audits_own_tables_are_watched_too(archive: Archive, statement: str, what: str | None):
+    archive.tamper(statement)
+    if what is None:
+        assert archive.verify().is_good
+    else:
+        assert what in named(archive)[2]
+
+
+def test_signatures_are_not_claimed_without_a_key(archive: Archive):
+    verdict = archive.verify(keys=PublicKeys())
+    assert verdict.is_good
+    assert verdict.notes == ["signatures were not checked: no public key was given"]
+
+
+def test_a_sealer_whose_seals_vanish_leaves_a_gap_for_ever(archive: Archive):
+    archive.tamper("DELETE FROM audit_seals WHERE number = 6")
+    archive.append(noted(archive.tickets[0], 10))
+    archive.sealer.seal_next()
+    assert "seals 6 to 6 are missing" in named(archive)[2]
+
+
+def test_a_second_process_goes_on_where_the_first_ended(archive: Archive):
+    second = archive.new_sealer()
+    for version, sealer in ((10, second), (11, archive.sealer), (12, second)):
+        archive.append(noted(archive.tickets[1], version))
+        assert sealer.seal_next() == 1
+    assert archive.verify().is_good
+
+
+def test_what_was_rolled_back_is_not_chained_to(archive: Archive, monkeypatch: pytest.MonkeyPatch):
+    from shared.audit import sealer
+
+    archive.append(noted(archive.tickets[1], 10))
+
+    def fail(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sealer, "_store_heads", fail)
+        with pytest.raises(OSError):
+            archive.sealer.seal_next()
+    assert archive.sealer.seal_next() == 1
+    assert archive.verify().is_good
+
+
+def test_a_new_key_is_trusted_beside_the_old(archive: Archive):
+    renewed = "another secret, after the first was rotated"
+    archive.append(noted(archive.tickets[1], 10))
+    archive.new_sealer(secret=renewed).seal_next()
+    assert not archive.verify(keys=KEYS).is_good
+    both = PublicKeys(*(AuditKey(secret, "intake").public for secret in (SECRET, renewed)))
+    assert archive.verify(keys=both).is_good
