@@ -18,6 +18,9 @@ BI_OWNER: Final = "query"
 _BI_STATEMENT_TIMEOUT: Final = "60s"
 """A report that reads longer than this belongs on a replica; it must not hold back vacuum here."""
 
+_BI_IDLE_TIMEOUT: Final = "5min"
+"""Nor may a notebook that somebody left open in the middle of a transaction."""
+
 _LOCK_KEY: Final = (
     0x7469636B  # "tick": two bootstraps at once would collide in the roles' catalogue
 )
@@ -92,6 +95,8 @@ def grants(database: str) -> list[sql.Composed]:
         in_database + sql.SQL("search_path = {}").format(bi),
         in_database + sql.SQL("default_transaction_read_only = on"),
         in_database + sql.SQL("statement_timeout = {}").format(sql.Literal(_BI_STATEMENT_TIMEOUT)),
+        in_database
+        + sql.SQL("idle_in_transaction_session_timeout = {}").format(sql.Literal(_BI_IDLE_TIMEOUT)),
     ]
 
 

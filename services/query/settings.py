@@ -29,3 +29,7 @@ class Settings(ServiceSettings):
         default=2_000,
         description="open live boards of one process; each is a connection and a few kB",
     )
+    exports_at_once_max: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=2,
+        description="exports that one process answers at a time; each holds a database connection while it is read",
+    )

@@ -59,14 +59,16 @@ TABLES = {
 def everything(reader: Reader) -> dict[str, list[Any]]:
     """All rows of all tables, as text, so that nothing is compared loosely.
 
-    Of the search documents the words count; where in the text they stand depends on the batches.
+    Of the search documents the words count; where in the text they stand depends on the batches. By which
+    transaction a row was changed last depends on them too.
     """
     words = "(ticket_id, strip(everything), strip(public))"
+    whole = "(to_jsonb(t) - 'change_tx')"
     return {
         table: [
             row["line"]
             for row in reader.rows(
-                f"SELECT {words if table == 'search_documents' else 't'}::text AS line"
+                f"SELECT {words if table == 'search_documents' else whole}::text AS line"
                 f" FROM {table} AS t ORDER BY {key}"
             )
         ]
