@@ -38,6 +38,7 @@ _BY_NOUN: Final = {
     "agent": Topic.AGENTS,
     "group": Topic.AGENTS,
     "routing_rules": Topic.AGENTS,
+    "routing_settings": Topic.AGENTS,
     "sla": Topic.SLA,
     "sla_policy": Topic.POLICIES,
     "calendar": Topic.POLICIES,

@@ -1,4 +1,4 @@
-"""The entrance from Kafka: what intake and sla say, in batches, each event once."""
+"""The entrance from Kafka: what intake and sla say (calendars for shifts too), in batches, each event once."""
 
 from services.routing.app.deciding import Deciding
 from services.routing.app.progress import Progress

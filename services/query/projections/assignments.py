@@ -1,6 +1,7 @@
 """Events of routing about a ticket → its routing columns and the stints of its agents. Pure."""
 
 from datetime import datetime
+from typing import assert_never
 from uuid import UUID
 
 import msgspec
@@ -10,7 +11,11 @@ from shared.events.assignments import (
     AssignmentEvent,
     GroupChanged,
     TicketAssigned,
+    TicketEscalated,
+    TicketOffered,
+    TicketOfferEnded,
     TicketQueued,
+    TicketSkipped,
     TicketUnassigned,
     TicketWithdrawn,
 )
@@ -63,6 +68,14 @@ def fold(facts: RoutingFacts, event: AssignmentEvent, writes: Writes) -> None:
             facts.routing_why = event.why or facts.routing_why
         case TicketWithdrawn():
             facts.queued_at = None
+        case TicketOffered():
+            facts.routing_why = event.why
+        case TicketEscalated():
+            facts.routing_why = f"Escalated: {event.reason}"
+        case TicketOfferEnded() | TicketSkipped():
+            pass  # the next decision says where it goes; the reason is in the history of changes
+        case _:
+            assert_never(event)
 
 
 def _change_group(facts: RoutingFacts, event: GroupChanged, writes: Writes) -> None:

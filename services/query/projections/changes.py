@@ -10,10 +10,15 @@ from shared.events.agents import (
     AgentPresenceChanged,
     GroupDefined,
     RoutingRulesDefined,
+    RoutingSettingsDefined,
 )
 from shared.events.assignments import (
     GroupChanged,
     TicketAssigned,
+    TicketEscalated,
+    TicketOffered,
+    TicketOfferEnded,
+    TicketSkipped,
     TicketUnassigned,
 )
 from shared.events.configuration import ConfigurationDefined
@@ -88,6 +93,15 @@ def changes_of(event: Event) -> Changes:  # noqa: C901, PLR0911, PLR0912  # one 
             return {"assignee": (event.previous_agent_id, event.agent_id)}
         case TicketUnassigned():
             return {"assignee": (event.previous_agent_id, None)}
+        case TicketOffered():
+            return {"offer": (None, event.agent_id)}
+        case TicketOfferEnded():
+            said = f"{event.outcome}: {event.reason}" if event.reason else event.outcome
+            return {"offer": (event.agent_id, said)}
+        case TicketSkipped():
+            return {"skip": (event.agent_id, event.reason)}
+        case TicketEscalated():
+            return {"escalation": (event.previous_group_id, f"{event.group_id}: {event.reason}")}
         case SlaPolicyApplied():
             return {"sla_policy": (event.previous_policy_id, event.policy_id)}
         case SlaDueChanged():
@@ -101,6 +115,9 @@ def changes_of(event: Event) -> Changes:  # noqa: C901, PLR0911, PLR0912  # one 
             return _differences(event.previous or {}, event.definition or {})
         case RoutingRulesDefined():
             return {"rules": (event.previous, event.rules)}
+        case RoutingSettingsDefined():
+            before = msgspec.to_builtins(event.previous) if event.previous is not None else {}
+            return _differences(before, msgspec.to_builtins(event.settings))
         case _:
             return {}
 

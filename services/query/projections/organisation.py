@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+import msgspec
 import psycopg
 from psycopg.rows import DictRow
 
@@ -12,6 +13,7 @@ from shared.events.agents import (
     AgentPresenceChanged,
     GroupDefined,
     RoutingRulesDefined,
+    RoutingSettingsDefined,
 )
 from shared.events.configuration import ConfigurationDefined
 from shared.events.policies import CalendarDefined, SlaPolicyDefined
@@ -99,6 +101,10 @@ class Organisation:
                 self._put(_GROUPS, group_id, event, row)
             case RoutingRulesDefined():
                 self._define("routing_rules", RULES_ID, event, list(event.rules))
+            case RoutingSettingsDefined():
+                self._define(
+                    "routing_settings", RULES_ID, event, msgspec.to_builtins(event.settings)
+                )
             case SlaPolicyDefined():
                 self._define("sla_policy", event.policy_id, event, event.definition)
             case CalendarDefined():

@@ -23,6 +23,9 @@ _SENTENCES: Final[dict[str, str]] = {
     "ticket.participant_removed.v1": "removed {person_id} ({role})",
     "assignment.queued.v1": "put it into the queue: {why}",
     "assignment.withdrawn.v1": "took it out of the queue ({reason})",
+    "assignment.offered.v1": "offered it to {agent_name} until {expires_at}: {why}",
+    "assignment.skipped.v1": "skipped it: {reason}",
+    "routing_settings.defined.v1": "changed the settings of routing",
     "sla.started.v1": "started the clock {metric} (round {cycle}), due {due_at}",
     "sla.paused.v1": "stopped the clock {metric} with {remaining_seconds} left",
     "sla.resumed.v1": "restarted the clock {metric}, due {due_at}",
@@ -54,7 +57,9 @@ def sentence(type_: str, facts: Facts) -> str:
     return told
 
 
-def _told(type_: str, facts: Facts) -> str | None:  # noqa: PLR0911  # one sentence each
+def _told(  # noqa: C901, PLR0911, PLR0912  # one sentence each
+    type_: str, facts: Facts
+) -> str | None:
     """Sentences whose shape depends on what is in the event."""
     match type_:
         case "ticket.status_changed.v1":
@@ -83,7 +88,15 @@ def _told(type_: str, facts: Facts) -> str | None:  # noqa: PLR0911  # one sente
             before = facts.get("previous_agent_id")
             return f"assigned it to {name}{f', before {before}' if before else ''}: {facts['why']}"
         case "assignment.unassigned.v1":
-            return f"took it from {facts['previous_agent_id']} ({facts['reason']})"
+            return (
+                f"took it from {facts['previous_agent_id']} ({facts['reason'].replace('_', ' ')})"
+            )
+        case "assignment.offer_ended.v1":
+            reason = f": {facts['reason']}" if facts.get("reason") else ""
+            return f"saw the offer to {facts['agent_id']} {facts['outcome']}{reason}"
+        case "assignment.escalated.v1":
+            change = _change("the tier", facts.get("previous_group_id"), facts["group_id"])
+            return f"escalated it ({change}): {facts['reason']}"
         case "sla.policy_applied.v1":
             return _change("the SLA policy", facts.get("previous_policy_id"), facts["policy_id"])
         case "sla.met.v1":

@@ -41,6 +41,8 @@ MODE: Final = {
     "rule": "by a rule",
     "manual": "by hand",
     "pull": "on request for the next ticket",
+    "offer": "by an accepted offer",
+    "escalation": "by an escalation",
     "import": "as imported",
 }
 STRATEGY: Final = {
@@ -57,9 +59,11 @@ REFUSAL: Final = {
     "busy": "busy",
     "offline": "offline",
     "skill_missing": "lacks a skill it needs",
+    "off_shift": "off shift",
     "at_capacity": "full hands",
+    "channel_full": "enough of this channel in hand",
     "rate_limited": "had enough for the moment",
-    "excluded": "gave it back or asked",
+    "excluded": "gave it back, declined or asked",
     "no_group": "it belongs to no group",
     "group_inactive": "its group is not active",
     "manual_group": "its group takes tickets itself",

@@ -200,6 +200,8 @@ class Asking:
         with self._desks.open(tx) as desk:
             agent = people.choose_presence(desk, agent_id, presence, cause)
             self._place(tx, desk, cause)
+            if not agent.is_online:
+                self._nudge()  # what is offered to the agent goes to the next one
         return view_agent(agent)
 
     def regain_heartbeat(self, tx: EventTransaction[Any], agent_id: str, cause: Cause) -> AgentView:

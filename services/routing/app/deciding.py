@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 
 from services.routing.app import tables
 from services.routing.app.desks import Desks
-from services.routing.domain import commands, people
+from services.routing.domain import commands, offers, people, timing
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk, codes
 from services.routing.domain.hours import CalendarVersion
@@ -13,7 +13,11 @@ from services.routing.domain.observing import FACT_EVENTS, observe, observe_prom
 from shared.events.assignments import (
     GroupChanged,
     TicketAssigned,
+    TicketEscalated,
+    TicketOffered,
+    TicketOfferEnded,
     TicketQueued,
+    TicketSkipped,
     TicketUnassigned,
     TicketWithdrawn,
 )
@@ -31,6 +35,10 @@ SWEEP_TICKETS_MAX: Final = 500
 
 _KINDS: Final = {
     TicketAssigned: "assigned",
+    TicketOffered: "offered",
+    TicketOfferEnded: "offer_ended",
+    TicketSkipped: "skipped",
+    TicketEscalated: "escalated",
     TicketQueued: "queued",
     TicketUnassigned: "unassigned",
     TicketWithdrawn: "withdrawn",
@@ -58,7 +66,7 @@ class Deciding:
     def on_batch(self, tx: EventTransaction[Any], batch: Sequence[Received]) -> None:
         """Act on events of intake and sla (the consumer's handler)."""
         events = [received.event for received in batch]
-        ids = {event.stream_id for event in events}
+        ids = {one.event.stream_id for one in batch if one.topic is not Topic.POLICIES}
         learning = {event.stream_id for event in events if isinstance(event, FACT_EVENTS)}
         with self._desks.open(tx, ids, with_facts=learning) as desk:
             for received in batch:
@@ -85,6 +93,7 @@ class Deciding:
         with self._desks.open(tx) as desk:
             cause = Cause.by_router()
             more = self._relieve(tx, desk, cause)
+            more = self._let_time_pass(tx, desk, cause) or more
             if not desk.roster.is_importing:
                 more = self._take_up_imports(tx, desk, cause) or more
             more = self._desks.place(tx, desk, everywhere=True, cause=cause) or more
@@ -113,6 +122,8 @@ class Deciding:
             )
             desk.roster.learn_calendar(version)
             desk.is_book_changed = True
+            desk.forget_closed()
+            timing.review_shifts(desk)
             tables.keep_calendar(tx, version)
 
     def _relieve(self, tx: EventTransaction[Any], desk: Desk, cause: Cause) -> bool:
@@ -123,6 +134,26 @@ class Deciding:
             because = f"{ticket.agent_id} is no longer active."
             commands.requeue(desk, ticket, "agent_left", because, cause)
         return len(tickets) == SWEEP_TICKETS_MAX
+
+    def _let_time_pass(self, tx: EventTransaction[Any], desk: Desk, cause: Cause) -> bool:
+        """Offers and leases run out, waits widen, shifts begin and end, grace ends (R7, R9, R10)."""
+        timing.review_shifts(desk)
+        due = tables.due(tx, at_most=SWEEP_TICKETS_MAX)
+        for ticket in desk.add(due):
+            timing.ticket_due(desk, ticket, cause)
+        more = len(due) == SWEEP_TICKETS_MAX
+        for agent in timing.agents_due(desk):
+            groups = timing.groups_over(desk, agent)
+            left = tables.left_behind(tx, agent.agent_id, groups, at_most=SWEEP_TICKETS_MAX)
+            is_all = len(left) < SWEEP_TICKETS_MAX
+            timing.grace_over(desk, agent, desk.add(left), cause, is_all=is_all)
+            more = more or not is_all
+        unheard = tables.offered_to(tx, timing.cannot_answer(desk), at_most=SWEEP_TICKETS_MAX)
+        for ticket in desk.add(unheard):
+            offers.cancel(desk, ticket, f"{ticket.offered_to} is not there.", cause)
+        self._desks.wake_at(timing.next_of_agents(desk))
+        self._desks.wake_at(tables.next_timer_at(tx))
+        return more
 
     def _take_up_imports(self, tx: EventTransaction[Any], desk: Desk, cause: Cause) -> bool:
         tickets = tables.settled_imports(

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from services.routing.app import tables
+from services.routing.domain import timing
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
 from services.routing.domain.roster import Roster
@@ -24,7 +25,8 @@ class Desks:
     Args:
         drain_max: assignments from the queue in one transaction, so that new tickets need not wait behind a
             long drain.
-        wake_at: told when a rate limit will let something that waits go on; may be called from any thread.
+        wake_at: told when a rate limit, a timer or a grace time will let something go on; may be called from any
+            thread.
     """
 
     def __init__(
@@ -34,6 +36,11 @@ class Desks:
         self._wake_at = wake_at
         self._kept: tuple[UUID, Roster] | None = None
         self._kept_lock = Lock()
+
+    def wake_at(self, moment: datetime | None) -> None:
+        """Something can go on at this moment."""
+        if moment is not None:
+            self._wake_at(moment)
 
     @contextmanager
     def open(
@@ -58,10 +65,11 @@ class Desks:
                 self._keep(stamp, roster)
             raise
         tx.append(*desk.events)
+        timer_at = timing.set_timers(desk)
         self._keep(tables.save(tx, desk) or stamp, roster)
-        moment = desk.next_room_at()
-        if moment is not None:
-            self._wake_at(moment)  # for nothing when the transaction fails, which does no harm
+        for moment in (desk.next_room_at(), timer_at):
+            if moment is not None:
+                self._wake_at(moment)  # for nothing when the transaction fails, which does no harm
 
     def place(
         self,

@@ -1,6 +1,7 @@
 """Rows to domain and back, a few statements for any number of rows."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from services.routing.domain.roster import Lane, Roster
 from services.routing.domain.rules import RuleBook
 from services.routing.domain.ticket import Ticket
 from shared.database import Transaction
-from shared.events.agents import RoutingRule, RuleMode
+from shared.events.agents import RoutingRule, RoutingSettings, RuleMode
 from shared.identifiers import new_id
 
 # Rows travel as one JSON array each way: PostgreSQL and msgspec convert it in C, a tenth of what columns cost.
@@ -25,12 +26,13 @@ _GROUPS: Final = msgspec.json.Decoder(list[Group])
 _LANES: Final = msgspec.json.Decoder(list[Lane])
 _LAST_AGENTS: Final = msgspec.json.Decoder(list[LastAgent])
 _CALENDARS: Final = msgspec.json.Decoder(list[CalendarVersion])
+_SETTINGS: Final = msgspec.json.Decoder(RoutingSettings)
 _RULES: Final = msgspec.json.Decoder(tuple[RoutingRule, ...])
 _ENCODE: Final = msgspec.json.Encoder().encode
 
 TICKET_COLUMNS: Final = tuple(name for name in Ticket.__struct_fields__ if name != "facts")
 _WITHOUT_FACTS: Final = SQL(", ").join(Identifier("t", name) for name in TICKET_COLUMNS)
-_ORDER: Final = SQL("t.rank DESC, t.due_at NULLS LAST, t.queued_at, t.ticket_id")
+_ORDER: Final = SQL("t.is_raised DESC, t.rank DESC, t.due_at NULLS LAST, t.queued_at, t.ticket_id")
 _WITH_FACTS: Final = SQL("{}, t.facts").format(_WITHOUT_FACTS)
 
 
@@ -46,6 +48,7 @@ def load_roster(tx: Transaction) -> Roster:
     """Everybody and every rule, from the tables."""
     row = tx.cursor.execute(
         "SELECT turn, is_importing, rules_version, rules_mode, rules::text AS rules,"
+        " settings_version, settings::text AS settings,"
         " (SELECT coalesce(json_agg(c), '[]')::text FROM calendars c) AS calendars,"
         " (SELECT coalesce(json_agg(a), '[]')::text FROM agents a) AS agents,"
         " (SELECT coalesce(json_agg(g), '[]')::text FROM groups g) AS groups,"
@@ -66,6 +69,8 @@ def load_roster(tx: Transaction) -> Roster:
         lanes=_LANES.decode(row["lanes"]),
         turn=row["turn"],
         is_importing=row["is_importing"],
+        settings=_SETTINGS.decode(row["settings"]),
+        settings_version=row["settings_version"],
     )
 
 
@@ -152,6 +157,45 @@ def orphans(tx: Transaction, agents: Sequence[str], *, at_most: int) -> list[Tic
     )
 
 
+def due(tx: Transaction, *, at_most: int) -> list[Ticket]:
+    """Tickets to which time does something now, the earliest first."""
+    return _select(
+        tx, SQL("t.timer_at <= %s ORDER BY t.timer_at LIMIT %s"), (tx.now, at_most), with_facts=True
+    )
+
+
+def next_timer_at(tx: Transaction) -> datetime | None:
+    """When time will next do something to any ticket, of those to which it does nothing now."""
+    row = tx.cursor.execute(
+        "SELECT min(timer_at) AS first FROM tickets WHERE timer_at > %s", (tx.now,)
+    ).fetchone()
+    moment: datetime | None = row["first"] if row is not None else None
+    return moment
+
+
+def left_behind(
+    tx: Transaction, agent_id: str, groups: Sequence[str], *, at_most: int
+) -> list[Ticket]:
+    """Unanswered tickets of these groups in the agent's hands that nobody gave there by hand (R9)."""
+    if not groups:
+        return []
+    return _select(
+        tx,
+        SQL(
+            "t.agent_id = %s AND t.group_id = ANY(%s) AND t.category IN ('new', 'open')"
+            " AND NOT t.is_held AND NOT t.is_by_hand LIMIT %s"
+        ),
+        (agent_id, list(groups), at_most),
+    )
+
+
+def offered_to(tx: Transaction, agents: Sequence[str], *, at_most: int) -> list[Ticket]:
+    """Tickets that are offered to these agents."""
+    if not agents:
+        return []
+    return _select(tx, SQL("t.offered_to = ANY(%s) LIMIT %s"), (list(agents), at_most))
+
+
 def misinformed(tx: Transaction, reasons: Mapping[int, str], *, at_most: int) -> list[Ticket]:
     """Queued tickets whose last told reasons are not those of their lane now: lane → reason codes."""
     if not reasons:
@@ -186,7 +230,8 @@ def save(tx: Transaction, desk: Desk) -> UUID | None:
     ]
     if desk.forgotten_lanes:
         tx.cursor.execute("DELETE FROM lanes WHERE lane = ANY(%s)", (list(desk.forgotten_lanes),))
-    if not (any(wrote) or desk.forgotten_lanes or desk.is_book_changed or desk.is_import_changed):
+    is_desk_changed = desk.is_book_changed or desk.is_import_changed or desk.is_settings_changed
+    if not (any(wrote) or desk.forgotten_lanes or is_desk_changed):
         return None
     stamp = new_id()
     roster = desk.roster
@@ -198,6 +243,11 @@ def save(tx: Transaction, desk: Desk) -> UUID | None:
         tx.cursor.execute(
             "UPDATE desk SET rules_version = %s, rules_mode = %s, rules = %s::jsonb",
             (roster.book.version, roster.book.mode.value, _ENCODE(roster.book.rules).decode()),
+        )
+    if desk.is_settings_changed:
+        tx.cursor.execute(
+            "UPDATE desk SET settings_version = %s, settings = %s::jsonb",
+            (roster.settings_version, _ENCODE(roster.settings).decode()),
         )
     return stamp
 

@@ -10,8 +10,8 @@ from shared.events.base import TAKING_CAPACITY, StatusCategory
 OPEN: frozenset[StatusCategory] = TAKING_CAPACITY
 """Categories in which a ticket needs an agent and takes room in the agent's hands (R5)."""
 
-TICKET_UNITS = 1.0
-"""Room that one open ticket takes, in capacity units."""
+ABSENT: frozenset[Presence] = frozenset({Presence.AWAY, Presence.OFFLINE})
+"""Not at the desk: after the grace time unanswered tickets go back (R9). Who is busy is at the desk."""
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,6 +28,10 @@ class Agent(msgspec.Struct, kw_only=True):
         load: capacity units in hand (R5).
         turn: rises with every assignment over all agents, so the smallest had its turn longest ago (R6).
         idle_since: last assignment, last freed ticket or coming online, whichever is latest (R6).
+        channel_loads: the part of `load` that each channel has; channels without any are not here.
+        left_at: since when the agent is away, offline or off shift; None while at the desk (R9).
+        grace_at: the next moment at which some group's grace time for the agent's tickets ends; None: nothing to do.
+        expired_count: offers that ran out since the agent last did anything about one (R10).
         pushed_at: when routing pushed work to this agent, earliest first; as many as a rate limit of the agent's
             groups may count, so none where there is no limit (R4).
     """
@@ -44,6 +48,10 @@ class Agent(msgspec.Struct, kw_only=True):
     turn: int = 0
     idle_since: datetime = _LONG_AGO
     pushed_at: tuple[datetime, ...] = ()
+    channel_loads: dict[str, float] = {}
+    left_at: datetime | None = None
+    grace_at: datetime | None = None
+    expired_count: int = 0
 
     @property
     def is_online(self) -> bool:

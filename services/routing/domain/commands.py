@@ -1,14 +1,18 @@
 """What people and the import may ask of a ticket's assignment, and when it is refused."""
 
+from datetime import timedelta
+
 from services.routing.domain import why
-from services.routing.domain.agent import TICKET_UNITS, Agent
+from services.routing.domain.agent import Agent
 from services.routing.domain.cause import Cause
 from services.routing.domain.choice import refusal
 from services.routing.domain.desk import Desk
+from services.routing.domain.needs import units_of
 from services.routing.domain.observing import route
 from services.routing.domain.roster import Lane
 from services.routing.domain.ticket import Ticket, queue_key
 from shared.errors import Conflict, NotFound, Refused
+from shared.events.assignments import TicketSkipped
 from shared.events.base import Channel, StatusCategory
 
 
@@ -60,7 +64,7 @@ def assign(
     Raises:
         TicketIsClosed, AgentIsInactive, NotFound (agent), Conflict.
     """
-    _check(ticket, expected)
+    check(ticket, expected)
     agent = known_agent(desk, agent_id)
     if not agent.profile.is_active:
         raise AgentIsInactive(f"agent {agent_id} is not active", field="agent_id")
@@ -68,7 +72,8 @@ def assign(
         return
     is_import = cause.via is Channel.IMPORT
     by = "The import" if is_import else cause.actor.name or cause.actor.id
-    load = agent.load + (TICKET_UNITS if ticket.needs_agent else 0.0)
+    is_new = ticket.needs_agent and ticket.offered_to != agent_id
+    load = round(agent.load + (units_of(ticket, desk.roster) if is_new else 0.0), 3)
     desk.drop(ticket)
     desk.hand_over(
         ticket,
@@ -85,7 +90,7 @@ def unassign(desk: Desk, ticket: Ticket, cause: Cause, *, expected: int | None =
     Raises:
         TicketIsClosed, Conflict.
     """
-    _check(ticket, expected)
+    check(ticket, expected)
     if ticket.agent_id is None:
         return
     is_import = cause.via is Channel.IMPORT
@@ -101,23 +106,37 @@ def unassign(desk: Desk, ticket: Ticket, cause: Cause, *, expected: int | None =
 
 
 def skip(desk: Desk, ticket: Ticket, agent_id: str, reason: str, cause: Cause) -> None:
-    """The agent does not take it and says why; it is not offered to the same agent again and keeps its place in time.
+    """The agent does not take it and says why, which is reported; it is not offered to the same agent again.
+
+    It keeps its place in time.
 
     Raises:
         TicketIsClosed, SkipNeedsReason, NotInHand, NotFound (agent).
     """
-    _check(ticket, None)
+    check(ticket, None)
     agent = known_agent(desk, agent_id)
     if not reason.strip():
         raise SkipNeedsReason("skipping a ticket needs a reason", field="reason")
-    if ticket.agent_id not in {None, agent_id} or not ticket.needs_agent:
+    if (ticket.agent_id or ticket.offered_to) not in {None, agent_id} or not ticket.needs_agent:
         raise NotInHand(f"the ticket neither waits nor is in the hands of {agent_id}")
     if ticket.agent_id is None and agent_id in ticket.excluded:
         return
+    desk.record(
+        ticket,
+        TicketSkipped(
+            **desk.stamp(ticket, cause),
+            ticket_id=ticket.ticket_id,
+            agent_id=agent_id,
+            group_id=ticket.group_id,
+            reason=reason.strip(),
+            held=ticket.agent_id is not None,
+            waited_seconds=desk.waited(ticket),
+        ),
+    )
+    because = f"{why.name_of(agent)} skipped it: {reason.strip()}"
+    desk.end_offer(ticket, "declined", cause, reason=reason.strip())
     if ticket.agent_id is not None:
-        because = f"{why.name_of(agent)} skipped it: {reason.strip()}"
         desk.take_away(ticket, "manual", because, cause)
-    ticket.excluded = tuple(sorted({*ticket.excluded, agent_id}))
     desk.wait(ticket, cause)
 
 
@@ -129,7 +148,7 @@ def change_group(
     Raises:
         TicketIsClosed, GroupIsInactive, NotFound (group), Conflict.
     """
-    _check(ticket, expected)
+    check(ticket, expected)
     group = desk.roster.groups.get(group_id)
     if group is None:
         raise NotFound(f"there is no group {group_id}", field="group_id")
@@ -149,7 +168,7 @@ def change_group(
     if ticket.is_held:
         return
     ticket.excluded = tuple(one for one in ticket.excluded if one == ticket.requester_id)
-    ticket.skills, ticket.strategy = {}, None
+    ticket.skills, ticket.optional, ticket.strategy = {}, {}, None
     agent = desk.roster.agents.get(ticket.agent_id) if ticket.agent_id else None
     if ticket.agent_id is not None and (agent is None or group_id not in agent.profile.groups):
         desk.take_away(
@@ -187,10 +206,16 @@ def lanes_for(desk: Desk, agent: Agent) -> list[Lane]:
 def pull(desk: Desk, agent: Agent, heads: list[Ticket], cause: Cause) -> Ticket:
     """Give the agent the first of these heads of lanes in the order of the queue (R3)."""
     ticket = min(heads, key=queue_key)
-    waited = 0.0
-    if ticket.queued_at is not None:
-        waited = max(0.0, (desk.now - ticket.queued_at).total_seconds())
-    desk.hand_over(ticket, agent, mode="pull", because=why.pulled(agent, waited), cause=cause)
+    group = desk.roster.groups.get(ticket.group_id) if ticket.group_id is not None else None
+    lease = group.profile.pull_lease_seconds if group is not None else None
+    desk.hand_over(
+        ticket,
+        agent,
+        mode="pull",
+        because=why.pulled(agent, desk.waited(ticket), lease),
+        cause=cause,
+        leased_until=None if lease is None else desk.now + timedelta(seconds=lease),
+    )
     return ticket
 
 
@@ -204,7 +229,7 @@ def release(desk: Desk, ticket: Ticket, cause: Cause) -> None:
         return
     agent = desk.roster.agents.get(ticket.agent_id) if ticket.agent_id else None
     if agent is not None:
-        desk.take(agent)
+        desk.take(ticket, agent)
         return
     if ticket.group_id is None:
         route(desk, ticket, cause)
@@ -231,7 +256,12 @@ def known_agent(desk: Desk, agent_id: str) -> Agent:
     return agent
 
 
-def _check(ticket: Ticket, expected: int | None) -> None:
+def check(ticket: Ticket, expected: int | None) -> None:
+    """The ticket is as the caller saw it, and somebody's work.
+
+    Raises:
+        Conflict, TicketIsClosed.
+    """
     if expected is not None and expected != ticket.version:
         raise Conflict(f"the assignment is at version {ticket.version}, not {expected}")
     if ticket.category is StatusCategory.CLOSED and not ticket.is_held:

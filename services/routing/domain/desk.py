@@ -1,18 +1,18 @@
 """The desk where decisions are taken: it places waiting tickets in the hands of agents and records why."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.routing.domain import why
-from services.routing.domain.agent import TICKET_UNITS
 from services.routing.domain.cause import Cause
 from services.routing.domain.choice import Decision, choose, refusal, room
 from services.routing.domain.handing import Handing
+from services.routing.domain.needs import demand_of, overflow, relaxed, steps_taken
 from services.routing.domain.pace import Pace
 from services.routing.domain.roster import Lane
 from services.routing.domain.strategies import STICKY, WEIGHTED, strategy_of, turns_after
 from services.routing.domain.ticket import Ticket, queue_key
-from shared.events.agents import Strategy
+from shared.events.agents import OfferMode, Strategy
 
 __all__ = ["Cause", "Desk", "codes"]
 
@@ -30,10 +30,11 @@ class Desk(Handing):
         for lane in looked_at:
             if lane.waiting and self._is_push(lane):
                 count = room(
-                    self.roster.members(lane.group_id),
+                    (*self.roster.members(lane.group_id), *self.roster.helpers(lane.demand)),
                     lane.demand,
                     at_most=at_most,
                     pace=self._pace(lane),
+                    closed=self.closed_calendars(),
                 )
                 if count:
                     wanted[lane.lane] = min(count, lane.waiting)
@@ -68,7 +69,7 @@ class Desk(Handing):
         blocked: dict[int, Decision] = {}
         placed = 0
         for ticket in sorted(entries.values(), key=queue_key):
-            lane = self.roster.lane_for(ticket.demand())
+            lane = self.roster.lane_for(demand_of(ticket, self.roster))
             decision = blocked.get(lane.lane)
             if decision is None and placed < at_most:
                 decision = self.decide(lane, ticket)
@@ -81,6 +82,7 @@ class Desk(Handing):
                 blocked[lane.lane] = decision
             if newcomer is not None:
                 self.queue(ticket, decision, newcomer)
+                self._ask_again_later(ticket)
         return placed >= at_most and bool(entries)
 
     def tell_reasons(self, tickets: Iterable[Ticket], cause: Cause) -> int:
@@ -106,7 +108,9 @@ class Desk(Handing):
             lane.demand,
             group,
             self.roster.members(lane.group_id),
+            helpers=self.roster.helpers(lane.demand),
             pace=self._pace(lane),
+            closed=self.closed_calendars(),
             preferred=self.customers.preferred(ticket, group, self.now)
             if ticket and group
             else None,
@@ -121,7 +125,8 @@ class Desk(Handing):
                 moments += [
                     pace.next_at(agent)
                     for agent in self.roster.members(lane.group_id)
-                    if refusal(agent, lane.demand) is None and not pace.left(agent)
+                    if refusal(agent, lane.demand, closed=self.closed_calendars()) is None
+                    and not pace.left(agent)
                 ]
         return min(moments, default=None)
 
@@ -135,10 +140,17 @@ class Desk(Handing):
 
     # Details of placing.
 
+    def _ask_again_later(self, ticket: Ticket) -> None:
+        """Nobody else can take what some have declined: they are asked again after a while (R10)."""
+        group = self.roster.groups.get(ticket.group_id or "")
+        if ticket.declined and ticket.forgive_at is None:
+            offer = (group.profile.offer if group is not None else None) or OfferMode()
+            ticket.forgive_at = self.now + timedelta(seconds=offer.again_seconds)
+
     def _lanes_touched(self) -> list[Lane]:
         lanes = {lane.lane: lane for lane in self.roster.lanes_of(self._stirred)}
         for ticket_id in self._newcomers:
-            lane = self.roster.lane_for(self.tickets[ticket_id].demand())
+            lane = self.roster.lane_for(demand_of(self.tickets[ticket_id], self.roster))
             lanes[lane.lane] = lane
         return list(lanes.values())
 
@@ -159,18 +171,37 @@ class Desk(Handing):
         assert agent is not None
         group = self.roster.groups[ticket.group_id or ""]
         strategy = strategy_of(group, ticket.strategy)
-        if strategy == WEIGHTED and not decision.is_sticky:
+        if strategy == WEIGHTED and not decision.is_sticky and not decision.is_by_helper:
             # Not in `_evolve`: an event names ten candidates, and the turns follow from all of them.
             members = self.roster.members(group.group_id)
-            group.saved_turns = turns_after(group, members, decision.eligible, agent)
+            able = [one for one in decision.eligible if one.agent_id not in decision.helpers]
+            group.saved_turns = turns_after(group, members, able, agent)
             self.changed_groups.add(group.group_id)
+        steps = steps_taken(ticket, self.roster)
+        units = decision.demand.units if decision.demand else 0.0
+        because = why.chosen(agent, strategy, decision, round(agent.load + units, 3))
+        because += why.widened(relaxed(steps), overflow(steps, ticket.group_id))
+        told = STICKY if decision.is_sticky else strategy
+        by_router = Cause.by_router(cause.correlation_id, cause.causation_id)
+        offer = group.profile.offer
+        if offer is not None:
+            self.offer(
+                ticket,
+                agent,
+                seconds=offer.seconds,
+                strategy=told,
+                because=because,
+                cause=by_router,
+                decision=decision,
+            )
+            return
         self.hand_over(
             ticket,
             agent,
             mode="auto",
-            because=why.chosen(agent, strategy, decision, agent.load + TICKET_UNITS),
-            cause=Cause.by_router(cause.correlation_id, cause.causation_id),
-            strategy=STICKY if decision.is_sticky else strategy,
+            because=because,
+            cause=by_router,
+            strategy=told,
             decision=decision,
         )
 

@@ -1,14 +1,19 @@
 """The statements about one ticket: it waits, it is handed over, taken away, moved, withdrawn; each with its reason."""
 
+from datetime import datetime, timedelta
+
 from services.routing.domain import why
-from services.routing.domain.agent import TICKET_UNITS, Agent
+from services.routing.domain.agent import Agent
 from services.routing.domain.cause import Cause
 from services.routing.domain.choice import Decision
 from services.routing.domain.ledger import Ledger
+from services.routing.domain.needs import overflow, relaxed, steps_taken, units_of
 from services.routing.domain.ticket import Ticket
 from shared.events.assignments import (
     GroupChanged,
     TicketAssigned,
+    TicketOffered,
+    TicketOfferEnded,
     TicketQueued,
     TicketUnassigned,
     TicketWithdrawn,
@@ -25,12 +30,16 @@ class Handing(Ledger):
             ticket.generation += 1
         if ticket.queued_at is None:
             ticket.queued_at = self.now
+        if ticket.waits_since is None:
+            ticket.waits_since = self.now
         self._newcomers[ticket.ticket_id] = cause
 
     def withdraw(self, ticket: Ticket, reason: str, cause: Cause) -> None:
         """The ticket no longer needs anybody (R12)."""
         self._newcomers.pop(ticket.ticket_id, None)
-        if ticket.lane is not None:
+        is_offered = ticket.offered_to is not None
+        self.end_offer(ticket, "withdrawn", cause, reason=reason)
+        if ticket.lane is not None or is_offered:
             self.record(
                 ticket,
                 TicketWithdrawn(
@@ -38,7 +47,7 @@ class Handing(Ledger):
                     ticket_id=ticket.ticket_id,
                     group_id=ticket.group_id,
                     reason=reason,
-                    waited_seconds=self._waited(ticket),
+                    waited_seconds=self.waited(ticket),
                 ),
             )
 
@@ -50,6 +59,7 @@ class Handing(Ledger):
         self, ticket: Ticket, group_id: str | None, *, mode: str, because: str, cause: Cause
     ) -> None:
         """The ticket belongs to another group from now on; it leaves its old queue place."""
+        self.end_offer(ticket, "cancelled", cause, reason=because)
         self.record(
             ticket,
             GroupChanged(
@@ -74,10 +84,18 @@ class Handing(Ledger):
         cause: Cause,
         strategy: str | None = None,
         decision: Decision | None = None,
+        leased_until: datetime | None = None,
     ) -> None:
-        """Record that this agent has it now."""
-        counts = ticket.needs_agent
-        units = TICKET_UNITS if counts and ticket.agent_id != agent.agent_id else 0.0
+        """Record that this agent has it now. An offer to somebody else is over; one to this agent is accepted."""
+        if ticket.offered_to is not None and ticket.offered_to != agent.agent_id:
+            self.end_offer(ticket, "cancelled", cause, reason=because)
+        counts = ticket.needs_agent and ticket.agent_id != agent.agent_id
+        units = units_of(ticket, self.roster) if counts else 0.0
+        before = agent.load
+        if ticket.offered_to is not None:
+            units = ticket.units
+            before = round(agent.load - units, 3)
+        steps = steps_taken(ticket, self.roster)
         self.record(
             ticket,
             TicketAssigned(
@@ -93,16 +111,82 @@ class Handing(Ledger):
                     "decision", ticket.ticket_id, ticket.generation, ticket.version
                 ),
                 why=because,
-                load_before=agent.load,
-                load_after=agent.load + units,
+                load_before=before,
+                load_after=round(before + units, 3),
                 capacity=agent.profile.capacity,
                 candidates=decision.candidates() if decision else (),
                 candidates_count=len(decision.ranked) if decision else 0,
                 refused_counts=decision.refused_counts if decision else {},
                 rule=ticket.rule,
                 rules_version=ticket.rules_version,
-                waited_seconds=self._waited(ticket),
+                waited_seconds=self.waited(ticket),
                 ticket_version=ticket.ticket_version,
+                units=units,
+                skills=ticket.skills,
+                relaxed=relaxed(steps),
+                overflow=overflow(steps, ticket.group_id),
+                leased_until=leased_until,
+            ),
+        )
+
+    def offer(
+        self,
+        ticket: Ticket,
+        agent: Agent,
+        *,
+        seconds: int,
+        strategy: str,
+        because: str,
+        cause: Cause,
+        decision: Decision,
+    ) -> None:
+        """Record that this agent is asked, and keep the room for it (R10)."""
+        units = units_of(ticket, self.roster)
+        steps = steps_taken(ticket, self.roster)
+        self.record(
+            ticket,
+            TicketOffered(
+                **self.stamp(ticket, cause),
+                ticket_id=ticket.ticket_id,
+                agent_id=agent.agent_id,
+                agent_name=agent.profile.name,
+                group_id=ticket.group_id,
+                strategy=strategy,
+                decision_id=derived_id(
+                    "decision", ticket.ticket_id, ticket.generation, ticket.version
+                ),
+                expires_at=self.now + timedelta(seconds=seconds),
+                why=because,
+                load_before=agent.load,
+                load_after=round(agent.load + units, 3),
+                capacity=agent.profile.capacity,
+                candidates=decision.candidates(),
+                candidates_count=len(decision.ranked),
+                refused_counts=decision.refused_counts,
+                rule=ticket.rule,
+                rules_version=ticket.rules_version,
+                waited_seconds=self.waited(ticket),
+                units=units,
+                relaxed=relaxed(steps),
+                overflow=overflow(steps, ticket.group_id),
+            ),
+        )
+
+    def end_offer(self, ticket: Ticket, outcome: str, cause: Cause, *, reason: str = "") -> None:
+        """Record that the offer is over, if there is one; the caller lets the ticket wait when it needs somebody."""
+        if ticket.offered_to is None:
+            return
+        since = ticket.offered_at or self.now
+        self.record(
+            ticket,
+            TicketOfferEnded(
+                **self.stamp(ticket, cause),
+                ticket_id=ticket.ticket_id,
+                agent_id=ticket.offered_to,
+                group_id=ticket.group_id,
+                outcome=outcome,
+                reason=reason,
+                offered_seconds=max(0.0, (self.now - since).total_seconds()),
             ),
         )
 
@@ -124,6 +208,8 @@ class Handing(Ledger):
     def queue(self, ticket: Ticket, decision: Decision | None, cause: Cause) -> None:
         """Queue it with the reasons; without a decision it only waits for its turn."""
         reasons = decision.refused_counts if decision else {"waiting_turn": 1}
+        steps = steps_taken(ticket, self.roster)
+        given_up, helping = relaxed(steps), overflow(steps, ticket.group_id)
         assert ticket.queued_at is not None
         self.record(
             ticket,
@@ -137,11 +223,19 @@ class Handing(Ledger):
                 candidates=decision.candidates() if decision else (),
                 rule=ticket.rule,
                 rules_version=ticket.rules_version,
-                why=why.nobody(reasons),
+                why=why.nobody(reasons)
+                + why.widened(given_up, helping, is_raised=ticket.is_raised),
+                waited_seconds=self.waited(ticket),
+                skills=ticket.skills,
+                relaxed=given_up,
+                overflow=helping,
+                is_raised=ticket.is_raised,
+                units=units_of(ticket, self.roster),
             ),
         )
 
-    def _waited(self, ticket: Ticket) -> float:
+    def waited(self, ticket: Ticket) -> float:
+        """Seconds since it began to need somebody; 0 when it needs nobody."""
         if ticket.queued_at is None:
             return 0.0
         return max(0.0, (self.now - ticket.queued_at).total_seconds())

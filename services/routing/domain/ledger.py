@@ -5,11 +5,14 @@ So the tables can always be made again from the log.
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final, assert_never
 from uuid import UUID
 
-from services.routing.domain.agent import TICKET_UNITS, Agent
+from services.routing.domain.agent import Agent
 from services.routing.domain.cause import Cause
+from services.routing.domain.choice import ROUNDING
 from services.routing.domain.customers import Customers
+from services.routing.domain.needs import demand_of, units_of
 from services.routing.domain.pace import remember_push
 from services.routing.domain.roster import Lane, Roster
 from services.routing.domain.ticket import Ticket
@@ -17,11 +20,18 @@ from shared.events.assignments import (
     AssignmentEvent,
     GroupChanged,
     TicketAssigned,
+    TicketEscalated,
+    TicketOffered,
+    TicketOfferEnded,
     TicketQueued,
+    TicketSkipped,
     TicketUnassigned,
     TicketWithdrawn,
 )
 from shared.events.base import Event, Stamp
+
+HOLDERS_MAX: Final = 20
+"""The last holders tell the story; a ticket that went through more hands is told by its log."""
 
 
 class Ledger:
@@ -46,7 +56,9 @@ class Ledger:
         self.customers = Customers()
         self.is_book_changed = False
         self.is_import_changed = False
+        self.is_settings_changed = False
         self.over_capacity_count = 0
+        self._closed: frozenset[str] | None = None
         self._newcomers: dict[UUID, Cause] = {}
         self._stirred: set[str] = set()
 
@@ -61,6 +73,7 @@ class Ledger:
             or self.forgotten_lanes
             or self.is_book_changed
             or self.is_import_changed
+            or self.is_settings_changed
         )
 
     def ticket(self, ticket_id: UUID) -> Ticket:
@@ -75,18 +88,41 @@ class Ledger:
         """Bring more tickets to the desk; one that is there already stays as it is here."""
         return [self.tickets.setdefault(ticket.ticket_id, ticket) for ticket in tickets]
 
-    def free(self, agent: Agent) -> None:
-        """The agent has room again, so waiting tickets are looked at."""
-        agent.load = max(0.0, agent.load - TICKET_UNITS)
+    def free(self, ticket: Ticket, agent: Agent) -> None:
+        """The agent no longer has it to do, so there is room for what waits."""
+        self._load(agent, ticket.channel, -ticket.units)
+        ticket.units = 0.0
+        self.changed_tickets[ticket.ticket_id] = ticket
         agent.idle_since = self.now
         self.stir(agent)
 
-    def take(self, agent: Agent) -> None:
-        """The agent has one more in hand, perhaps above the limit (manual, pull by hand, reopen)."""
-        agent.load += TICKET_UNITS
-        self.changed_agents[agent.agent_id] = agent
-        if agent.profile.capacity is not None and agent.load > agent.profile.capacity:
+    def take(self, ticket: Ticket, agent: Agent) -> None:
+        """The agent has it to do from now on, perhaps above the limit (manual, reopen)."""
+        ticket.units = units_of(ticket, self.roster)
+        self.changed_tickets[ticket.ticket_id] = ticket
+        self._load(agent, ticket.channel, ticket.units)
+        if agent.profile.capacity is not None and agent.load > agent.profile.capacity + ROUNDING:
             self.over_capacity_count += 1
+
+    def weigh_again(self, ticket: Ticket) -> None:
+        """Its priority or state is another one: it may take other room where it is, or ask for other room (R5)."""
+        if not ticket.needs_agent:
+            return
+        holder = ticket.agent_id or ticket.offered_to
+        agent = self.roster.agents.get(holder) if holder is not None else None
+        if agent is None or units_of(ticket, self.roster) == ticket.units:
+            return
+        is_lighter = units_of(ticket, self.roster) < ticket.units
+        self._load(agent, ticket.channel, -ticket.units)
+        self.take(ticket, agent)
+        if is_lighter:
+            self.stir(agent)
+
+    def lighten(self, agent: Agent, units: float) -> None:
+        """The agent has finished something that no ticket here stands for."""
+        agent.load = max(0.0, agent.load - units)
+        agent.idle_since = self.now
+        self.stir(agent)
 
     def stir(self, agent: Agent) -> None:
         """Something about the agent got better: the queues of its groups may move (R2)."""
@@ -116,50 +152,123 @@ class Ledger:
         ticket.version = event.version
         self._evolve(ticket, event)
 
+    def closed_calendars(self) -> frozenset[str]:
+        """Calendars of shifts in which it is not working time now (R4)."""
+        if self._closed is None:
+            self._closed = self.roster.closed_at(self.now)
+        return self._closed
+
+    def forget_closed(self) -> None:
+        """Somebody works by another calendar now, or a calendar changed."""
+        self._closed = None
+
+    def _load(self, agent: Agent, channel: str, units: float) -> None:
+        if units:
+            agent.load = _rounded(agent.load + units)
+            of_channel = _rounded(agent.channel_loads.get(channel, 0.0) + units)
+            loads = {name: load for name, load in agent.channel_loads.items() if name != channel}
+            if of_channel:
+                loads[channel] = of_channel
+            agent.channel_loads = loads
+        self.changed_agents[agent.agent_id] = agent
+
     def _evolve(self, ticket: Ticket, event: AssignmentEvent) -> None:
         match event:
             case GroupChanged():
                 self._leave_lane(ticket)
                 ticket.group_id = event.group_id
+                ticket.is_group_by_hand = event.mode in {"manual", "escalation"}
+                ticket.step = 0
+                ticket.waits_since = None
+                ticket.declined = ()
+                ticket.forgive_at = None
             case TicketQueued():
                 self._enter_lane(ticket)
                 ticket.queued_at = event.queued_at
                 ticket.refusals = ",".join(sorted(event.reasons))
+            case TicketOffered():
+                self._evolve_offered(ticket, event)
+            case TicketOfferEnded():
+                self._evolve_offer_ended(ticket, event)
             case TicketAssigned():
                 self._leave_lane(ticket)
                 self._evolve_assigned(ticket, event)
             case TicketUnassigned():
                 self._release(ticket)
                 ticket.agent_id = None
+                ticket.is_by_hand = False
+                ticket.lease_until = None
             case TicketWithdrawn():
                 self._leave_lane(ticket)
+            case TicketSkipped():
+                ticket.excluded = tuple(sorted({*ticket.excluded, event.agent_id}))
+            case TicketEscalated():
+                ticket.escalation_count = event.escalation_count
+            case _:
+                assert_never(event)
+
+    def _evolve_offered(self, ticket: Ticket, event: TicketOffered) -> None:
+        self._leave_lane(ticket)
+        ticket.offered_to, ticket.offer_until = event.agent_id, event.expires_at
+        ticket.offered_at = event.recorded_at
+        agent = self.roster.agents.get(event.agent_id)
+        if agent is not None:
+            self.take(ticket, agent)
+            self._had_turn(agent, is_push=True)
+
+    def _evolve_offer_ended(self, ticket: Ticket, event: TicketOfferEnded) -> None:
+        agent = self.roster.agents.get(event.agent_id)
+        if agent is not None:
+            self.free(ticket, agent)
+            if event.outcome == "expired":
+                agent.expired_count += 1
+            elif event.outcome == "declined":
+                agent.expired_count = 0
+        ticket.offered_to = ticket.offered_at = ticket.offer_until = None
+        if event.outcome in {"declined", "expired"}:
+            ticket.declined = tuple(sorted({*ticket.declined, event.agent_id}))
 
     def _evolve_assigned(self, ticket: Ticket, event: TicketAssigned) -> None:
+        agent = self.roster.agents.get(event.agent_id)
+        is_accepted = ticket.offered_to == event.agent_id
         if ticket.agent_id != event.agent_id:
             self._release(ticket)
             ticket.agent_id = event.agent_id
-            agent = self.roster.agents.get(event.agent_id)
-            if agent is not None and ticket.needs_agent:
-                self.take(agent)
-        agent = self.roster.agents.get(event.agent_id)
+            if agent is not None and ticket.needs_agent and not is_accepted:
+                self.take(ticket, agent)
+        ticket.offered_to = ticket.offered_at = ticket.offer_until = None
+        ticket.forgive_at = ticket.waits_since = None
+        ticket.declined, ticket.step, ticket.is_raised = (), 0, False
+        ticket.is_by_hand = event.mode == "manual"
+        ticket.lease_until = event.leased_until
+        if event.agent_id not in ticket.holders:
+            ticket.holders = (*ticket.holders, event.agent_id)[-HOLDERS_MAX:]
         if agent is not None and not ticket.is_held:
-            self.roster.turn += 1
-            agent.turn = self.roster.turn
-            agent.idle_since = self.now
-            if event.mode == "auto":
-                remember_push(agent, self.now, at_most=self.roster.pushes_kept(agent))
-            self.changed_agents[agent.agent_id] = agent
+            if is_accepted:
+                agent.expired_count = 0
+                agent.idle_since = self.now
+                self.changed_agents[agent.agent_id] = agent
+            else:
+                self._had_turn(agent, is_push=event.mode == "auto")
             if ticket.requester_id and self.roster.is_sticky:
                 self.customers.remember(ticket.requester_id, agent.agent_id, self.now)
+
+    def _had_turn(self, agent: Agent, *, is_push: bool) -> None:
+        self.roster.turn += 1
+        agent.turn = self.roster.turn
+        agent.idle_since = self.now
+        if is_push:
+            remember_push(agent, self.now, at_most=self.roster.pushes_kept(agent))
+        self.changed_agents[agent.agent_id] = agent
 
     def _release(self, ticket: Ticket) -> None:
         if ticket.agent_id is not None and ticket.needs_agent:
             agent = self.roster.agents.get(ticket.agent_id)
             if agent is not None:
-                self.free(agent)
+                self.free(ticket, agent)
 
     def _enter_lane(self, ticket: Ticket) -> None:
-        lane = self.roster.lane_for(ticket.demand())
+        lane = self.roster.lane_for(demand_of(ticket, self.roster))
         if ticket.lane != lane.lane:
             self._leave_lane(ticket)
             ticket.lane = lane.lane
@@ -173,3 +282,8 @@ class Ledger:
             self.changed_lanes[lane.lane] = lane
             ticket.lane = None
             ticket.refusals = ""
+
+
+def _rounded(units: float) -> float:
+    """Sums of thousandths stay thousandths, and nobody's load is a shade below nothing."""
+    return max(0.0, round(units, 3))

@@ -6,8 +6,10 @@ from typing import Final, assert_never
 import msgspec
 
 from services.routing.domain import why
+from services.routing.domain.agent import ABSENT, Agent
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
+from services.routing.domain.needs import units_of, widening_of
 from services.routing.domain.rules import Question
 from services.routing.domain.ticket import RANKS, Facts, Ticket
 from shared.events.base import Channel, Event, StatusCategory
@@ -56,8 +58,15 @@ from shared.events.tickets import (
     TypeChanged,
 )
 
-FACT_EVENTS: Final = (SubjectChanged, TypeChanged, TagsChanged, FieldsChanged)
+FACT_EVENTS: Final = (SubjectChanged, TypeChanged, TagsChanged, FieldsChanged, PriorityChanged)
 """Events that change what rules ask; their tickets are loaded with facts."""
+
+_KINDS: Final = {
+    SubjectChanged: "subject",
+    TypeChanged: "type",
+    TagsChanged: "tags",
+    FieldsChanged: "fields",
+}
 
 _OVER: Final = frozenset({StatusCategory.SOLVED, StatusCategory.CLOSED})
 
@@ -86,12 +95,15 @@ def observe(desk: Desk, event: TicketEvent) -> None:
             _moved(desk, ticket, event, event.category, "unmerged")
         case PriorityChanged():
             ticket.rank = RANKS[event.priority]
+            _asks_anew(desk, ticket, _cause(event))
+            reroute(desk, ticket, "priority", _cause(event))
         case SubjectChanged() | TypeChanged() | TagsChanged() | FieldsChanged():
             _learn(ticket, event)
+            reroute(desk, ticket, _KINDS[type(event)], _cause(event))
+        case AgentReplied() | NoteAdded():
+            _touched(ticket, event)
         case (
             CustomerReplied()
-            | AgentReplied()
-            | NoteAdded()
             | MessageRecorded()
             | MergeReceived()
             | TicketLinked()
@@ -118,7 +130,10 @@ def observe_promise(desk: Desk, event: SlaEvent) -> None:
             due_at = event.due_at
         case SlaPaused() | SlaMet() | SlaCancelled():
             due_at = None
-        case SlaPolicyApplied() | SlaWarning() | SlaBreached() | SlaBreachRetracted():
+        case SlaWarning():
+            _warned(desk, event)
+            return
+        case SlaPolicyApplied() | SlaBreached() | SlaBreachRetracted():
             return
         case _:
             assert_never(event)
@@ -141,6 +156,7 @@ def route(desk: Desk, ticket: Ticket, cause: Cause, at: datetime | None = None) 
     ticket.rule = verdict.name
     ticket.rules_version = book.version
     ticket.skills = dict(verdict.skills)
+    ticket.optional = dict(verdict.optional_skills)
     ticket.strategy = verdict.strategy
     if verdict.group is not None:
         desk.move_to_group(
@@ -156,6 +172,7 @@ def _opened(desk: Desk, ticket: Ticket, event: TicketOpened) -> None:
     requester = event.requester
     ticket.number = event.number
     ticket.external_id = event.external_id
+    ticket.channel = event.via.value
     ticket.requester_id = requester.id
     ticket.rank = RANKS[event.priority]
     ticket.category = event.category
@@ -198,8 +215,16 @@ def _moved(
     elif needs and not needed:
         ticket.category = previous
         _needed_again(desk, ticket, category, event)
+    elif needs:
+        _asks_anew(desk, ticket, _cause(event))
+        if category is not StatusCategory.ANSWERED:
+            _return_if_gone(desk, ticket, _cause(event))
+    if not needs:
+        ticket.lease_until = None
+    _touched(ticket, event)
     if category in _OVER:
         ticket.queued_at = None
+        ticket.is_by_hand = ticket.is_raised = False
     elif ticket.is_held and ticket.queued_at is None:
         ticket.queued_at = event.occurred_at
 
@@ -211,16 +236,16 @@ def _no_longer_needed(desk: Desk, ticket: Ticket, reason: str, cause: Cause) -> 
     else:
         agent = desk.roster.agents.get(ticket.agent_id)
         if agent is not None:
-            desk.free(agent)
+            desk.free(ticket, agent)
 
 
 def _needed_again(desk: Desk, ticket: Ticket, category: StatusCategory, event: TicketEvent) -> None:
     """Back to the same agent if online, even above capacity (R5); else to the queue. The wait begins now."""
     ticket.queued_at = desk.now
     agent = desk.roster.agents.get(ticket.agent_id) if ticket.agent_id else None
-    if agent is not None and agent.is_online:
+    if agent is not None and (agent.is_online or _stays_by_hand(ticket, agent)):
         ticket.category = category
-        desk.take(agent)
+        desk.take(ticket, agent)
         return
     if ticket.agent_id is not None:
         presence = agent.presence.value if agent else "unknown"
@@ -232,6 +257,114 @@ def _needed_again(desk: Desk, ticket: Ticket, category: StatusCategory, event: T
         )
     ticket.category = category
     desk.wait(ticket, _cause(event))
+
+
+def _stays_by_hand(ticket: Ticket, agent: Agent) -> bool:
+    """Somebody gave it to this agent, and no rule undoes that while it is not solved (R11)."""
+    return ticket.is_by_hand and agent.profile.is_active
+
+
+def _asks_anew(desk: Desk, ticket: Ticket, cause: Cause) -> None:
+    """It may take other room now, in the queue or in somebody's hands (R5)."""
+    if ticket.lane is None:
+        desk.weigh_again(ticket)
+    elif desk.roster.lanes[ticket.lane].units != units_of(ticket, desk.roster):
+        desk.wait(ticket, cause)
+
+
+def _touched(ticket: Ticket, event: TicketEvent) -> None:
+    """Whoever asked for it has begun with it, so it stays."""
+    if ticket.lease_until is not None and event.actor.id == ticket.agent_id:
+        ticket.lease_until = None
+
+
+def _return_if_gone(desk: Desk, ticket: Ticket, cause: Cause) -> None:
+    """The customer wrote, and its agent has been gone for longer than the grace time (R9): the timer looks at once."""
+    agent = desk.roster.agents.get(ticket.agent_id) if ticket.agent_id else None
+    group = desk.roster.groups.get(ticket.group_id) if ticket.group_id else None
+    grace = group.profile.grace_seconds if group is not None else None
+    if agent is None or agent.left_at is None or grace is None or ticket.is_by_hand:
+        return
+    if (desk.now - agent.left_at).total_seconds() >= grace:
+        _give_back(desk, ticket, agent, "agent_away", "The customer wrote", cause)
+
+
+def _warned(desk: Desk, event: SlaWarning) -> None:
+    """A promise is in danger and nobody looks after the ticket: act as its group says (R16)."""
+    ticket = desk.ticket(event.ticket_id)
+    group = desk.roster.groups.get(ticket.group_id) if ticket.group_id else None
+    actions = group.profile.on_sla_warning if group is not None else ()
+    if not actions or not ticket.needs_agent:
+        return
+    agent = desk.roster.agents.get(ticket.agent_id) if ticket.agent_id else None
+    cause = _cause(event)
+    if (
+        "reassign" in actions
+        and agent is not None
+        and agent.left_at is not None
+        and ticket.category is not StatusCategory.ANSWERED
+        and not _stays_by_hand(ticket, agent)
+    ):
+        sentence = f"An SLA warning ({event.metric}, {event.threshold}) came"
+        _give_back(desk, ticket, agent, "sla_warning", sentence, cause)
+    if ticket.agent_id is not None:
+        return
+    if "raise" in actions and not ticket.is_raised:
+        ticket.is_raised = True
+        if ticket.offered_to is None:
+            desk.wait(ticket, cause)
+    if "overflow" in actions:
+        steps = widening_of(ticket, desk.roster)
+        further = [n for n, one in enumerate(steps, 1) if one.overflow and n > ticket.step]
+        if further:
+            ticket.step = further[0]
+            if ticket.offered_to is None:
+                desk.wait(ticket, cause)
+
+
+def _give_back(
+    desk: Desk, ticket: Ticket, agent: Agent, reason: str, sentence: str, cause: Cause
+) -> None:
+    how = agent.presence.value if agent.presence in ABSENT else "off shift"
+    desk.take_away(ticket, reason, f"{sentence} and {agent.agent_id} is {how}.", cause)
+    desk.wait(ticket, cause)
+
+
+def reroute(desk: Desk, ticket: Ticket, kind: str, cause: Cause) -> None:
+    """Ask the rules again after a change of this kind, if the settings say so (R2, R12).
+
+    A group or an agent that somebody chose stays. So does everything when the answer hangs on the opening message,
+    whose text is not kept here.
+    """
+    roster = desk.roster
+    if kind not in roster.settings.reroute_on or not ticket.needs_agent or ticket.facts is None:
+        return
+    if ticket.is_by_hand or ticket.is_group_by_hand:
+        return
+    book = roster.book
+    question = Question(ticket.facts, ticket.rank, desk.now, ticket.group_id)
+    verdict, otherwise = book.match_without_body(question)
+    if verdict != otherwise:
+        return
+    if verdict is None or (verdict.name == ticket.rule and verdict.group == ticket.group_id):
+        return
+    if verdict.group is None or verdict.group == ticket.group_id:
+        before = (ticket.skills, ticket.optional, ticket.strategy)
+        ticket.rule, ticket.rules_version = verdict.name, book.version
+        ticket.skills, ticket.optional = dict(verdict.skills), dict(verdict.optional_skills)
+        ticket.strategy = verdict.strategy
+        if ticket.agent_id is None and before != (ticket.skills, ticket.optional, ticket.strategy):
+            sentence = f"Rule {verdict.name} asks for others."
+            desk.end_offer(ticket, "cancelled", cause, reason=sentence)
+            desk.wait(ticket, cause)
+        return
+    route(desk, ticket, cause)
+    agent = roster.agents.get(ticket.agent_id) if ticket.agent_id else None
+    if ticket.agent_id is not None and (agent is None or verdict.group not in agent.profile.groups):
+        because = f"Rule {verdict.name} moved it; {ticket.agent_id} is not in {verdict.group}."
+        desk.take_away(ticket, "rerouted", because, cause)
+    if ticket.agent_id is None:
+        desk.wait(ticket, cause)
 
 
 def _learn(

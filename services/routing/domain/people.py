@@ -1,13 +1,20 @@
 """Agents, groups and rules come, change and go; presence changes. Each change is an event with what was before."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from itertools import islice
 
-from services.routing.domain.agent import Agent, Group
+from services.routing.domain.agent import ABSENT, Agent, Group
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
 from services.routing.domain.rules import FAULTS_TOLD_MAX, RuleBook, faults, skill_faults
 from services.routing.domain.sharing import sharing_faults
+from services.routing.domain.working import (
+    CAPACITY_MAX,
+    channel_capacity_faults,
+    settings_faults,
+    working_faults,
+)
 from shared.errors import Conflict, FieldError, Invalid, NotFound
 from shared.events.agents import (
     AgentDefined,
@@ -18,6 +25,8 @@ from shared.events.agents import (
     Presence,
     RoutingRule,
     RoutingRulesDefined,
+    RoutingSettings,
+    RoutingSettingsDefined,
     RuleMode,
 )
 from shared.events.base import Stamp
@@ -28,9 +37,6 @@ GROUPS_PER_AGENT_MAX = 100
 
 SKILLS_PER_AGENT_MAX = 100
 """More than any desk names; keeps a profile, and with it every event about it, small."""
-
-CAPACITY_MAX = 10_000.0
-"""More open tickets in one pair of hands is a mistake in the request."""
 
 NAME_CHARACTERS_MAX = 200
 
@@ -97,6 +103,11 @@ def define_group(
         group.saved_turns = {}
     desk.changed_groups.add(group_id)
     desk.stir_groups((group_id,))
+    if previous is None or previous.grace_seconds != profile.grace_seconds:
+        for agent in desk.roster.agents.values():
+            if agent.left_at is not None:
+                agent.grace_at = _grace_end(desk, agent)
+                desk.changed_agents[agent.agent_id] = agent
     return group
 
 
@@ -140,7 +151,7 @@ def choose_presence(desk: Desk, agent_id: str, presence: Presence, cause: Cause)
     agent = _agent(desk, agent_id)
     agent.chosen_presence = presence
     desk.changed_agents[agent_id] = agent
-    _become(desk, agent, presence, "requested", cause)
+    become(desk, agent, presence, "requested", cause)
     return agent
 
 
@@ -148,7 +159,7 @@ def lose_heartbeat(desk: Desk, agent_id: str, cause: Cause) -> None:
     """The lease ran out: offline until a heartbeat comes again; what the agent chose is kept (R15)."""
     agent = _agent(desk, agent_id)
     if agent.is_leased:
-        _become(desk, agent, Presence.OFFLINE, "heartbeat_lost", cause)
+        become(desk, agent, Presence.OFFLINE, "heartbeat_lost", cause)
 
 
 def regain_heartbeat(desk: Desk, agent_id: str, cause: Cause) -> Agent:
@@ -157,11 +168,12 @@ def regain_heartbeat(desk: Desk, agent_id: str, cause: Cause) -> Agent:
     if not agent.is_leased:
         agent.is_leased = True
         desk.changed_agents[agent_id] = agent
-    _become(desk, agent, agent.chosen_presence, "heartbeat_back", cause)
+    become(desk, agent, agent.chosen_presence, "heartbeat_back", cause)
     return agent
 
 
-def _become(desk: Desk, agent: Agent, presence: Presence, reason: str, cause: Cause) -> None:
+def become(desk: Desk, agent: Agent, presence: Presence, reason: str, cause: Cause) -> None:
+    """The agent's presence is this from now on."""
     if agent.presence is presence:
         return
     event = AgentPresenceChanged(
@@ -177,7 +189,62 @@ def _become(desk: Desk, agent: Agent, presence: Presence, reason: str, cause: Ca
     agent.presence_since = desk.now
     if presence is Presence.ONLINE:
         agent.idle_since = desk.now
+        agent.expired_count = 0
+    review_absence(desk, agent)
     desk.stir(agent)
+
+
+def review_absence(desk: Desk, agent: Agent) -> None:
+    """Note since when the agent is away, offline or off shift, and when the first grace time ends (R9).
+
+    Whoever comes back before it ends keeps everything.
+    """
+    is_off_shift = agent.profile.shift_calendar in desk.closed_calendars()
+    if agent.presence in ABSENT or is_off_shift:
+        if agent.left_at is None:
+            agent.left_at = desk.now
+            agent.grace_at = _grace_end(desk, agent)
+            desk.changed_agents[agent.agent_id] = agent
+    elif agent.left_at is not None:
+        agent.left_at = agent.grace_at = None
+        desk.stir(agent)
+
+
+def _grace_end(desk: Desk, agent: Agent) -> datetime | None:
+    graces = [
+        group.profile.grace_seconds
+        for group in desk.roster.groups.values()
+        if group.profile.grace_seconds is not None
+    ]
+    if not graces or agent.left_at is None:
+        return None
+    return agent.left_at + timedelta(seconds=min(graces))
+
+
+def define_settings(
+    desk: Desk, settings: RoutingSettings, cause: Cause, *, expected: int | None = None
+) -> RoutingSettings:
+    """Change what holds for every group. What is in hand keeps the room that it was given (R5).
+
+    Raises:
+        Invalid, Conflict.
+    """
+    roster = desk.roster
+    _check(expected, roster.settings_version)
+    _refuse(settings_faults(settings))
+    if settings == roster.settings and roster.settings_version:
+        return settings
+    event = RoutingSettingsDefined(
+        **_stamp(desk, roster.settings_version, cause),
+        settings=settings,
+        previous=roster.settings if roster.settings_version else None,
+    )
+    desk.events.append(event)
+    roster.settings = settings
+    roster.settings_version = event.version
+    desk.is_settings_changed = True
+    desk.stir_groups(roster.groups)
+    return settings
 
 
 def _set_profile(
@@ -195,6 +262,9 @@ def _set_profile(
     if previous is not None:
         desk.stir_groups(previous.groups)
     desk.roster.membership_changed()
+    if previous is not None or profile.shift_calendar is not None:
+        desk.forget_closed()
+        review_absence(desk, agent)
     desk.stir(agent)
 
 
@@ -222,6 +292,10 @@ def _agent_faults(desk: Desk, agent_id: str, profile: AgentProfile) -> Iterator[
         yield FieldError(fault.field.lstrip("."), fault.message)
     if profile.capacity is not None and not 0 <= profile.capacity <= CAPACITY_MAX:
         yield FieldError("capacity", f"0 to {CAPACITY_MAX:g}, or null for no limit")
+    yield from channel_capacity_faults(profile.channel_capacity)
+    calendar_id = profile.shift_calendar
+    if calendar_id is not None and calendar_id not in desk.roster.calendars.by_id:
+        yield FieldError("shift_calendar", f"there is no calendar {calendar_id[:64]!r}")
 
 
 def _group_faults(desk: Desk, group_id: str, profile: GroupProfile) -> Iterator[FieldError]:
@@ -231,6 +305,7 @@ def _group_faults(desk: Desk, group_id: str, profile: GroupProfile) -> Iterator[
     yield from sharing_faults(
         profile.weights, profile.sticky_seconds, profile.rate_limit, desk.roster.agents
     )
+    yield from working_faults(group_id, profile, desk.roster.groups)
 
 
 def _name_faults(name: str) -> Iterator[FieldError]:

@@ -1,6 +1,7 @@
 """Who is there and by which rules: agents, groups, the rule book and the queue's lanes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -8,6 +9,8 @@ from services.routing.domain.agent import Agent, Group
 from services.routing.domain.choice import Demand
 from services.routing.domain.hours import Calendars, CalendarVersion
 from services.routing.domain.rules import Known, RuleBook
+from services.routing.domain.shifts import next_change
+from shared.events.agents import RoutingSettings
 
 
 class Lane(msgspec.Struct, kw_only=True):
@@ -23,11 +26,24 @@ class Lane(msgspec.Struct, kw_only=True):
     excluded: tuple[str, ...] = ()
     strategy: str | None = None
     waiting: int = 0
+    channel: str = ""
+    units: float = 1.0
+    optional: tuple[tuple[str, int], ...] = ()
+    overflow: tuple[str, ...] = ()
 
     @property
     def demand(self) -> Demand:
         """What its tickets ask of an agent."""
-        return Demand(self.group_id, self.skills, self.excluded, self.strategy)
+        return Demand(
+            self.group_id,
+            self.skills,
+            self.excluded,
+            self.strategy,
+            self.channel,
+            self.units,
+            self.optional,
+            self.overflow,
+        )
 
 
 class Roster:
@@ -36,7 +52,8 @@ class Roster:
     Attributes:
         turn: counts assignments over all agents (R6).
         is_importing: an import is running; its tickets are left alone.
-        calendars: business hours as sla has defined them.
+        settings: what holds for every group; `settings_version` is that of their stream.
+        calendars: business hours as sla has defined them, for rules and shifts.
     """
 
     def __init__(
@@ -48,6 +65,8 @@ class Roster:
         lanes: Iterable[Lane] = (),
         turn: int = 0,
         is_importing: bool = False,
+        settings: RoutingSettings = RoutingSettings(),  # noqa: B008  # frozen
+        settings_version: int = 0,
         calendars: Calendars | None = None,
     ) -> None:
         self.agents = {agent.agent_id: agent for agent in agents}
@@ -56,8 +75,12 @@ class Roster:
         self.lanes = {lane.lane: lane for lane in lanes}
         self.turn = turn
         self.is_importing = is_importing
+        self.settings = settings
+        self.settings_version = settings_version
         self.calendars = calendars or Calendars()
         self._lane_of = {lane.demand: lane for lane in self.lanes.values()}
+        self._shift_calendars: set[str] | None = None
+        self._shift_changes: dict[str, datetime] = {}
         self._members: dict[str, list[Agent]] | None = None
 
     def members(self, group_id: str | None) -> Sequence[Agent]:
@@ -69,13 +92,27 @@ class Roster:
                     self._members.setdefault(group, []).append(agent)
         return self._members.get(group_id, ()) if group_id is not None else ()
 
+    def helpers(self, demand: Demand) -> Sequence[Agent]:
+        """The agents of the demand's secondary groups who are not of its group, group by group (R7)."""
+        if not demand.overflow:
+            return ()
+        found = {
+            agent.agent_id: agent
+            for group_id in demand.overflow
+            for agent in self.members(group_id)
+            if demand.group_id not in agent.profile.groups
+        }
+        return list(found.values())
+
     def membership_changed(self) -> None:
-        """Agents came, or left or joined groups."""
+        """Agents came, left or joined groups, or work by another calendar."""
         self._members = None
+        self._shift_calendars = None
 
     def learn_calendar(self, version: CalendarVersion) -> None:
-        """A calendar has a new version: rules that ask for its hours use it from now on."""
+        """A calendar has a new version: rules that ask for its hours, and shifts, use it from now on."""
         self.calendars.learn(version)
+        self._shift_changes.clear()
         self.book = self.book.with_calendars(self.calendars.open_at)
 
     def known(self) -> Known:
@@ -87,6 +124,37 @@ class Roster:
     def is_sticky(self) -> bool:
         """Whether any group asks for a customer's last agent, so that these are worth knowing."""
         return any(group.profile.sticky_seconds is not None for group in self.groups.values())
+
+    def closed_at(self, moment: datetime) -> frozenset[str]:
+        """The calendars of agents' shifts in which it is not working time at this moment; cheap without any."""
+        return frozenset(
+            calendar_id
+            for calendar_id in self.shift_calendars()
+            if (calendar := self.calendars.by_id.get(calendar_id)) and not calendar.is_open(moment)
+        )
+
+    def shift_calendars(self) -> Collection[str]:
+        """The calendars that somebody's shifts follow."""
+        if self._shift_calendars is None:
+            self._shift_calendars = {
+                agent.profile.shift_calendar
+                for agent in self.agents.values()
+                if agent.profile.shift_calendar is not None
+            }
+        return self._shift_calendars
+
+    def next_shift_change(self, now: datetime) -> datetime | None:
+        """When somebody's shift begins or ends next; remembered, as it is asked with every sweep."""
+        moments = []
+        for calendar_id in self.shift_calendars():
+            moment = self._shift_changes.get(calendar_id)
+            calendar = self.calendars.by_id.get(calendar_id)
+            if calendar is not None and (moment is None or moment <= now):
+                moment = next_change(calendar, now)
+            if moment is not None:
+                self._shift_changes[calendar_id] = moment
+                moments.append(moment)
+        return min(moments, default=None)
 
     def pushes_kept(self, agent: Agent) -> int:
         """How many of an agent's latest pushes must be known to judge the pace in each of the agent's groups (R4)."""
@@ -107,6 +175,10 @@ class Roster:
                 skills=demand.skills,
                 excluded=demand.excluded,
                 strategy=demand.strategy,
+                channel=demand.channel,
+                units=demand.units,
+                optional=demand.optional,
+                overflow=demand.overflow,
             )
             self.lanes[lane.lane] = lane
             self._lane_of[demand] = lane
@@ -118,6 +190,13 @@ class Roster:
         del self._lane_of[lane.demand]
 
     def lanes_of(self, groups: Iterable[str]) -> list[Lane]:
-        """The lanes of these groups in which somebody waits."""
+        """The lanes in which somebody waits for agents of these groups."""
         wanted = set(groups)
-        return [lane for lane in self.lanes.values() if lane.waiting and lane.group_id in wanted]
+        return [
+            lane
+            for lane in self.lanes.values()
+            if lane.waiting
+            and (
+                lane.group_id in wanted or (lane.overflow and not wanted.isdisjoint(lane.overflow))
+            )
+        ]

@@ -7,7 +7,6 @@ from uuid import UUID
 import msgspec
 
 from services.routing.domain.agent import OPEN
-from services.routing.domain.choice import Demand
 from shared.events.base import Priority, StatusCategory
 
 RANKS: Final = {priority: rank for rank, priority in enumerate(Priority)}
@@ -46,6 +45,18 @@ class Ticket(msgspec.Struct, kw_only=True):
         refusals: the reason codes of the last `TicketQueued`, sorted (R8).
         dues: open SLA deadlines by metric; `due_at` is the earliest (R3).
         excluded: agents who gave it back (R4).
+        channel: through which it came.
+        units: the room that it takes now, in the hands of its agent or of the one to whom it is offered; else 0.
+        optional: skills that are liked: name → level (R7).
+        step: how many widening steps of its group it has taken in this wait, which began at `waits_since` (R7).
+        is_by_hand: somebody gave it to its agent, so no rule takes it away until it is solved (R11).
+        is_group_by_hand: somebody chose its group, so rules leave it there.
+        is_raised: an SLA warning put it before the others (R16).
+        offered_to: whom it is offered, from `offered_at` until `offer_until` (R10).
+        declined: agents who declined the offer or let it run out; forgotten at `forgive_at`.
+        lease_until: it was asked for, and goes back if it is still untouched then.
+        holders: all who had it, first to last. `escalation_count`: how often it went a tier up.
+        timer_at: the first moment at which time alone does something to it; see `timing.next_moment`.
         is_held: imported and left alone by live routing until the import has ended and settled.
         touched_at: when we last heard of it.
         facts: what the rules ask; None when it was not loaded.
@@ -75,6 +86,23 @@ class Ticket(msgspec.Struct, kw_only=True):
     is_held: bool = False
     touched_at: datetime | None = None
     facts: Facts | None = None
+    channel: str = "api"
+    units: float = 0.0
+    optional: dict[str, int] = {}
+    step: int = 0
+    waits_since: datetime | None = None
+    is_by_hand: bool = False
+    is_raised: bool = False
+    offered_to: str | None = None
+    offered_at: datetime | None = None
+    offer_until: datetime | None = None
+    declined: tuple[str, ...] = ()
+    forgive_at: datetime | None = None
+    lease_until: datetime | None = None
+    holders: tuple[str, ...] = ()
+    escalation_count: int = 0
+    is_group_by_hand: bool = False
+    timer_at: datetime | None = None
 
     @property
     def is_known(self) -> bool:
@@ -91,19 +119,14 @@ class Ticket(msgspec.Struct, kw_only=True):
         """The priority in words."""
         return PRIORITIES[self.rank]
 
-    def demand(self) -> Demand:
-        """What it asks of an agent."""
-        return Demand(
-            self.group_id, tuple(sorted(self.skills.items())), self.excluded, self.strategy
-        )
-
 
 def queue_key(ticket: Ticket) -> tuple[float, ...]:
-    """The order of the queue (R3): most urgent, earliest SLA deadline, longest wait, ticket id.
+    """The order of the queue (R3): raised by a warning (R16), most urgent, earliest SLA deadline, longest wait, id.
 
     The table's index `tickets_waiting` has the same order.
     """
     return (
+        not ticket.is_raised,
         -ticket.rank,
         ticket.due_at.timestamp() if ticket.due_at else _NEVER,
         ticket.queued_at.timestamp() if ticket.queued_at else _NEVER,

@@ -1,5 +1,7 @@
 """Decisions in plain English: one sentence for each."""
 
+from collections.abc import Sequence
+
 from services.routing.domain.agent import Agent
 from services.routing.domain.choice import Decision
 from services.routing.domain.rules import Verdict
@@ -23,9 +25,11 @@ _REASONS = {
     "busy": "busy",
     "offline": "offline",
     "skill_missing": "without the skill it needs",
+    "off_shift": "off shift",
     "at_capacity": "with full hands",
+    "channel_full": "with enough of this channel",
     "rate_limited": "given enough for the moment",
-    "excluded": "who gave it back or asked for it",
+    "excluded": "who gave it back, declined it or asked for it",
     "waiting_turn": "others have waited longer",
 }
 _ABOUT_PEOPLE = frozenset(
@@ -35,7 +39,9 @@ _ABOUT_PEOPLE = frozenset(
         "busy",
         "offline",
         "skill_missing",
+        "off_shift",
         "at_capacity",
+        "channel_full",
         "rate_limited",
         "excluded",
     }
@@ -61,9 +67,24 @@ def chosen(agent: Agent, strategy: str, decision: Decision, load: float) -> str:
     return f"{name_of(agent)} {_CHOSEN[strategy]} {among} ({_hands(agent, load)})."
 
 
-def pulled(agent: Agent, waited_seconds: float) -> str:
+def widened(relaxed: Sequence[str], overflow: Sequence[str], *, is_raised: bool = False) -> str:
+    """What the wait has changed, to be said after why; empty when nothing: Not asked any more: german."""
+    said = ""
+    if relaxed:
+        said += f" Not asked any more: {', '.join(relaxed)}."
+    if overflow:
+        said += f" Looked at too: {', '.join(overflow)}."
+    if is_raised:
+        said += " An SLA warning put it before the others."
+    return said
+
+
+def pulled(agent: Agent, waited_seconds: float, lease_seconds: int | None = None) -> str:
     """Why this agent: the next ticket was asked for."""
-    return f"{name_of(agent)} asked for the next ticket; it had waited {waited_seconds:.0f} s."
+    lease = "" if lease_seconds is None else f" Untouched, it goes back after {lease_seconds} s."
+    return (
+        f"{name_of(agent)} asked for the next ticket; it had waited {waited_seconds:.0f} s.{lease}"
+    )
 
 
 def given(agent: Agent, by: str, load: float) -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.routing.domain import commands, people
+from services.routing.domain import commands, people, timing
 from services.routing.domain.agent import OPEN, Agent, Group
 from services.routing.domain.cause import Cause
 from services.routing.domain.customers import LastAgent
@@ -242,6 +242,7 @@ class Floor:
         recalled = desk.customers_to_recall(heads)
         desk.customers.recall(self.last_agents[one] for one in recalled & self.last_agents.keys())
         self.is_more = desk.place(heads, at_most=DRAIN_MAX)
+        timing.set_timers(desk)
         self.next_room_at = desk.next_room_at()
         self.tickets.update(desk.tickets)
         self.last_agents.update(desk.customers.changed)
@@ -282,13 +283,17 @@ class Floor:
         waiting = dict.fromkeys(self.roster.lanes, 0)
         for ticket in self.tickets.values():
             assert ticket.agent_id is None or ticket.lane is None, "in hand and in the queue"
-            if ticket.agent_id is not None and ticket.category in OPEN and not ticket.is_held:
-                loads[ticket.agent_id] += 1
+            places = (ticket.agent_id, ticket.lane, ticket.offered_to)
+            assert sum(place is not None for place in places) <= 1, "in two places"
+            holder = ticket.agent_id or ticket.offered_to
+            if holder is not None and ticket.category in OPEN and not ticket.is_held:
+                loads[holder] += ticket.units
             if ticket.lane is not None:
                 waiting[ticket.lane] += 1
                 assert ticket.needs_agent
             if ticket.needs_agent and ticket.is_known:
-                assert ticket.agent_id is not None or ticket.lane is not None, "forgotten"
+                assert any(place is not None for place in places), "forgotten"
+        loads = {agent: round(load, 3) for agent, load in loads.items()}
         assert loads == {agent.agent_id: agent.load for agent in self.roster.agents.values()}
         assert waiting == {lane.lane: lane.waiting for lane in self.roster.lanes.values()}
 

@@ -25,7 +25,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
     Attributes:
         rules: the ids of those that set something, in order; one under mode `first`.
-        skills: name → least level; under mode `all` the highest that any rule asks.
+        skills: name → least level; under mode `all` the highest that any rule asks. `optional_skills`: the same of
+            those that are only liked.
         tags: to add, in order.
     """
 
@@ -35,6 +36,7 @@ class Verdict(msgspec.Struct, frozen=True):
     priority: Priority | None = None
     tags: tuple[str, ...] = ()
     strategy: Strategy | None = None
+    optional_skills: Mapping[str, int] = {}
 
     @property
     def name(self) -> str:
@@ -138,7 +140,13 @@ def _in_words(condition: Condition) -> str:
 
 def _alone(rule: RoutingRule) -> Verdict:
     return Verdict(
-        (rule.id,), rule.group, rule.skills, rule.priority, tuple(rule.tags), rule.strategy
+        (rule.id,),
+        rule.group,
+        rule.skills,
+        rule.priority,
+        tuple(rule.tags),
+        rule.strategy,
+        rule.optional_skills,
     )
 
 
@@ -146,15 +154,20 @@ def _together(matching: Iterable[RoutingRule]) -> Verdict | None:
     acted: list[str] = []
     group = priority = strategy = None
     skills: dict[str, int] = {}
+    liked: dict[str, int] = {}
     tags: dict[str, None] = {}
     for rule in matching:
-        before = (group, priority, strategy, dict(skills), len(tags))
+        before = (group, priority, strategy, dict(skills), dict(liked), len(tags))
         group = group if group is not None else rule.group
         priority = priority if priority is not None else rule.priority
         strategy = strategy if strategy is not None else rule.strategy
         for skill, level in rule.skills.items():
             skills[skill] = max(level, skills.get(skill, 0))
+        for skill, level in rule.optional_skills.items():
+            liked[skill] = max(level, liked.get(skill, 0))
         tags.update(dict.fromkeys(rule.tags))
-        if before != (group, priority, strategy, skills, len(tags)):
+        if before != (group, priority, strategy, skills, liked, len(tags)):
             acted.append(rule.id)
-    return Verdict(tuple(acted), group, skills, priority, tuple(tags), strategy) if acted else None
+    if not acted:
+        return None
+    return Verdict(tuple(acted), group, skills, priority, tuple(tags), strategy, liked)

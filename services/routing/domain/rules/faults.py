@@ -109,6 +109,8 @@ def _result_faults(
     if not (rule.group or rule.skills or rule.priority or rule.tags or rule.strategy):
         yield FieldError(path, "does nothing: no group, skills, priority, tags or strategy")
     yield from skill_faults(rule.skills, path)
+    for fault in skill_faults(rule.optional_skills, path):
+        yield FieldError(fault.field.replace(".skills", ".optional_skills", 1), fault.message)
     for name in rule.skills:
         if is_slug(name) and name not in known.skills:
             yield FieldError(f"{path}.skills.{name}", "no agent has this skill")

@@ -5,7 +5,7 @@ from typing import Final, assert_never
 import msgspec
 
 from services.routing.domain import commands, people, why
-from services.routing.domain.agent import TICKET_UNITS, Agent
+from services.routing.domain.agent import Agent
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
 from services.routing.domain.observing import observe
@@ -17,6 +17,9 @@ from services.routing.domain.ticket import Ticket
 from shared.errors import NotFound, Refused
 from shared.events.base import Actor, ActorKind, Channel, Event, Stamp, StatusCategory
 from shared.events.tickets import TicketEvent
+
+_UNIT: Final = 1.0
+"""Of the open load that no ticket of the scenario stands for."""
 
 _SUPERVISOR: Final = Actor(kind=ActorKind.AGENT, id="supervisor", name="The supervisor")
 
@@ -160,15 +163,15 @@ class Actions:
             return self._move(action.ticket, StatusCategory.SOLVED)
         agent = self._agent(action.agent or "")
         held = sum(
-            TICKET_UNITS
+            ticket.units
             for ticket in self._rehearsal.tickets.values()
-            if ticket.agent_id == agent.agent_id and ticket.needs_agent
+            if agent.agent_id in {ticket.agent_id, ticket.offered_to}
         )
-        if agent.load - held < TICKET_UNITS:
+        if agent.load - held < _UNIT:
             raise NothingInHand(
                 f"{agent.agent_id} has no open load beside the tickets of this scenario"
             )
-        events = self._rehearsal.at_desk(lambda desk: desk.free(agent))
+        events = self._rehearsal.at_desk(lambda desk: desk.lighten(agent, _UNIT))
         sentence = f"{why.name_of(agent)} has finished something."
         return Acted(agent=agent.agent_id, code="resolved", why=sentence, events=events)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from services.routing.domain.people import CAPACITY_MAX, NAME_CHARACTERS_MAX
+from services.routing.domain.people import NAME_CHARACTERS_MAX
 from services.routing.domain.rules import skill_faults
 from services.routing.domain.sharing import sharing_faults
 from services.routing.domain.simulation.scenario import (
@@ -21,6 +21,7 @@ from services.routing.domain.simulation.scenario import (
     Scenario,
 )
 from services.routing.domain.simulation.setting import levels
+from services.routing.domain.working import CAPACITY_MAX
 from shared.errors import FieldError, Invalid
 from shared.events.agents import Strategy
 

@@ -1,0 +1,137 @@
+"""What time alone does: offers and leases run out, waits widen, grace ends, shifts begin and end (R7, R9, R10).
+
+Every moment is kept with the ticket or the agent, so a restart forgets none.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from services.routing.domain import offers, why
+from services.routing.domain.agent import Agent
+from services.routing.domain.cause import Cause
+from services.routing.domain.commands import requeue
+from services.routing.domain.desk import Desk
+from services.routing.domain.needs import widening_of
+from services.routing.domain.people import review_absence
+from services.routing.domain.roster import Roster
+from services.routing.domain.ticket import Ticket
+from shared.events.agents import Presence
+
+
+def next_moment(ticket: Ticket, roster: Roster) -> datetime | None:
+    """When time will next do something to this ticket."""
+    moments = [ticket.offer_until]
+    if ticket.agent_id is not None:
+        moments.append(ticket.lease_until)
+    if ticket.lane is not None:
+        moments.append(ticket.forgive_at)
+        steps = widening_of(ticket, roster)
+        if ticket.step < len(steps) and ticket.waits_since is not None:
+            after = timedelta(seconds=steps[ticket.step].after_seconds)
+            moments.append(ticket.waits_since + after)
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def set_timers(desk: Desk) -> datetime | None:
+    """Write the next moment into every ticket that changed; returns the earliest of them and of the agents'."""
+    moments: list[datetime] = []
+    for ticket in desk.changed_tickets.values():
+        ticket.timer_at = next_moment(ticket, desk.roster)
+        if ticket.timer_at is not None:
+            moments.append(ticket.timer_at)
+    moments += [agent.grace_at for agent in desk.changed_agents.values() if agent.grace_at]
+    return min(moments, default=None)
+
+
+def next_of_agents(desk: Desk) -> datetime | None:
+    """When the grace of some agent ends, or somebody's shift begins or ends."""
+    moments = [one.grace_at for one in desk.roster.agents.values() if one.grace_at is not None]
+    shift_change = desk.roster.next_shift_change(desk.now)
+    return min((*moments, *((shift_change,) if shift_change else ())), default=None)
+
+
+def ticket_due(desk: Desk, ticket: Ticket, cause: Cause) -> None:
+    """Do what time does to this ticket now; harmless when nothing is due."""
+    desk.changed_tickets[ticket.ticket_id] = ticket
+    if ticket.offer_until is not None and ticket.offer_until <= desk.now:
+        offers.expire(desk, ticket, cause)
+    if ticket.agent_id is not None and ticket.lease_until and ticket.lease_until <= desk.now:
+        because = f"{ticket.agent_id} asked for it and did nothing with it in time."
+        previous = ticket.agent_id
+        requeue(desk, ticket, "lease_expired", because, cause)
+        ticket.declined = tuple(sorted({*ticket.declined, previous}))
+    if ticket.lane is None:
+        return
+    if ticket.forgive_at is not None and ticket.forgive_at <= desk.now:
+        ticket.declined, ticket.forgive_at = (), None
+        desk.wait(ticket, cause)
+    steps = widening_of(ticket, desk.roster)
+    taken = ticket.step
+    while taken < len(steps) and _is_over(ticket.waits_since, steps[taken].after_seconds, desk.now):
+        taken += 1
+    if taken != ticket.step:
+        ticket.step = taken
+        desk.wait(ticket, cause)
+
+
+def agents_due(desk: Desk) -> list[Agent]:
+    """Agents for whose tickets some grace time has ended."""
+    return [
+        agent
+        for agent in desk.roster.agents.values()
+        if agent.grace_at is not None and agent.grace_at <= desk.now
+    ]
+
+
+def groups_over(desk: Desk, agent: Agent) -> list[str]:
+    """The groups whose tickets the agent may no longer keep while away."""
+    return [
+        group.group_id
+        for group in desk.roster.groups.values()
+        if group.profile.grace_seconds is not None
+        and _is_over(agent.left_at, group.profile.grace_seconds, desk.now)
+    ]
+
+
+def grace_over(
+    desk: Desk, agent: Agent, tickets: Iterable[Ticket], cause: Cause, *, is_all: bool
+) -> None:
+    """These tickets go back to the queue with their original waiting time (R9).
+
+    `tickets`: unanswered ones in the agent's hands, of `groups_over`, not given by hand. `is_all`: there are no more.
+    """
+    reason, is_how = ("agent_away", f"is {agent.presence.value}")
+    if agent.presence in {Presence.ONLINE, Presence.BUSY}:
+        reason, is_how = "off_shift", "is off shift"
+    since = agent.left_at or desk.now
+    seconds = (desk.now - since).total_seconds()
+    because = f"{why.name_of(agent)} {is_how} for {seconds:.0f} s."
+    for ticket in tickets:
+        requeue(desk, ticket, reason, because, cause)
+    if is_all:
+        graces = (one.profile.grace_seconds for one in desk.roster.groups.values())
+        ends = (since + timedelta(seconds=one) for one in graces if one is not None)
+        agent.grace_at = min((end for end in ends if end > desk.now), default=None)
+        desk.changed_agents[agent.agent_id] = agent
+
+
+def review_shifts(desk: Desk) -> None:
+    """Whose shift has ended is away, whose has begun is back."""
+    if desk.roster.shift_calendars():
+        for agent in desk.roster.agents.values():
+            if agent.profile.shift_calendar is not None:
+                review_absence(desk, agent)
+
+
+def cannot_answer(desk: Desk) -> list[str]:
+    """Agents who are not there to answer an offer."""
+    closed = desk.closed_calendars()
+    return [
+        agent.agent_id
+        for agent in desk.roster.agents.values()
+        if not agent.is_online or agent.profile.shift_calendar in closed
+    ]
+
+
+def _is_over(since: datetime | None, seconds: int, now: datetime) -> bool:
+    return since is not None and since + timedelta(seconds=seconds) <= now
