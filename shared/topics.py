@@ -21,6 +21,7 @@ class Topic(StrEnum):
     SLA = "sla.v1"
     POLICIES = "policies.v1"
     CONFIGURATION = "configuration.v1"
+    TRIAGE = "triage.v1"
 
 
 OWNERS: Final = {
@@ -30,6 +31,7 @@ OWNERS: Final = {
     Topic.SLA: Owner.SLA,
     Topic.POLICIES: Owner.SLA,
     Topic.CONFIGURATION: Owner.INTAKE,
+    Topic.TRIAGE: Owner.ROUTING,
 }
 
 _BY_NOUN: Final = {
@@ -43,6 +45,7 @@ _BY_NOUN: Final = {
     "sla_policy": Topic.POLICIES,
     "calendar": Topic.POLICIES,
     "configuration": Topic.CONFIGURATION,
+    "triage": Topic.TRIAGE,
     "oncall_rota": Topic.POLICIES,
 }
 

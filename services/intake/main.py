@@ -11,6 +11,7 @@ from services.intake.channels.mail.receiving import MailIn
 from services.intake.channels.mail.routes import mail_router
 from services.intake.domain import Ticket, evolve
 from services.intake.settings import Settings
+from services.intake.stream import listen
 from services.intake.timers import PostponementTimer
 from shared.clock import SystemClock
 from shared.events import Event, Owner
@@ -43,6 +44,7 @@ def build(settings: Settings) -> Service:
         api=api,
         store=store,
         migrations=["services.intake"],
+        consumers=[listen(settings=settings, store=store)],
         relay=Relay(store=store, settings=settings),
         committers=[committer],
         tasks=[PostponementTimer(intake, clock).run],

@@ -12,8 +12,17 @@ from shared.events.configuration import ConfigurationEvent
 from shared.events.policies import PolicyEvent
 from shared.events.sla import SlaEvent
 from shared.events.tickets import TicketEvent
+from shared.events.triage import TriageEvent
 
-AnyEvent = TicketEvent | AssignmentEvent | AgentEvent | SlaEvent | PolicyEvent | ConfigurationEvent
+AnyEvent = (
+    TicketEvent
+    | AssignmentEvent
+    | AgentEvent
+    | SlaEvent
+    | PolicyEvent
+    | ConfigurationEvent
+    | TriageEvent
+)
 
 _CLASSES: Final[dict[str, type[Event]]] = {
     str(cls.__struct_config__.tag): cls for cls in get_args(AnyEvent)

@@ -21,6 +21,7 @@ from shared.events import Event
 from shared.events.assignments import AssignmentEvent
 from shared.events.sla import SlaEvent
 from shared.events.tickets import TicketEvent
+from shared.events.triage import TriageRequested
 from shared.messaging.records import Received
 from shared.topics import Topic
 
@@ -202,13 +203,20 @@ _LOAD_PROMISES: Final = _select("tickets", PromiseFacts, where="sla_version > 0"
 _LOAD_CYCLES: Final = _select("sla_cycles", Cycle, where="true")
 
 
+def _ticket_of(received: Received) -> UUID | None:
+    """The ticket on whose timeline it stands; None for what is about people and promises in general."""
+    if isinstance(received.event, TriageRequested):
+        return received.event.ticket_id
+    return received.event.stream_id if received.topic in _TICKET_TOPICS else None
+
+
 def _timeline_row(received: Received) -> tuple[Any, ...]:
     event, actor = received.event, received.event.actor
     return (
         event.stream_id,
         received.topic.value,
         event.version,
-        event.stream_id if received.topic in _TICKET_TOPICS else None,
+        _ticket_of(received),
         event.wire_type,
         event.occurred_at,
         event.recorded_at,

@@ -22,6 +22,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "ticket.task_removed.v1": "removed the task “{title}”",
     "ticket.participant_removed.v1": "removed {person_id} ({role})",
     "assignment.queued.v1": "put it into the queue: {why}",
+    "triage.requested.v1": "asked for a change of the ticket: {why}",
     "assignment.withdrawn.v1": "took it out of the queue ({reason})",
     "assignment.offered.v1": "offered it to {agent_name} until {expires_at}: {why}",
     "assignment.skipped.v1": "skipped it: {reason}",

@@ -5,7 +5,7 @@ from typing import Final, assert_never
 
 import msgspec
 
-from services.routing.domain import why
+from services.routing.domain import triage, why
 from services.routing.domain.agent import ABSENT, Agent
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
@@ -158,14 +158,10 @@ def route(desk: Desk, ticket: Ticket, cause: Cause, at: datetime | None = None) 
     ticket.skills = dict(verdict.skills)
     ticket.optional = dict(verdict.optional_skills)
     ticket.strategy = verdict.strategy
+    because = why.ruled(verdict, book.version, book.mode)
+    triage.ask(desk, ticket, verdict, because, cause)
     if verdict.group is not None:
-        desk.move_to_group(
-            ticket,
-            verdict.group,
-            mode="rule",
-            because=why.ruled(verdict, book.version, book.mode),
-            cause=cause,
-        )
+        desk.move_to_group(ticket, verdict.group, mode="rule", because=because, cause=cause)
 
 
 def _opened(desk: Desk, ticket: Ticket, event: TicketOpened) -> None:

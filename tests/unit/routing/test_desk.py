@@ -12,7 +12,7 @@ from services.routing.domain.commands import (
 )
 from services.routing.domain.people import define_group
 from shared.errors import Conflict, NotFound
-from shared.events.agents import GroupProfile, Presence, Strategy
+from shared.events.agents import Condition, GroupProfile, Presence, RoutingRule, Strategy
 from shared.events.assignments import (
     GroupChanged,
     TicketAssigned,
@@ -21,6 +21,7 @@ from shared.events.assignments import (
     TicketWithdrawn,
 )
 from shared.events.base import Event, Priority, StatusCategory
+from shared.events.triage import TriageRequested
 from tests.unit.routing.builders import START, Floor, a_floor, a_rule, by_hand
 
 PENDING = StatusCategory.PENDING
@@ -383,3 +384,42 @@ def test_versions_of_a_tickets_stream_are_consecutive() -> None:
     versions = [event.version for event in floor.log if event.stream_id == ticket]
     assert versions == list(range(1, len(versions) + 1))
     assert floor.tickets[ticket].version == versions[-1]
+
+
+# What rules ask beside the group.
+
+
+def test_a_rule_asks_intake_for_priority_and_tags_and_the_queue_goes_by_it_at_once() -> None:
+    floor = a_floor()
+    floor.agent("ann", presence=Presence.OFFLINE, capacity=1)
+    vip = Condition("tags", "contains", "vip")
+    floor.rules(
+        RoutingRule(
+            id="vip",
+            group="support",
+            when=(vip,),
+            priority=Priority.URGENT,
+            tags=("vip", "care"),
+        ),
+        default="support",
+    )
+    plain, favoured = floor.opened(priority=Priority.HIGH), floor.opened(tags=("vip",))
+    (wish,) = [event for event in floor.log if isinstance(event, TriageRequested)]
+    assert (wish.ticket_id, wish.rule, wish.rules_version) == (favoured, "vip", 2)
+    assert (wish.previous_priority, wish.priority, wish.tags) == (
+        Priority.NORMAL,
+        Priority.URGENT,
+        ("care",),
+    )
+    assert wish.why.endswith("asked for: priority urgent, tag vip, tag care.")
+    floor.presence("ann", Presence.ONLINE)
+    assert (floor.holder(plain), floor.holder(favoured)) == (None, "ann")
+
+
+def test_a_rule_asks_for_nothing_that_is_there_already() -> None:
+    floor = a_floor()
+    floor.rules(
+        RoutingRule(id="r", group="support", priority=Priority.NORMAL, tags=("a",)),
+    )
+    floor.opened(tags=("a",))
+    assert "TriageRequested" not in kinds(floor.log)
