@@ -89,9 +89,7 @@ def _told(  # noqa: C901, PLR0911, PLR0912  # one sentence each
             before = facts.get("previous_agent_id")
             return f"assigned it to {name}{f', before {before}' if before else ''}: {facts['why']}"
         case "assignment.unassigned.v1":
-            return (
-                f"took it from {facts['previous_agent_id']} ({facts['reason'].replace('_', ' ')})"
-            )
+            return f"took it from {facts['previous_agent_id']} ({_readable(facts['reason']).replace('_', ' ')})"
         case "assignment.offer_ended.v1":
             reason = f": {facts['reason']}" if facts.get("reason") else ""
             return f"saw the offer to {facts['agent_id']} {facts['outcome']}{reason}"
