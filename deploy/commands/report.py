@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.local.problems import CannotStart
+
 app = typer.Typer()
 
 
@@ -30,8 +32,26 @@ def report(
         str | None,
         typer.Option(envvar="TICKETING_TOKEN", help="A token; without it one of the local issuer."),
     ] = None,
+    sql: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SELECT…", help="Ask a lake of `ticketing export` instead (DuckDB's SQL)."
+        ),
+    ] = None,
+    lake: Annotated[
+        str, typer.Option(metavar="DIR|s3://…", help="With --sql: where the lake is.")
+    ] = "lake",
+    as_csv: Annotated[bool, typer.Option("--csv", help="With --sql: the answer as CSV.")] = False,
 ) -> None:
     """Print what became of the tickets, each figure with its meaning, and how fresh it is."""
+    if sql is not None:
+        from deploy.lake.console import Output, print_answer  # noqa: PLC0415 - keeps `--help` fast
+
+        output = Output.JSON if as_json else Output.CSV if as_csv else Output.TABLE
+        print_answer(sql, lake, output)
+        return
+    if as_csv:
+        raise CannotStart("--csv needs --sql; the report itself prints a table or --json")
     from deploy.imports.report import print_report  # noqa: PLC0415 - keeps `--help` fast
 
     raise typer.Exit(
