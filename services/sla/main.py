@@ -3,8 +3,10 @@
 from importlib import metadata
 from typing import Any
 
-from services.sla.alerts.sender import Sender
-from services.sla.alerts.sinks import build_sinks
+from services.sla.alerts.desk import AlertDesk
+from services.sla.alerts.senders import Senders
+from services.sla.alerts.sinks import build_sinks, parts_of
+from services.sla.alerts.sinks_file import read_sinks_file
 from services.sla.api import routers
 from services.sla.app import Sla
 from services.sla.calendars import Recalculation
@@ -27,7 +29,7 @@ def build(settings: Settings) -> Service:
     """The service, ready to run.
 
     Raises:
-        ValueError: an alert receiver's address or secret is not what it should be.
+        ValueError: an alert receiver's address or secret, or the file of sinks, is not what it should be.
     """
     clock = SystemClock()
     store: EventStore[Any] = EventStore(settings, owner=Owner.SLA)
@@ -35,16 +37,20 @@ def build(settings: Settings) -> Service:
     sinks = build_sinks(settings)
     judging = Judging(books=books, sinks=sinks, pages_warnings=settings.alert_on_warnings)
     health = HealthState(expects=(CONDITION,))
-    senders = [Sender(store=store, sink=sink, settings=settings, clock=clock) for sink in sinks]
+    parts = parts_of(settings)
+    senders = Senders(
+        store=store,
+        fixed=sinks,
+        parts=parts,
+        settings=settings,
+        clock=clock,
+        documents=read_sinks_file(settings.alert_sinks_file) if settings.alert_sinks_file else None,
+    )
     recalculation = Recalculation(store=store, judging=judging)
-
-    def wake_senders() -> None:
-        for sender in senders:
-            sender.wake()
 
     def wake_all() -> None:
         timers.wake()
-        wake_senders()
+        senders.wake()
 
     consumer = ticket_consumer(
         store=store, judging=judging, settings=settings, after_commit=wake_all
@@ -55,7 +61,7 @@ def build(settings: Settings) -> Service:
         settings=settings,
         clock=clock,
         health=health,
-        after_commit=wake_senders,
+        after_commit=senders.wake,
         is_caught_up=lambda: is_caught_up(consumer),
     )
     committer = GroupCommitter(store, isolate=True)
@@ -66,7 +72,7 @@ def build(settings: Settings) -> Service:
         sinks=sinks,
         clock=clock,
         on_calendar=recalculation.wake,
-        on_alert=wake_senders,
+        on_alert=senders.wake,
         on_import=timers.wake,
     )
     api = build_api(
@@ -77,7 +83,8 @@ def build(settings: Settings) -> Service:
         health=health,
     )
     rota_desk = RotaDesk(store=store, committer=committer, clock=clock)
-    for router in routers(sla, rota_desk):
+    alert_desk = AlertDesk(store=store, senders=senders, parts=parts, clock=clock)
+    for router in routers(sla, rota_desk, alert_desk):
         api.include_router(router)
     return Service(
         "sla",
@@ -92,6 +99,6 @@ def build(settings: Settings) -> Service:
             timers.run,
             timers.watch,
             recalculation.run,
-            *(sender.run for sender in senders),
+            *senders.tasks(),
         ),
     )

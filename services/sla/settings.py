@@ -1,5 +1,6 @@
 """What the sla service needs to know from its environment; each limit with its reason."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, model_validator
@@ -43,6 +44,14 @@ class Settings(ServiceSettings):
 
     public_url: str | None = Field(
         default=None, description="address of the front door, for links in alerts"
+    )
+    alert_sinks_file: Path | None = Field(
+        default=None,
+        description="sinks as documents, YAML or JSON; those of the API stand beside them (docs/alerts.md)",
+    )
+    alert_secrets_folder: Path | None = Field(
+        default=None,
+        description="files that sinks may name as `file:NAME`; variables they may name begin with `TICKETING_SINK_`",
     )
     alert_webhook_url: str | None = None
     alert_webhook_secret: SecretStr | None = Field(

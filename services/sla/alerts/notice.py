@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 import msgspec
+
+TEST_METRIC: Final = "test"
+"""What the alert of a test is about: nothing."""
 
 
 class Action(StrEnum):
@@ -53,6 +57,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def headline(self) -> str:
         """One line for people, for example `#42: first reply is overdue (urgent)`."""
+        if self.metric == TEST_METRIC:
+            return "Test of an alert sink: nothing is overdue"
         metric = self.metric.replace("_", " ")
         state = "is overdue" if self.kind is Kind.BREACH else "is due soon"
         name = f"#{self.number}" if self.number is not None else str(self.ticket_id)

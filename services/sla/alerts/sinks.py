@@ -1,10 +1,13 @@
-"""Which sinks there are, by configuration; another one is a module beside this and a line here."""
+"""The sinks of the environment, and what the sinks of documents are built from."""
 
+import os
 from datetime import timedelta
 
 from services.sla.alerts import alertmanager
 from services.sla.alerts.alertmanager import AlertmanagerSink
 from services.sla.alerts.delivery import BAD_BODY, Poster
+from services.sla.alerts.kind import Parts
+from services.sla.alerts.secrets import Secrets
 from services.sla.alerts.sink import Sink
 from services.sla.alerts.webhook import WebhookSink
 from services.sla.settings import Settings
@@ -48,4 +51,14 @@ def _poster(
         timeout_seconds=settings.alert_timeout_seconds,
         private_addresses_allowed=settings.alert_private_addresses_allowed,
         final_statuses=final_statuses,
+    )
+
+
+def parts_of(settings: Settings) -> Parts:
+    """What documents need besides themselves; secrets come from the environment and the folder of secrets."""
+    return Parts(
+        secrets=Secrets(os.environ, settings.alert_secrets_folder),
+        timeout_seconds=settings.alert_timeout_seconds,
+        private_addresses_allowed=settings.alert_private_addresses_allowed,
+        public_url=settings.public_url,
     )

@@ -2,17 +2,20 @@
 
 from fastapi import APIRouter
 
-from services.sla.api import arithmetic, oncall, promises, rotas, tickets
+from services.sla.alerts.desk import AlertDesk
+from services.sla.api import arithmetic, deliveries, oncall, promises, rotas, sinks, tickets
 from services.sla.app import Sla
 from services.sla.oncall.desk import RotaDesk
 
 
-def routers(sla: Sla, rota_desk: RotaDesk) -> list[APIRouter]:
+def routers(sla: Sla, rota_desk: RotaDesk, alert_desk: AlertDesk) -> list[APIRouter]:
     """All routes of the service, wired to its verbs."""
     return [
         promises.router(sla),
         tickets.router(sla),
         arithmetic.router(),
-        oncall.router(sla),  # before the rotas: `alerts` is no rota
+        oncall.router(sla),  # before the rotas: `alerts`, `sinks` and `deliveries` are no rotas
+        sinks.router(alert_desk),
+        deliveries.router(alert_desk),
         rotas.router(rota_desk),
     ]
