@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.sla.alerts.delivery import RETRY_AFTER_SECONDS_MAX, Poster, _retry_after, is_public
+from services.sla.alerts.delivery import RETRY_AFTER_SECONDS_MAX, Poster, is_public, retry_after
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
@@ -41,4 +41,4 @@ def test_what_is_no_http_address_is_refused_at_the_start(url: str) -> None:
     ],
 )
 def test_patience_is_granted_within_limits(header: str | None, seconds: float | None) -> None:
-    assert _retry_after(header) == seconds
+    assert retry_after(header) == seconds
