@@ -24,6 +24,9 @@ class Topic(StrEnum):
     TRIAGE = "triage.v1"
 
 
+WATERMARKS: Final = "watermarks.v1"
+"""Not events: one compacted partition in which each relay says until when everything of its service is published."""
+
 OWNERS: Final = {
     Topic.TICKETS: Owner.INTAKE,
     Topic.ASSIGNMENTS: Owner.ROUTING,

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.bootstrap.database import BI_READER, DatabasePlan
 from deploy.bootstrap.topics import TopicPlan
-from shared.topics import PARTITIONS, all_topics
+from shared.topics import PARTITIONS, WATERMARKS, all_topics
 
 ENV_PREFIX: Final = "TICKETING_"
 
@@ -55,4 +55,5 @@ class BootstrapSettings(BaseSettings):
             names=all_topics(self.topic_prefix),
             partitions=self.topic_partitions,
             replication_factor=self.topic_replication_factor,
+            newest_only=[self.topic_prefix + WATERMARKS],
         )

@@ -34,11 +34,13 @@ class TopicPlan:
         names: full names, prefix included.
         partitions: fixed at creation, so that a ticket's events stay in one partition, in order.
         replication_factor: copies of each partition, at most the number of brokers.
+        newest_only: full names of further topics, of one partition, which keep the newest record of each key.
     """
 
     names: Sequence[str]
     partitions: Annotated[int, Field(ge=1)] = PARTITIONS
     replication_factor: Annotated[int, Field(ge=1)] = 1
+    newest_only: Sequence[str] = ()
 
 
 async def prepare_topics(bootstrap_servers: str, plan: TopicPlan) -> list[str]:
@@ -51,7 +53,9 @@ async def prepare_topics(bootstrap_servers: str, plan: TopicPlan) -> list[str]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await admin.start()
     try:
-        answer = await admin.create_topics([_new_topic(name, plan) for name in plan.names])
+        wanted = [_new_topic(name, plan) for name in plan.names]
+        wanted += [_newest_only_topic(name, plan) for name in plan.newest_only]
+        answer = await admin.create_topics(wanted)
         made = [name for name, code, *why in answer.topic_errors if _is_made(name, code, why)]
         existing = [name for name in plan.names if name not in made]
         if existing:
@@ -73,6 +77,20 @@ def _new_topic(name: str, plan: TopicPlan) -> NewTopic:
             "retention.bytes": "-1",
             "min.insync.replicas": str(in_sync),
             "max.message.bytes": str(RECORD_BYTES_MAX),
+        },
+    )
+
+
+def _newest_only_topic(name: str, plan: TopicPlan) -> NewTopic:
+    return NewTopic(
+        name,
+        num_partitions=1,
+        replication_factor=plan.replication_factor,
+        topic_configs={
+            "cleanup.policy": "compact",
+            # A reader starts at the beginning: what is superseded goes within minutes.
+            "segment.ms": "600000",
+            "min.cleanable.dirty.ratio": "0.1",
         },
     )
 

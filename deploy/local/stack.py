@@ -24,7 +24,7 @@ from deploy.local.postgres import Postgres
 from deploy.local.problems import CannotStart
 from deploy.local.redis import Redis
 from shared.security.issuer import LocalIssuer
-from shared.topics import PARTITIONS, all_topics
+from shared.topics import PARTITIONS, WATERMARKS, all_topics
 
 DATABASE: Final = "ticketing"
 TOPIC_PREFIX: Final = "ticketing."
@@ -173,7 +173,11 @@ class Stack:
         with _said(self._progress, "Roles and schemas", "preparing"):
             prepare_database(self.postgres.conninfo(), DatabasePlan(DATABASE, passwords))
         with _said(self._progress, "Topics", f"{PARTITIONS} partitions each"):
-            plan = TopicPlan(names=all_topics(TOPIC_PREFIX), partitions=PARTITIONS)
+            plan = TopicPlan(
+                names=all_topics(TOPIC_PREFIX),
+                partitions=PARTITIONS,
+                newest_only=[TOPIC_PREFIX + WATERMARKS],
+            )
             # In a thread of its own: the caller may be inside an event loop.
             _in_thread(lambda: asyncio.run(prepare_topics(self.kafka.bootstrap_servers, plan)))
 

@@ -1,7 +1,7 @@
 """Watches how far every consumer is behind Kafka; the source of freshness and of the dashboard's lag figures."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import psycopg
@@ -12,8 +12,11 @@ from aiokafka.errors import KafkaError
 
 from services.query.views.freshness import Freshness, Slot, measure
 from shared.database import Database
+from shared.errors import Unreadable
+from shared.events import Owner
+from shared.messaging.watermark import decode
 from shared.settings import ServiceSettings
-from shared.topics import all_topics
+from shared.topics import WATERMARKS, all_topics
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +25,9 @@ _LOOK_SECONDS: Final = 1.0
 
 _PAUSE_SECONDS_MAX: Final = 10.0
 
+_SILENCE_MAX: Final = timedelta(seconds=5)
+"""A relay says every half second until when all is published; ten times unheard, somebody should look."""
+
 
 class LagWatch:
     """Asks Kafka every second for its ends and for what each consumer group has committed.
@@ -29,6 +35,7 @@ class LagWatch:
     Attributes:
         freshness: of this service's own projections.
         lags: consumer name → events published that it has not applied yet.
+        published_until: service → what it had stored by then is in Kafka, by its relay's own word.
         problem: why the figures stand still, in words; None while they move.
     """
 
@@ -38,6 +45,7 @@ class LagWatch:
         self.freshness = Freshness()
         self._whole_at: dict[Slot, datetime] = {}
         self.lags: dict[str, int] = {}
+        self.published_until: dict[Owner, datetime] = {}
         self.problem: str | None = "Kafka was not asked yet"
 
     async def run(self) -> None:
@@ -54,22 +62,55 @@ class LagWatch:
 
     async def _look_on(self) -> None:
         servers = self._settings.kafka_bootstrap_servers
-        # It subscribes to nothing, so it fetches no records; it only asks for offsets.
-        consumer = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
+        # It belongs to no group; it reads one small partition from the beginning and asks for offsets of the others.
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=servers, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
         admin = AIOKafkaAdminClient(bootstrap_servers=servers)
         await consumer.start()
         try:
             await admin.start()
             try:
-                partitions = await _partitions(admin, all_topics(self._settings.topic_prefix))
+                prefix = self._settings.topic_prefix
+                partitions = await _partitions(admin, all_topics(prefix))
+                await self._hear_all(consumer, TopicPartition(prefix + WATERMARKS, 0))
                 while True:
+                    await self._hear(consumer)
                     await self._look(consumer, admin, partitions)
-                    self.problem = None
+                    self.problem = self._silence()
                     await asyncio.sleep(_LOOK_SECONDS)
             finally:
                 await admin.close()
         finally:
             await consumer.stop()
+
+    async def _hear_all(self, consumer: AIOKafkaConsumer, told: TopicPartition) -> None:
+        """Before the first figure: a relay that fell silent long ago limits it too."""
+        consumer.assign([told])
+        end = (await consumer.end_offsets([told]))[told]
+        while await consumer.position(told) < end:
+            await self._hear(consumer, wait_ms=500)
+
+    async def _hear(self, consumer: AIOKafkaConsumer, *, wait_ms: int = 0) -> None:
+        """Take in what the relays have told. Comes before the ends are asked for, so both are of one moment."""
+        while heard := await consumer.getmany(timeout_ms=wait_ms):
+            for records in heard.values():
+                for record in records:
+                    try:
+                        mark = decode(record.value)
+                    except Unreadable as error:
+                        log.warning("watermark_unreadable", error=str(error))
+                        continue
+                    self.published_until[mark.owner] = mark.until
+
+    def _silence(self) -> str | None:
+        now = datetime.now(UTC)
+        silent = [
+            f"{owner} for {(now - until).total_seconds():.0f} s"
+            for owner, until in sorted(self.published_until.items())
+            if now - until > _SILENCE_MAX
+        ]
+        return f"nothing has been heard of {', '.join(silent)}" if silent else None
 
     async def _look(
         self,
@@ -78,7 +119,8 @@ class LagWatch:
         partitions: list[TopicPartition],
     ) -> None:
         prefix = self._settings.topic_prefix
-        looked_at = datetime.now(UTC)
+        # What is stored and not published is in no offset: nothing is known beyond what the relays vouch for.
+        looked_at = min([datetime.now(UTC), *self.published_until.values()])
         ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
         own: dict[Slot, int] = {
             (partition.topic.removeprefix(prefix), partition.partition): end

@@ -115,6 +115,14 @@ class BatchingProducer:
                 batch.fail(error)
             raise
 
+    async def tell(self, topic: str, value: bytes, *, key: bytes) -> None:
+        """Send one record by itself, beside the queue; returns when the brokers have it.
+
+        Raises:
+            KafkaError: they may not have it.
+        """
+        await self._producer.send_and_wait(topic, value, key=key)
+
     def _drop(self, error: BaseException) -> None:
         for batch in self._queued:
             batch.fail(error)

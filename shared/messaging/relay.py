@@ -15,9 +15,10 @@ from psycopg.sql import SQL, Identifier
 from shared.eventstore import EventStore
 from shared.messaging.producer import BatchingProducer
 from shared.messaging.records import headers_of, recorded_at
+from shared.messaging.watermark import TELL_SECONDS, Watermark, encode
 from shared.observability import metrics
 from shared.settings import ServiceSettings
-from shared.topics import topic_of
+from shared.topics import WATERMARKS, topic_of
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,9 @@ class Producer(Protocol):
 
     async def flush(self) -> None:
         """Hand over what is queued."""
+
+    async def tell(self, topic: str, value: bytes, *, key: bytes) -> None:
+        """Send one record by itself, beside the queue; returns when the brokers have it."""
 
 
 class Relay:
@@ -73,6 +77,7 @@ class Relay:
         self._pause_seconds = _PAUSE_SECONDS_FIRST
         self._loop: asyncio.AbstractEventLoop | None = None
         self.position = 0
+        self.published_until: datetime | None = None
         self.is_leader = False
         self.problem: str | None = "not started"
 
@@ -123,7 +128,11 @@ class Relay:
                 await producer.start()
                 self.is_leader = True
                 metrics.RELAY_IS_LEADER.labels(self._store.owner).set(1)
-                await self._follow(connection, producer)
+                telling = asyncio.create_task(self._tell_watermarks(producer))
+                try:
+                    await self._follow(connection, producer)
+                finally:
+                    await _end(telling)
             finally:
                 await self._close(producer)
         finally:
@@ -185,6 +194,7 @@ class Relay:
             KafkaError: some of it may be published; the position has not moved.
             psycopg.OperationalError: all of it is published, and the position may not have moved.
         """
+        asked_at = datetime.now(UTC)
         cursor = await connection.execute(
             SQL(
                 "SELECT notification_id, originator_id, originator_version, topic, state FROM {}"
@@ -203,7 +213,24 @@ class Relay:
             metrics.RELAY_DELAY_SECONDS.labels(self._store.owner).observe(
                 max(0.0, (datetime.now(UTC) - recorded_at(rows[0]["state"])).total_seconds())
             )
+        if len(rows) < self._settings.relay_batch_max:
+            self.published_until = asked_at
         return len(rows)
+
+    async def _tell_watermarks(self, producer: Producer) -> None:
+        """Say until when all is published, while that moves on. A failure here is no reason to stop publishing."""
+        topic, owner = self._settings.topic_prefix + WATERMARKS, self._store.owner
+        told: datetime | None = None
+        while True:
+            until = self.published_until
+            if until is not None and until != told:
+                mark = Watermark(owner, until, self.position)
+                try:
+                    await producer.tell(topic, encode(mark), key=owner.encode())
+                    told = until
+                except (KafkaError, OSError) as error:
+                    log.warning("watermark_not_told", owner=owner, error=repr(error))
+            await asyncio.sleep(TELL_SECONDS)
 
     async def _behind(
         self, connection: psycopg.AsyncConnection[DictRow], rows: list[DictRow]
@@ -262,3 +289,9 @@ class Relay:
         """For so long, unless it is time to stop."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

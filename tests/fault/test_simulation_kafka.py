@@ -115,6 +115,9 @@ class Producer:
     async def stop(self) -> None:
         """Nothing to disconnect from."""
 
+    async def tell(self, topic: str, value: bytes, *, key: bytes) -> None:
+        """Watermarks are looked at elsewhere."""
+
     async def flush(self) -> None:
         """What is sent is out already."""
 

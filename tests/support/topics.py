@@ -10,7 +10,7 @@ from uuid import uuid4
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.bootstrap import TopicPlan, prepare_topics
-from shared.topics import all_topics
+from shared.topics import WATERMARKS, all_topics
 
 PARTITIONS: Final = 4
 """Enough to see keys in different partitions, few enough to be made at once."""
@@ -23,12 +23,14 @@ def fresh_topics(bootstrap_servers: str) -> Iterator[str]:
     names = all_topics(prefix)
     # In a thread: asyncio.run would take away the event loop that the test runner has set in this one.
     with ThreadPoolExecutor(max_workers=1) as thread:
-        plan = TopicPlan(names=names, partitions=PARTITIONS)
+        plan = TopicPlan(names=names, partitions=PARTITIONS, newest_only=[prefix + WATERMARKS])
         thread.submit(lambda: asyncio.run(prepare_topics(bootstrap_servers, plan))).result()
         try:
             yield prefix
         finally:
-            thread.submit(lambda: asyncio.run(_delete(bootstrap_servers, names))).result()
+            thread.submit(
+                lambda: asyncio.run(_delete(bootstrap_servers, [*names, prefix + WATERMARKS]))
+            ).result()
 
 
 async def _delete(bootstrap_servers: str, names: list[str]) -> None:

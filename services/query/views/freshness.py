@@ -12,7 +12,7 @@ CONSUMER: Final = "query"
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Everything recorded before `as_of` is in the projections.
+    """Everything that a service had acknowledged before `as_of` is in the projections.
 
     Attributes:
         as_of: None until Kafka and the projections have been compared once.
@@ -50,7 +50,7 @@ async def measure(
     Args:
         pool: connections.
         ends: topic (without prefix) and partition → the offset after its last event, asked at `looked_at`.
-        looked_at: a moment before `ends` was asked.
+        looked_at: a moment before `ends` was asked, by which all that was stored had been published.
         whole_at: partition → the last look at which nothing of it was missing; kept up to date here.
 
     Returns:

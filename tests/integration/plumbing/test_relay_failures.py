@@ -38,6 +38,9 @@ class Scripted:
         if self.unanswered:
             await asyncio.Event().wait()
 
+    async def tell(self, topic: str, value: bytes, *, key: bytes) -> None:
+        """Watermarks are looked at elsewhere."""
+
     async def flush(self) -> None:
         """What is sent is out already."""
 
