@@ -12,6 +12,10 @@ _ASSIGNED: Final = "assignment.assigned.v1"
 _QUEUED: Final = "assignment.queued.v1"
 _UNASSIGNED: Final = "assignment.unassigned.v1"
 _WITHDRAWN: Final = "assignment.withdrawn.v1"
+_OFFERED: Final = "assignment.offered.v1"
+_OFFER_ENDED: Final = "assignment.offer_ended.v1"
+_SKIPPED: Final = "assignment.skipped.v1"
+_ESCALATED: Final = "assignment.escalated.v1"
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,15 @@ def story(events: Iterable[dict[str, Any]], names: Names) -> Story:
                 told = _assigned(told, facts, names)
             case t if t == _QUEUED:
                 told = _queued(told, facts, names)
+            case t if t == _OFFERED:
+                told = _offered(told, facts, names)
+            case t if t in {_OFFER_ENDED, _SKIPPED, _ESCALATED}:
+                told = Story(
+                    headline=_turned_down(t, facts, names),
+                    reason=facts.get("reason") or "",
+                    group_reason=told.group_reason,
+                    at=facts["occurred_at"],
+                )
             case t if t in {_UNASSIGNED, _WITHDRAWN}:
                 told = Story(
                     headline=_nobody(t, facts, names),
@@ -96,6 +109,7 @@ def _assigned(before: Story, facts: dict[str, Any], names: Names) -> Story:
     )
     said.append(f"waited {words.duration(facts.get('waited_seconds', 0.0))}")
     strategy = facts.get("strategy")
+    said += _widened(facts, names)
     looked = [
         _looked(
             each,
@@ -117,12 +131,51 @@ def _assigned(before: Story, facts: dict[str, Any], names: Names) -> Story:
     )
 
 
+def _offered(before: Story, facts: dict[str, Any], names: Names) -> Story:
+    told = _assigned(before, {**facts, "mode": "offer"}, names)
+    name = facts.get("agent_name") or names.agent(facts["agent_id"])
+    until = words.value(facts["expires_at"])[11:19]
+    told.headline = f"Offered to {name} until {until} UTC."
+    told.facts[0] = "the room for it is kept meanwhile"
+    return told
+
+
+def _turned_down(type_: str, facts: dict[str, Any], names: Names) -> str:
+    if type_ == _ESCALATED:
+        return f"Escalated to {names.group(facts['group_id'])}."
+    name = names.agent(facts["agent_id"])
+    if type_ == _SKIPPED:
+        return f"{name} skipped it."
+    return {
+        "declined": f"{name} declined the offer.",
+        "expired": f"The offer to {name} ran out.",
+        "withdrawn": f"The offer to {name} was withdrawn; nobody needs to take it any more.",
+    }.get(facts["outcome"], f"The offer to {name} was cancelled.")
+
+
+def _widened(facts: dict[str, Any], names: Names) -> list[str]:
+    said = []
+    if facts.get("relaxed"):
+        said.append(f"no longer asked: {', '.join(facts['relaxed'])}")
+    if facts.get("overflow"):
+        said.append(f"looked at too: {', '.join(map(names.group, facts['overflow']))}")
+    if facts.get("is_raised"):
+        said.append("put first by an SLA warning")
+    units = facts.get("units", 1.0)
+    if units != 1.0:
+        said.append(f"takes {words.amount(units)} units")
+    return said
+
+
 def _queued(before: Story, facts: dict[str, Any], names: Names) -> Story:
     return Story(
         headline=f"Waits in the queue of {names.group(facts['group_id'])}.",
         reason=facts.get("why") or "",
         group_reason=before.group_reason,
-        facts=[f"rule {facts['rule']}"] if facts.get("rule") else [],
+        facts=[
+            *([f"rule {facts['rule']}"] if facts.get("rule") else []),
+            *_widened(facts, names),
+        ],
         at=facts["queued_at"],
         candidates=[_looked(each, names, None) for each in facts.get("candidates", ())],
         candidates_count=len(facts.get("candidates", ())),

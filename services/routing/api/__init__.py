@@ -6,8 +6,10 @@ from services.routing.api import (
     agents,
     groups,
     importing,
+    offers,
     queue,
     rules,
+    settings,
     simulate,
     tickets,
 )
@@ -16,6 +18,6 @@ from services.routing.app.routing import Routing
 
 def add_routes(api: FastAPI, routing: Routing) -> None:
     """Put all addresses of routing on the API."""
-    for room in (agents, groups, rules, queue, tickets, importing):
+    for room in (agents, groups, rules, queue, tickets, importing, offers, settings):
         api.include_router(room.router(routing))
     api.include_router(simulate.router())

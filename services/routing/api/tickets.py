@@ -103,6 +103,15 @@ def router(routing: Routing) -> APIRouter:
         return answer(outcome)
 
     @api.get(
+        "/v1/tickets/{ticket_id}/routing",
+        summary="Why the ticket is where it is: every decision with its reason, also in plain words.",
+        openapi_extra=openapi_body(answer=RoutingView),
+    )
+    async def tell(ticket_id: UUID, _: Staff) -> Response:
+        view = await routing.reading.ticket(ticket_id)
+        return json_answer(view, headers={"ETag": etag(view.version)})
+
+    @api.get(
         "/v1/routing/tickets/{ticket_id}",
         summary="Where the ticket is, and every decision with its reason.",
         openapi_extra=openapi_body(answer=RoutingView),

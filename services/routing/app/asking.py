@@ -1,6 +1,7 @@
 """What people ask of routing: each verb loads, decides, places what became free, and answers."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +10,19 @@ import msgspec
 from services.routing.app import tables
 from services.routing.app.deciding import count_decisions
 from services.routing.app.desks import Desks
-from services.routing.domain import commands, people
+from services.routing.domain import commands, escalation, offers, people
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
 from services.routing.domain.ticket import Ticket
 from shared.errors import NotYet
-from shared.events.agents import AgentProfile, GroupProfile, Presence, RoutingRule, RuleMode
+from shared.events.agents import (
+    AgentProfile,
+    GroupProfile,
+    Presence,
+    RoutingRule,
+    RoutingSettings,
+    RuleMode,
+)
 from shared.eventstore import EventTransaction
 
 
@@ -27,6 +35,8 @@ class AssignmentView(msgspec.Struct, frozen=True):
     group_id: str | None
     agent_id: str | None
     is_queued: bool
+    offered_to: str | None = None
+    offer_until: datetime | None = None
 
 
 class PulledView(msgspec.Struct, frozen=True):
@@ -50,6 +60,8 @@ class AgentView(msgspec.Struct, frozen=True):
     presence: Presence
     chosen_presence: Presence
     load: float
+    channel_loads: dict[str, float] = {}
+    left_at: datetime | None = None
 
 
 class GroupView(msgspec.Struct, frozen=True):
@@ -66,6 +78,13 @@ class RulesView(msgspec.Struct, frozen=True):
     version: int
     rules: tuple[RoutingRule, ...]
     mode: RuleMode = RuleMode.FIRST
+
+
+class SettingsView(msgspec.Struct, frozen=True):
+    """What holds for every group; `version` 0 while nothing was ever said."""
+
+    version: int
+    settings: RoutingSettings
 
 
 class ImportView(msgspec.Struct, frozen=True):
@@ -142,6 +161,111 @@ class Asking:
                 desk, ticket, group_id, cause, expected=expected
             ),
         )
+
+    def accept(
+        self,
+        tx: EventTransaction[Any],
+        ticket_id: UUID,
+        agent_id: str,
+        cause: Cause,
+        expected: int | None,
+    ) -> AssignmentView:
+        """The agent takes what is offered (R10).
+
+        Raises:
+            NotYet: routing has not heard of the ticket. Others: see `offers.accept`.
+        """
+        return self._about(
+            tx,
+            ticket_id,
+            cause,
+            lambda desk, ticket: offers.accept(desk, ticket, agent_id, cause, expected=expected),
+        )
+
+    def decline(
+        self,
+        tx: EventTransaction[Any],
+        ticket_id: UUID,
+        agent_id: str,
+        reason: str,
+        cause: Cause,
+        expected: int | None,
+    ) -> AssignmentView:
+        """The agent does not take what is offered; the next one is asked (R10).
+
+        Raises:
+            NotYet: routing has not heard of the ticket. Others: see `offers.decline`.
+        """
+        return self._about(
+            tx,
+            ticket_id,
+            cause,
+            lambda desk, ticket: offers.decline(
+                desk, ticket, agent_id, reason, cause, expected=expected
+            ),
+        )
+
+    def skip(
+        self,
+        tx: EventTransaction[Any],
+        ticket_id: UUID,
+        agent_id: str,
+        reason: str,
+        cause: Cause,
+    ) -> AssignmentView:
+        """The agent does not take the ticket and says why.
+
+        Raises:
+            NotYet: routing has not heard of the ticket. Others: see `commands.skip`.
+        """
+        return self._about(
+            tx,
+            ticket_id,
+            cause,
+            lambda desk, ticket: commands.skip(desk, ticket, agent_id, reason, cause),
+        )
+
+    def escalate(
+        self,
+        tx: EventTransaction[Any],
+        ticket_id: UUID,
+        reason: str,
+        cause: Cause,
+        expected: int | None,
+        *,
+        group_id: str | None,
+        note: str,
+    ) -> AssignmentView:
+        """Hand the ticket to a higher tier.
+
+        Raises:
+            NotYet: routing has not heard of the ticket. Others: see `escalation.escalate`.
+        """
+        return self._about(
+            tx,
+            ticket_id,
+            cause,
+            lambda desk, ticket: escalation.escalate(
+                desk, ticket, reason, cause, group_id=group_id, note=note, expected=expected
+            ),
+        )
+
+    def define_settings(
+        self,
+        tx: EventTransaction[Any],
+        settings: RoutingSettings,
+        cause: Cause,
+        expected: int | None,
+    ) -> SettingsView:
+        """Change what holds for every group.
+
+        Raises:
+            Invalid, Conflict.
+        """
+        with self._desks.open(tx) as desk:
+            people.define_settings(desk, settings, cause, expected=expected)
+            self._place(tx, desk, cause)
+        return SettingsView(desk.roster.settings_version, desk.roster.settings)
 
     def pull(self, tx: EventTransaction[Any], agent_id: str, cause: Cause) -> PulledView:
         """The next ticket for this agent: exactly one winner, in the order of the queue (R3).
@@ -288,6 +412,8 @@ def view_assignment(ticket: Ticket) -> AssignmentView:
         group_id=ticket.group_id,
         agent_id=ticket.agent_id,
         is_queued=ticket.lane is not None,
+        offered_to=ticket.offered_to,
+        offer_until=ticket.offer_until,
     )
 
 
@@ -300,4 +426,6 @@ def view_agent(agent: Any) -> AgentView:
         presence=agent.presence,
         chosen_presence=agent.chosen_presence,
         load=agent.load,
+        channel_loads=agent.channel_loads,
+        left_at=agent.left_at,
     )

@@ -7,10 +7,18 @@ from uuid import UUID
 
 import msgspec
 
-from services.routing.app.asking import AgentView, GroupView, RulesView
+from services.routing.app.asking import AgentView, GroupView, RulesView, SettingsView
+from services.routing.app.telling import Told, tell
 from services.routing.domain.ticket import PRIORITIES
 from shared.errors import NotFound
-from shared.events.agents import AgentProfile, GroupProfile, Presence, RoutingRule, RuleMode
+from shared.events.agents import (
+    AgentProfile,
+    GroupProfile,
+    Presence,
+    RoutingRule,
+    RoutingSettings,
+    RuleMode,
+)
 from shared.events.base import Event
 from shared.eventstore import EventStore
 
@@ -44,7 +52,11 @@ class WaitingView(msgspec.Struct, frozen=True):
 
 
 class RoutingView(msgspec.Struct, frozen=True):
-    """Where a ticket is and how it came there; `history` are the events with their `why`."""
+    """Where a ticket is and how it came there; `history` are the events with their `why`.
+
+    `told`: the same in plain words. `units`: the room that it takes now. `next_change_at`: when time alone does
+    something to it: an offer or lease runs out, or its wait widens.
+    """
 
     ticket_id: UUID
     number: int | None
@@ -63,6 +75,13 @@ class RoutingView(msgspec.Struct, frozen=True):
     due_at: datetime | None
     waits_because: list[str]
     history: list[Any]
+    told: list[Told] = []
+    offered_to: str | None = None
+    offer_until: datetime | None = None
+    is_by_hand: bool = False
+    is_raised: bool = False
+    units: float = 0.0
+    next_change_at: datetime | None = None
 
 
 class Reading:
@@ -118,6 +137,12 @@ class Reading:
             row["rules_version"], _RULES.decode(row["rules"]), RuleMode(row["rules_mode"])
         )
 
+    async def settings(self) -> SettingsView:
+        """What holds for every group."""
+        rows = await self._rows("SELECT settings_version, settings FROM desk")
+        settings = msgspec.convert(rows[0]["settings"], RoutingSettings)
+        return SettingsView(rows[0]["settings_version"], settings)
+
     async def queues(self) -> list[QueueView]:
         """Every group in which somebody waits."""
         rows = await self._rows(
@@ -134,7 +159,7 @@ class Reading:
         rows = await self._rows(
             "SELECT ticket_id, number, group_id, rank, queued_at, due_at, refusals FROM tickets"
             " WHERE lane IS NOT NULL AND (%s::text IS NULL OR group_id = %s)"
-            " ORDER BY rank DESC, due_at NULLS LAST, queued_at, ticket_id LIMIT %s",
+            " ORDER BY is_raised DESC, rank DESC, due_at NULLS LAST, queued_at, ticket_id LIMIT %s",
             group_id,
             group_id,
             limit,
@@ -183,6 +208,13 @@ class Reading:
             due_at=row["due_at"],
             waits_because=_words(row["refusals"]),
             history=list(history),
+            told=tell(history),
+            offered_to=row["offered_to"],
+            offer_until=row["offer_until"],
+            is_by_hand=row["is_by_hand"],
+            is_raised=row["is_raised"],
+            units=row["units"],
+            next_change_at=row["timer_at"],
         )
 
     async def _rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
@@ -200,6 +232,8 @@ def _agent(row: dict[str, Any]) -> AgentView:
         presence=Presence(row["presence"]),
         chosen_presence=Presence(row["chosen_presence"]),
         load=row["load"],
+        channel_loads=row["channel_loads"],
+        left_at=row["left_at"],
     )
 
 

@@ -47,5 +47,6 @@ def clean(database: Database) -> None:
         connection.execute(f"TRUNCATE {', '.join(TABLES)}")
         connection.execute(
             "UPDATE desk SET stamp = gen_random_uuid(), turn = 0, is_importing = false,"
-            " rules_version = 0, rules_mode = 'first', rules = '[]'"
+            " rules_version = 0, rules_mode = 'first', rules = '[]',"
+            " settings_version = 0, settings = '{}'"
         )

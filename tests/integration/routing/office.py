@@ -17,6 +17,7 @@ from services.routing.settings import Settings
 from shared.events.base import Actor, ActorKind, Channel, Event, Priority, StatusCategory
 from shared.events.tickets import (
     Person,
+    PriorityChanged,
     StatusChanged,
     TicketClosed,
     TicketOpened,
@@ -100,6 +101,14 @@ class Tickets:
             return TicketClosed(**stamp, ticket_id=ticket_id, previous_category=previous)
         return StatusChanged(
             **stamp, ticket_id=ticket_id, category=category, previous_category=previous
+        )
+
+    def reprioritised(self, ticket_id: UUID, priority: Priority) -> PriorityChanged:
+        return PriorityChanged(
+            **self._stamp(ticket_id, Channel.AGENT),
+            ticket_id=ticket_id,
+            priority=priority,
+            previous=Priority.NORMAL,
         )
 
     def _stamp(self, ticket_id: UUID, via: Channel) -> Any:
@@ -239,9 +248,9 @@ class Office:
     async def check(self) -> None:
         """Loads and lanes are what the tickets say."""
         wrong = await self.rows(
-            "SELECT a.agent_id, a.load, count(t.ticket_id) FROM agents a LEFT JOIN tickets t"
-            " ON t.agent_id = a.agent_id AND t.category IN ('new', 'open', 'answered') AND NOT t.is_held"
-            " GROUP BY a.agent_id HAVING a.load <> count(t.ticket_id)"
+            "SELECT a.agent_id, a.load, sum(t.units) FROM agents a LEFT JOIN tickets t"
+            " ON a.agent_id IN (t.agent_id, t.offered_to) AND t.category IN ('new', 'open', 'answered')"
+            " AND NOT t.is_held GROUP BY a.agent_id HAVING a.load <> coalesce(sum(t.units), 0)"
         )
         assert not wrong
         wrong = await self.rows(
