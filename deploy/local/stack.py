@@ -151,6 +151,7 @@ class Stack:
             "TICKETING_HTTP_HOST": host,
             "TICKETING_HTTP_PORT": port,
             "TICKETING_AUDIT_SECRET": self.folder.secret(audit_secret_name(service)),
+            "TICKETING_ATTACHMENTS_FOLDER": str(self.folder.path / "attachments"),
         }
 
     def _issuer(self) -> LocalIssuer:

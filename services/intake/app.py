@@ -1,5 +1,6 @@
 """The verbs of intake: each loads, decides and saves in one transaction, whatever entrance asked."""
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
@@ -8,6 +9,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
+from services.intake.attachments import shelf
 from services.intake.domain import (
     Command,
     Context,
@@ -38,6 +40,7 @@ from services.intake.numbers import Numbers
 from services.intake.postponements import Postponements
 from shared.errors import Conflict, NotFound
 from shared.events import Actor, ActorKind, Channel, StatusCategory
+from shared.events.messages import AttachedFile
 from shared.events.tickets import TicketEvent, TicketOpened
 from shared.eventstore import Claim, EventStore, EventTransaction, GroupCommitter, Outcome
 from shared.eventstore.claims import find_claims
@@ -246,6 +249,7 @@ class Intake:
             at=asking.at(tx.now),
         )
         tx.append(event)
+        shelf.note(tx, event)
         return event
 
     def changing(self, tx: Tx, which: Reference, command: Command, asking: Asking) -> Ticket:
@@ -269,6 +273,23 @@ class Intake:
     def standing(self, tx: Tx, ticket_id: UUID) -> Ticket | None:
         """A step: the ticket that this one lives on as, after all merges; None when there is none."""
         return None if tx.state(ticket_id) is None else _end_of_chain(tx, ticket_id)
+
+    async def look(self, which: Reference, *, own_tickets_of: str | None) -> Ticket:
+        """The ticket as it is now.
+
+        Raises:
+            NotFound: there is none, or not for this customer.
+        """
+        asking = Asking(
+            actor=_SYSTEM, via=Channel.SYSTEM, correlation_id="", own_tickets_of=own_tickets_of
+        )
+        return await asyncio.to_thread(
+            self._store.transact, lambda tx: self._load(tx, which, asking)
+        )
+
+    async def attached(self, upload_ids: Sequence[UUID], owner_id: str) -> tuple[AttachedFile, ...]:
+        """The caller's uploads as files of a message. Raises Invalid: one of them is none."""
+        return await shelf.attached(self._store, upload_ids, owner_id)
 
     async def meet(self, external_ids: Collection[str]) -> dict[str, UUID]:
         """Learn at once which tickets these ids stand for, before many commands name them one by one."""
@@ -380,6 +401,8 @@ class Intake:
         if not events:
             return before
         tx.append(*events)
+        for event in events:
+            shelf.note(tx, event)
         after = tx.state(before.id)
         assert after is not None, "it has just been appended to"
         if after.until != before.until:

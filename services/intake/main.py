@@ -4,7 +4,9 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from services.intake.api import intake_router, shortcuts
+from services.intake.api.attachments import attachments_router
 from services.intake.app import Intake
+from services.intake.attachments.store import AttachmentStore, BucketStore, FolderStore
 from services.intake.channels.mail.guard import Pace
 from services.intake.channels.mail.mailboxes import Mailboxes
 from services.intake.channels.mail.receiving import MailIn
@@ -28,7 +30,8 @@ def build(settings: Settings) -> Service:
     committer = GroupCommitter(store, group_max=settings.commit_group_max)
     intake = Intake(store, committer)
     clock = SystemClock()
-    mail = _mail(intake, settings)
+    contents = _contents(settings)
+    mail = _mail(intake, store, contents, settings)
     api = build_api(
         name=Owner.INTAKE,
         title="Ticketing: intake",
@@ -37,7 +40,10 @@ def build(settings: Settings) -> Service:
         shortcuts=shortcuts(intake, clock),
     )
     api.include_router(intake_router(intake, clock))
-    api.include_router(mail_router(mail, store, bytes_max=settings.mail_bytes_max))
+    api.include_router(mail_router(mail, store, contents, bytes_max=settings.mail_bytes_max))
+    api.include_router(
+        attachments_router(intake, store, contents, bytes_max=settings.attachment_bytes_max)
+    )
     return Service(
         Owner.INTAKE,
         settings,
@@ -52,10 +58,27 @@ def build(settings: Settings) -> Service:
     )
 
 
-def _mail(intake: Intake, settings: Settings) -> MailIn:
+def _contents(settings: Settings) -> AttachmentStore:
+    if settings.attachments_bucket is None:
+        return FolderStore(settings.attachments_folder)
+    secret = settings.attachments_secret
+    return BucketStore(
+        settings.attachments_bucket,
+        endpoint=settings.attachments_endpoint,
+        region=settings.attachments_region,
+        key_id=settings.attachments_key_id,
+        secret=None if secret is None else secret.get_secret_value(),
+    )
+
+
+def _mail(
+    intake: Intake, store: EventStore[Ticket], contents: AttachmentStore, settings: Settings
+) -> MailIn:
     within = timedelta(seconds=settings.mail_per_sender_seconds)
     return MailIn(
         intake,
+        store,
+        contents,
         Mailboxes.read(settings.mailboxes_file),
         pace=Pace(settings.mail_per_sender_max, within),
     )

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from typing import Final
 
-from shared.database import Transaction
+from shared.database import Database, Transaction
 
 _SIGNATURE_BYTES_MAX: Final = 32
 
@@ -25,6 +25,19 @@ class Secret:
         if self._key is None:
             tx.cursor.execute("SELECT value FROM secrets WHERE name = %s", (self._name,))
             row = tx.cursor.fetchone()
+            assert row is not None, "the migration made it"
+            self._key = bytes(row["value"])
+        return self._key
+
+    async def load(self, store: Database) -> bytes:
+        """The same outside of a transaction."""
+        if self._key is None:
+            pool = await store.pool()
+            async with pool.connection() as connection:
+                found = await connection.execute(
+                    "SELECT value FROM secrets WHERE name = %s", (self._name,)
+                )
+                row = await found.fetchone()
             assert row is not None, "the migration made it"
             self._key = bytes(row["value"])
         return self._key

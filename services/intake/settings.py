@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from shared.settings import ServiceSettings
 
@@ -25,4 +25,26 @@ class Settings(ServiceSettings):
     )
     mail_per_sender_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
         default=600.0, description="the stretch of time in which a sender's mails are counted"
+    )
+
+    attachments_folder: Path = Field(
+        default=Path("attachments"),
+        description="where files are kept when no bucket is named; processes on one database share it",
+    )
+    attachments_bucket: str | None = Field(
+        default=None,
+        description="bucket of S3, MinIO, Ceph … that keeps files instead of the folder",
+    )
+    attachments_endpoint: str | None = Field(
+        default=None, description="URL of the service that has the bucket; not set: AWS's own"
+    )
+    attachments_region: str | None = Field(default=None, description="region of the bucket")
+    attachments_key_id: str | None = Field(
+        default=None, description="access key; not set: from the environment or the machine's role"
+    )
+    attachments_secret: SecretStr | None = Field(
+        default=None, description="secret of the access key"
+    )
+    attachment_bytes_max: Annotated[int, Field(ge=1, le=268_435_456)] = Field(
+        default=52_428_800, description="largest file that may be uploaded: 50 MiB"
     )

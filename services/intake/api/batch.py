@@ -15,6 +15,7 @@ from services.intake.api.lines import BatchLine, LineAnswer
 from services.intake.app import Intake, Receipt
 from services.intake.domain import Command, limits
 from shared.clock import Clock
+from shared.errors import Invalid
 from shared.eventstore import Outcome
 from shared.http.idempotency import CommandKey
 from shared.http.ndjson import MEDIA_TYPE, Limits, Line, read_lines
@@ -168,6 +169,8 @@ class _Run:
             claim = CommandKey.of_item(principal, operation, said.key).claim(raw)
         asking = translate.asking(said, self._origin, now=self._clock.now(), claim=claim)
         intake = self._intake
+        if getattr(said, "attachments", ()):
+            raise Invalid.of("attachments", "are not taken in a batch; send this command alone")
         if isinstance(said, lines.OpenLine):
             return await intake.open_ticket(translate.opening(said, principal), asking)
         ticket = said.ticket.reference()

@@ -17,6 +17,7 @@ from services.intake.api.words import (
     Subject,
     Summary,
     Tags,
+    Uploads,
     Version,
     Word,
 )
@@ -74,6 +75,7 @@ class Open(Asked, frozen=True, kw_only=True):
     language: Language | None = None
     is_outbound: bool = False
     external_id: Identity | None = None
+    attachments: Uploads = ()
 
 
 class Status(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -98,12 +100,14 @@ class Reply(Asked, frozen=True, kw_only=True):
     is_automatic: bool | None = None
     status: Status | None = None
     resolve: Resolution | None = None
+    attachments: Uploads = ()
 
 
 class Note(Asked, frozen=True, kw_only=True):
     """An internal note."""
 
     body: Body
+    attachments: Uploads = ()
 
 
 class Patch(Asked, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+import msgspec
 from fastapi import APIRouter, Request, Response
 
 from services.intake.api import bodies, translate
@@ -68,7 +69,11 @@ def _opening(intake: Intake, clock: Clock) -> Callable[[Request], Awaitable[Resp
         """Open a ticket. The answer comes after it is stored for good."""
         principal = await authenticate(request)
         body, asking = await _read(request, bodies.Open, principal, clock)
-        outcome = await intake.open_ticket(translate.opening(body, principal), asking)
+        command = translate.opening(body, principal)
+        if body.attachments:
+            files = await intake.attached(body.attachments, principal.id)
+            command = msgspec.structs.replace(command, attachments=files)
+        outcome = await intake.open_ticket(command, asking)
         location = f"/v1/tickets/{outcome.result.ticket_id}"
         return _answer(outcome, _CREATED, location=location)
 
@@ -86,6 +91,9 @@ def _add_conversation(router: APIRouter, intake: Intake, clock: Clock) -> None:
         principal = await authenticate(request)
         body, asking = await _read(request, bodies.Reply, principal, clock)
         command = translate.reply(body, principal)
+        if body.attachments:
+            files = await intake.attached(body.attachments, principal.id)
+            command = msgspec.structs.replace(command, attachments=files)
         outcome = await intake.change(
             _uuid(ticket_id), command, asking, message_id=command.message_id
         )
@@ -99,6 +107,9 @@ def _add_conversation(router: APIRouter, intake: Intake, clock: Clock) -> None:
         principal = await authenticate(request, Role.AGENT)
         body, asking = await _read(request, bodies.Note, principal, clock)
         command = translate.note(body)
+        if body.attachments:
+            files = await intake.attached(body.attachments, principal.id)
+            command = msgspec.structs.replace(command, attachments=files)
         outcome = await intake.change(
             _uuid(ticket_id), command, asking, message_id=command.message_id
         )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from msgspec import Meta
 
@@ -28,6 +29,10 @@ Moment = Annotated[datetime, Meta(tz=True)]
 Version = Annotated[int, Meta(ge=1)]
 
 Tags = Annotated[tuple[Word, ...], Meta(max_length=limits.TAGS_MAX)]
+Uploads = Annotated[
+    tuple[UUID, ...],
+    Meta(max_length=limits.FILES_MAX, description="ids of files sent ahead to /v1/attachments"),
+]
 
 _INTEGER_MAX: Final = 2**53 - 1
 """What every reader of JSON keeps exact (RFC 8259, section 6)."""

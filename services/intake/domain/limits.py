@@ -33,6 +33,9 @@ FIELD_LIST_MAX: Final = 100
 LINKS_MAX: Final = 100
 """All links are shown with the ticket, and each lives in the cached state."""
 
+FILES_MAX: Final = 50
+"""Files of one message: the event that names them stays far below what Kafka takes."""
+
 NAME_CHARS_MAX: Final = 200
 """Longer than any name a directory holds (X.520 says 64 for most), short enough for a list."""
 

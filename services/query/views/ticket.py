@@ -1,5 +1,6 @@
 """One ticket: its present state, its figures, its conversation."""
 
+from collections.abc import Sequence
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -64,7 +65,11 @@ async def conversation(pool: Pool, ticket_id: UUID, scope: Scope) -> dict[str, A
     async with pool.connection() as connection:
         found = await connection.execute(
             "SELECT message_id, version, kind, is_automatic, body, sent_at, author_kind, author_id,"
-            " author_name, via AS channel, count(*) OVER () AS total FROM messages"
+            " author_name, via AS channel, count(*) OVER () AS total,"
+            " (SELECT json_build_object('files', raw->'attachments', 'outsider', raw->'is_third_party')"
+            "  FROM timeline AS t WHERE t.stream_id = m.ticket_id AND t.topic = 'tickets.v1'"
+            "  AND t.version = m.version) AS said"
+            " FROM messages AS m"
             " WHERE ticket_id = %s AND (kind <> 'note' OR %s) ORDER BY version DESC LIMIT %s",
             (ticket_id, scope.sees_internal, MESSAGES_MAX),
         )
@@ -72,4 +77,27 @@ async def conversation(pool: Pool, ticket_id: UUID, scope: Scope) -> dict[str, A
     total = rows[0]["total"] if rows else 0
     for row in rows:
         del row["total"]
+        said = row.pop("said") or {}
+        row["attachments"] = _files(ticket_id, said.get("files") or (), scope)
+        row["is_third_party"] = bool(said.get("outsider"))
     return {"messages": rows[::-1], "messages_total": total}
+
+
+def _files(ticket_id: UUID, files: Sequence[dict[str, Any]], scope: Scope) -> list[dict[str, Any]]:
+    """The files of a message with the address of each; the original mail only for those who see internal facts."""
+    return [
+        {
+            "attachment_id": file["id"],
+            "name": file["name"],
+            "content_type": file["content_type"],
+            "size": file["size"],
+            "is_inline": file.get("is_inline", False),
+            "is_original": file.get("is_original", False),
+            "withheld": file.get("withheld"),
+            "url": None
+            if file.get("withheld")
+            else f"/v1/tickets/{ticket_id}/attachments/{file['id']}",
+        }
+        for file in files
+        if scope.sees_internal or not file.get("is_original")
+    ]

@@ -45,6 +45,7 @@ async def open_post(
             "jwks_file": issuer.jwks_file,
             "database_pool_size": 4,
             "mailboxes_file": mailboxes_file,
+            "attachments_folder": folder,
             **more,
         }
     )

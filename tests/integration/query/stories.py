@@ -60,7 +60,7 @@ class Story:
         self.solved = self.reopened = 0
         self._versions: dict[Topic, int] = {}
 
-    def tell(self, kind: type[Event], after: float, *, by: Actor = ANNA, **said: Any) -> None:
+    def tell(self, kind: type[Event], after: float, /, *, by: Actor = ANNA, **said: Any) -> None:
         topic = topic_of(str(kind.__struct_config__.tag))
         version = self._versions[topic] = self._versions.get(topic, 0) + 1
         at = self.start + after * HOUR

@@ -11,8 +11,9 @@ import msgspec
 import structlog
 
 from services.intake.app import Asking, Intake, Tx
+from services.intake.attachments.store import AttachmentStore
 from services.intake.channels.email_message import EmailMessage, parse
-from services.intake.channels.mail import guard, refusals, threading
+from services.intake.channels.mail import files, guard, refusals, threading
 from services.intake.channels.mail.guard import Pace, Verdict
 from services.intake.channels.mail.letters import Letter, clues_of, write_letter
 from services.intake.channels.mail.mailboxes import Mailboxes, OwnMailbox
@@ -21,7 +22,7 @@ from services.intake.domain.commands import AddCustomerReply, RecordMessage, Rel
 from services.intake.secrets import Secret
 from shared.errors import Refused
 from shared.events import Channel, StatusCategory
-from shared.eventstore import Claim, Outcome
+from shared.eventstore import Claim, EventStore, Outcome
 from shared.identifiers import new_id
 
 log = structlog.get_logger(__name__)
@@ -65,13 +66,25 @@ class MailIn:
 
     Args:
         intake: the verbs.
+        store: is asked whether a mail is known before its files are stored again.
+        contents: where files go, before the transaction that names them.
         mailboxes: ours.
         pace: how many mails of one sender are taken for what they are.
     """
 
-    def __init__(self, intake: Intake, mailboxes: Mailboxes, *, pace: Pace) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        store: EventStore[Ticket],
+        contents: AttachmentStore,
+        mailboxes: Mailboxes,
+        *,
+        pace: Pace,
+    ) -> None:
         self.mailboxes = mailboxes
         self._intake = intake
+        self._store = store
+        self._contents = contents
         self._pace = pace
         self._secret = Secret("mail")
         self._readers = asyncio.Semaphore(READ_TOGETHER_MAX)
@@ -83,11 +96,14 @@ class MailIn:
         program that uses one id twice, or a stranger who has seen an id, suppresses nothing.
 
         Raises:
-            psycopg.OperationalError: the database is away; nothing is stored, and it may be sent again.
+            psycopg.OperationalError: the database is away; it may be sent again.
+            StoreIsAway: the same of the store of attachments.
         """
         async with self._readers:
             message = await asyncio.to_thread(parse, raw)
         incoming = _Incoming(self, message, raw, arrival)
+        if not await self._is_known(incoming.claim):
+            await files.put_all(self._contents, incoming.files)
         outcome = await self._intake.together(incoming.work, Received, claim=incoming.claim)
         done = outcome.result
         log.info(
@@ -98,6 +114,14 @@ class MailIn:
             replayed=outcome.replayed,
         )
         return outcome
+
+    async def _is_known(self, claim: Claim) -> bool:
+        pool = await self._store.pool()
+        async with pool.connection() as connection:
+            found = await connection.execute(
+                "SELECT 1 FROM claims WHERE claim_id = %s", (claim.id,)
+            )
+            return await found.fetchone() is not None
 
 
 class _Incoming:
@@ -111,10 +135,12 @@ class _Incoming:
         self._mailbox = arrival.mailbox or mail.mailboxes.first_of(_recipients(message, arrival))
         self._verdict = guard.judge(message, self._author, ours)
         self._clues = clues_of(message, arrival.recipients)
+        self.files = files.of_mail(message, raw)
         self._letter = write_letter(
             message,
             self._author,
             message_id=new_id(),
+            attachments=tuple(one.facts for one in self.files),
             mailbox=self._mailbox.name if self._mailbox else None,
             is_ours=ours,
         )
@@ -221,7 +247,7 @@ class _Incoming:
             verdict,
             self._letter,
             size=len(self._raw),
-            sha256=hashlib.sha256(self._raw).hexdigest(),
+            sha256=self.files[-1].facts.sha256,
         )
         why = f"{verdict.kind}: {verdict.reason}; it belongs to no ticket"
         return Received(done="refused", why=why, refusal_id=refusal_id)

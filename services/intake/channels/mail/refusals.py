@@ -49,3 +49,14 @@ async def listed(
             {"before": before, "limit": min(limit, LISTED_MAX)},
         )
         return list(await found.fetchall())
+
+
+async def original_of(store: EventStore[Any], refusal_id: UUID) -> str | None:
+    """The hash under which the refused mail is kept."""
+    pool = await store.pool()
+    async with pool.connection() as connection:
+        found = await connection.execute(
+            "SELECT sha256 FROM mail_refusals WHERE id = %s", (refusal_id,)
+        )
+        row = await found.fetchone()
+    return None if row is None else row["sha256"]

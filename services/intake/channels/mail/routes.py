@@ -4,10 +4,12 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from starlette.responses import StreamingResponse
 
+from services.intake.attachments.store import AttachmentStore
 from services.intake.channels.mail import refusals
 from services.intake.channels.mail.receiving import Arrival, MailIn, Received
-from shared.errors import Invalid
+from shared.errors import Invalid, NotFound
 from shared.eventstore import EventStore, Outcome
 from shared.http.bodies import json_answer, require_media_type
 from shared.http.limits import allow_body
@@ -23,12 +25,15 @@ _CREATED: Final = 201
 _OK: Final = 200
 
 
-def mail_router(mail: MailIn, store: EventStore[Any], *, bytes_max: int) -> APIRouter:
+def mail_router(
+    mail: MailIn, store: EventStore[Any], contents: AttachmentStore, *, bytes_max: int
+) -> APIRouter:
     """The addresses of the mail channel.
 
     Args:
         mail: where mails go.
         store: where refusals are read.
+        contents: where the refused mails themselves are.
         bytes_max: the largest mail.
     """
     router = APIRouter(prefix="/v1/channels/email", tags=["channels"])
@@ -78,6 +83,21 @@ def mail_router(mail: MailIn, store: EventStore[Any], *, bytes_max: int) -> APIR
         return json_answer(
             {"refused": rows, "next": rows[-1]["id"] if len(rows) == limit else None}
         )
+
+    @router.get("/refused/{refusal_id}/original")
+    async def refused_original(refusal_id: UUID, request: Request) -> Response:
+        """A refused mail as it came."""
+        await authenticate(request, Role.AGENT)
+        sha256 = await refusals.original_of(store, refusal_id)
+        if sha256 is None:
+            raise NotFound("there is no such refused mail")
+        headers = {
+            "Content-Disposition": 'attachment; filename="refused.eml"',
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "private, no-store",
+        }
+        pieces = await contents.read(sha256)
+        return StreamingResponse(pieces, headers=headers, media_type="application/octet-stream")
 
     return router
 

@@ -1,0 +1,104 @@
+"""The folder, and a real S3 server: the same promises."""
+
+import asyncio
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+from services.intake.attachments.store import (
+    AttachmentStore,
+    BucketStore,
+    ContentIsMissing,
+    FolderStore,
+    StoreIsAway,
+)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    server = make_server(
+        "127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True
+    )
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def a_bucket(endpoint: str) -> BucketStore:
+    return BucketStore("files", endpoint=endpoint, region="us-east-1", key_id="test", secret="test")
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> AttachmentStore:
+    if request.param == "folder":
+        return FolderStore(tmp_path / "files")
+    import boto3
+
+    endpoint = request.getfixturevalue("s3")
+    boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    ).create_bucket(Bucket="files")
+    return a_bucket(endpoint)
+
+
+def hashed(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+async def read(store: AttachmentStore, sha256: str) -> bytes:
+    return b"".join([piece async for piece in await store.read(sha256)])
+
+
+async def test_what_was_put_is_read_back_and_putting_it_again_changes_nothing(
+    store: AttachmentStore, tmp_path: Path
+):
+    content = os.urandom(12_000_000)  # several parts of an upload
+    file = tmp_path / "given"
+    file.write_bytes(content)
+    await store.put(hashed(content), file)
+    await store.put(hashed(content), content)
+    assert await read(store, hashed(content)) == content
+
+
+async def test_what_was_never_put_is_missing(store: AttachmentStore):
+    with pytest.raises(ContentIsMissing):
+        await store.read(hashed(b"never"))
+
+
+async def test_many_put_the_same_at_once(store: AttachmentStore):
+    content = os.urandom(100_000)
+    await asyncio.gather(*(store.put(hashed(content), content) for _ in range(10)))
+    assert await read(store, hashed(content)) == content
+
+
+async def test_an_empty_file_is_a_file(store: AttachmentStore):
+    await store.put(hashed(b""), b"")
+    assert await read(store, hashed(b"")) == b""
+
+
+async def test_a_folder_that_cannot_be_written_says_that_the_store_is_away(tmp_path: Path):
+    (tmp_path / "files").write_text("a file where the folder should be")
+    with pytest.raises(StoreIsAway):
+        await FolderStore(tmp_path / "files").put(hashed(b"x"), b"x")
+
+
+async def test_a_folder_holds_nothing_half_written(tmp_path: Path):
+    store = FolderStore(tmp_path)
+    with pytest.raises(StoreIsAway):
+        await store.put(hashed(b"x"), tmp_path / "no such source")
+    assert not [one for one in tmp_path.rglob("*") if one.is_file()]  # noqa: ASYNC240
