@@ -3,15 +3,25 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.query.api.answers import answer
+from services.query.api.past import backlog_answer
 from services.query.live import LiveBoard
 from services.query.parts import Parts
 from shared.security import Principal, Role, require
 
 Agent = Annotated[Principal, Depends(require(Role.AGENT))]
+
+
+class DashboardQuery(BaseModel):
+    """`as_of`: the backlog as it was at that instant, instead of the board of now."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    as_of: AwareDatetime | None = None
 
 
 def _live(request: Request) -> LiveBoard:
@@ -27,8 +37,13 @@ def make_router(parts: Parts) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["dashboard"])
 
-    @router.get("/dashboard", summary="Backlog, promises, agents' load, intake rate, lag.")
-    async def dashboard(_principal: Agent) -> Response:
+    @router.get(
+        "/dashboard",
+        summary="Backlog, promises, agents' load, intake rate, lag; with `as_of` the backlog of that instant.",
+    )
+    async def dashboard(_principal: Agent, query: Annotated[DashboardQuery, Query()]) -> Response:
+        if query.as_of is not None:
+            return await backlog_answer(parts, query.as_of)
         return answer(parts, await parts.dashboard())
 
     @router.get(

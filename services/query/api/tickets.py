@@ -3,10 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from services.query.api import past
 from services.query.api.answers import Several, Text, answer
 from services.query.parts import Parts
+from services.query.past.instant import past_instant
 from services.query.views import lists, timeline
 from services.query.views.lists import Sort, TicketFilter
 from services.query.views.scope import Scope
@@ -41,6 +43,7 @@ class ListQuery(BaseModel):
     sort: Sort = Sort.UPDATED_DESC
     limit: Annotated[int, Field(ge=1, le=lists.LIMIT_MAX)] = 50
     cursor: Text | None = None
+    as_of: AwareDatetime | None = None
 
     def filter(self, principal: Principal) -> TicketFilter:
         """The same for the view; assignee `me` is the caller."""
@@ -68,17 +71,23 @@ class SearchQuery(ListQuery):
 
 
 class TicketQuery(BaseModel):
-    """`min_version`: do not answer before the projection has this version of the ticket."""
+    """`min_version`: do not answer before the projection has this version of the ticket.
+
+    `as_of`: the ticket as it was at that instant (staff only).
+    """
 
     model_config = _STRICT
 
     min_version: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    as_of: AwareDatetime | None = None
 
 
 class TimelineQuery(BaseModel):
-    """A page of the timeline."""
+    """A page of the timeline; `as_of`: only what had happened by then."""
 
     model_config = _STRICT
+
+    as_of: AwareDatetime | None = None
 
     limit: Annotated[int, Field(ge=1, le=timeline.LIMIT_MAX)] = timeline.LIMIT_MAX
     cursor: Text | None = None
@@ -89,6 +98,16 @@ def make_router(parts: Parts) -> APIRouter:
     router = APIRouter(tags=["tickets"])
 
     async def listed(principal: Principal, query: ListQuery) -> Response:
+        if query.as_of is not None:
+            past.only_staff(principal)
+            return await past.list_answer(
+                parts,
+                query.filter(principal),
+                query.as_of,
+                sort=query.sort,
+                limit=query.limit,
+                after=query.cursor,
+            )
         page = await lists.list_tickets(
             await parts.pool(),
             query.filter(principal),
@@ -123,6 +142,9 @@ def make_router(parts: Parts) -> APIRouter:
                 seconds_max=parts.settings.min_version_seconds_max,
             )
         found = await find_ticket(pool, reference, scope)
+        if query.as_of is not None:
+            past.only_staff(principal)
+            return await past.ticket_answer(parts, found["ticket_id"], query.as_of)
         found |= await conversation(pool, found["ticket_id"], scope)
         return answer(parts, {"ticket": found}, version=found["version"])
 
@@ -136,7 +158,11 @@ def make_router(parts: Parts) -> APIRouter:
         pool = await parts.pool()
         found = await find_ticket(pool, parse_reference(ticket), Scope.of(principal))
         page = await timeline.timeline(
-            pool, found["ticket_id"], limit=query.limit, after=query.cursor
+            pool,
+            found["ticket_id"],
+            limit=query.limit,
+            after=query.cursor,
+            until=past_instant(query.as_of) if query.as_of else None,
         )
         return answer(parts, {"ticket_id": found["ticket_id"], "number": found["number"], **page})
 

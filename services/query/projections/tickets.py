@@ -76,6 +76,7 @@ class TicketFacts(msgspec.Struct, kw_only=True):
     category_version: int = 0
     postponed_until: datetime | None = None
     is_open: bool = False
+    open_since: datetime | None = None
     tags: list[str] = []
     fields: dict[str, Any] = {}
     links: list[dict[str, Any]] = []
@@ -307,12 +308,22 @@ def _move(facts: TicketFacts, event: Event, category: StatusCategory, writes: Wr
         writes.open_span(facts.ticket_id, "status", event.version, category.value, at)
         facts.category, facts.category_since = category.value, at
         facts.category_version = event.version
+        _keep_period(facts, is_open=category not in _ENDED, at=at, writes=writes)
     facts.is_open = category not in _ENDED
     facts.label = None
     facts.postponed_until = facts.reopen_until = facts.close_at = None
     if not facts.is_open:
         facts.waiting_since = None
     facts.closed_at = event.occurred_at if category is StatusCategory.CLOSED else None
+
+
+def _keep_period(facts: TicketFacts, *, is_open: bool, at: datetime, writes: Writes) -> None:
+    """From when to when it was open: what was open at any past instant is found by this."""
+    if is_open:
+        facts.open_since = facts.open_since or at
+    elif facts.open_since is not None:
+        writes.add_period(facts.ticket_id, facts.open_since, at)
+        facts.open_since = None
 
 
 def _not_before(at: datetime, since: datetime | None) -> datetime:

@@ -9,6 +9,7 @@ import msgspec
 import psycopg
 from psycopg.rows import DictRow
 
+from services.query.projections.intervals import fork_node
 from services.query.projections.tables import Table, as_json, as_text
 from shared.events import Event
 from shared.events.tickets import Copied, MessagesSplit, SplitUndone
@@ -82,6 +83,9 @@ _SPANS = Table("spans", Span.__struct_fields__, key=("ticket_id", "field", "vers
 _SPAN_ENDS = Table(
     "spans", ("ticket_id", "field", "version", "valid_to"), key=("ticket_id", "field", "version")
 )
+_PERIODS = Table(
+    "open_periods", ("ticket_id", "open_from", "open_to", "node"), key=("ticket_id", "open_from")
+)
 _STINTS = Table("assignments", Stint.__struct_fields__, key=("ticket_id", "version"))
 _STINT_ENDS = Table(
     "assignments", ("ticket_id", "version", "ended_at", "end_reason"), key=("ticket_id", "version")
@@ -112,6 +116,7 @@ class Writes:
         self._span_ends: dict[tuple[UUID, str, int], dict[str, Any]] = {}
         self._stints: dict[tuple[UUID, int], Stint] = {}
         self._stint_ends: dict[tuple[UUID, int], dict[str, Any]] = {}
+        self._periods: list[tuple[Any, ...]] = []
         self._words: dict[UUID, Words] = {}
         self._tasks: dict[str, dict[str, Any]] = {}
         self._splits: dict[UUID, dict[str, Any] | None] = {}
@@ -183,6 +188,11 @@ class Writes:
                 zip(("ticket_id", "field", "version", "valid_to"), (*key, at), strict=True)
             )
 
+    def add_period(self, ticket_id: UUID, start: datetime, end: datetime) -> None:
+        """The ticket was open for so long; a period of no length is none."""
+        if end > start:
+            self._periods.append((ticket_id, start, end, fork_node(start, end)))
+
     def open_stint(self, stint: Stint) -> None:
         """An agent has the ticket from now on."""
         self._stints[stint.ticket_id, stint.version] = stint
@@ -205,6 +215,8 @@ class Writes:
         self._flush_splits(cursor)
         _SPANS.upsert(cursor, self._spans.values())
         _SPAN_ENDS.update(cursor, self._span_ends.values())
+        if self._periods:
+            _PERIODS.copy(cursor, self._periods)
         _STINTS.upsert(cursor, self._stints.values())
         _STINT_ENDS.update(cursor, self._stint_ends.values())
         if self._words:

@@ -70,14 +70,15 @@ async def board(pool: Pool) -> dict[str, Any]:
         agents = await (await connection.execute(_AGENTS, (_WORKING,))).fetchall()
         rate = await (await connection.execute(_RATE, {"minutes": RATE_MINUTES})).fetchall()
     return {
-        "backlog": _backlog(backlog),
+        "backlog": arranged(backlog),
         "promises": {**(counts or {}), "tickets": urgent},
         "agents": agents,
         "intake_per_minute": rate,
     }
 
 
-def _backlog(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def arranged(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Counts by group, category, priority and whether unassigned, added up as the board shows them."""
     by_status: Counter[str] = Counter()
     by_priority: Counter[str] = Counter()
     by_group: dict[str | None, dict[str, Any]] = {}

@@ -22,6 +22,7 @@ SELECT topic, version, type, occurred_at, recorded_at, actor_kind, actor_id, act
        array_position(ARRAY['tickets.v1', 'assignments.v1', 'sla.v1'], topic) AS place
 FROM timeline
 WHERE stream_id = %(ticket_id)s
+  AND (%(until)s::timestamptz IS NULL OR occurred_at <= %(until)s)
   AND (%(at)s::timestamptz IS NULL
        OR (occurred_at, array_position(ARRAY['tickets.v1', 'assignments.v1', 'sla.v1'], topic), version)
           > (%(at)s, %(place)s, %(version)s))
@@ -30,11 +31,23 @@ ORDER BY occurred_at, place, version LIMIT %(limit)s
 
 
 async def timeline(
-    pool: Pool, ticket_id: UUID, *, limit: int = LIMIT_MAX, after: str | None = None
+    pool: Pool,
+    ticket_id: UUID,
+    *,
+    limit: int = LIMIT_MAX,
+    after: str | None = None,
+    until: datetime | None = None,
 ) -> dict[str, Any]:
     """Every event of one ticket in the order in which it happened. Only for those who see internal facts.
 
     A fact that became known late stands where it belongs; its `recorded_at` tells when we learned of it.
+
+    Args:
+        pool: connections.
+        ticket_id: whose.
+        limit: entries of a page.
+        after: where the page begins.
+        until: leaves out what happened later.
 
     Raises:
         Invalid: `after` is not a cursor of this ticket's timeline.
@@ -47,6 +60,7 @@ async def timeline(
     )
     values = {
         "ticket_id": ticket_id,
+        "until": until,
         "at": at,
         "place": place,
         "version": version,

@@ -1,0 +1,235 @@
+"""As of: list, counts, backlog and ticket at any instant equal what other code finds in the raw events."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.events import Priority, StatusCategory
+from shared.security import Role
+from tests.integration.query.conftest import Reader
+from tests.integration.query.stories import Story, shuffled
+from tests.integration.query_past.worlds import (
+    ENDED,
+    a_world,
+    backlog,
+    state_at,
+    states_at,
+)
+from tests.support.events import NOON
+
+INSTANTS = st.one_of(
+    st.integers(-2, 220).map(lambda halves: NOON + halves * timedelta(minutes=30)),
+    st.integers(0, 4 * 86_400_000_000).map(lambda part: NOON + timedelta(microseconds=part)),
+)
+EDGES = st.one_of(st.none(), st.integers(0, 1_000))
+"""At which of the world's events exactly: the very instant at which something changed."""
+
+FILTERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": st.lists(st.sampled_from(["new", "open", "pending", "solved", "closed"]), min_size=1),
+        "priority": st.lists(st.sampled_from(["low", "urgent", "normal"]), min_size=1),
+        "group": st.lists(st.sampled_from(["desk", "billing", "none"]), min_size=1),
+        "assignee": st.lists(st.sampled_from(["anna", "berta", "none"]), min_size=1),
+        "is_open": st.booleans(),
+    },
+)  # fmt: skip
+
+
+@pytest.fixture(params=[(1, False), (2, True)], ids=["in order", "with steps back"])
+def world(reader: Reader, request: pytest.FixtureRequest) -> list[Story]:
+    seed, steps_back = request.param
+    stories = a_world(seed, steps_back=steps_back)
+    reader.feed_events(shuffled(stories, seed), batch=7)
+    return stories
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(instant=INSTANTS, edge=EDGES, wanted=FILTERS)
+async def test_the_past_is_what_the_raw_events_say(
+    reader: Reader,
+    world: list[Story],
+    instant: datetime,
+    edge: int | None,
+    wanted: dict[str, Any],
+):
+    if edge is not None:
+        moments = [event.occurred_at for story in world for event in story.events]
+        instant = moments[edge % len(moments)]
+    states = states_at(world, instant)
+    shown = (await reader.read("/v1/dashboard", as_of=instant.isoformat()))["backlog"]
+    assert shown["by_status"] == backlog(states, "status")
+    assert shown["by_priority"] == backlog(states, "priority")
+    groups = {group["group_id"]: group["open_count"] for group in shown["by_group"]}
+    assert groups == backlog(states, "group")
+    assignees = backlog(states, "assignee")
+    assert shown["unassigned_count"] == assignees.pop(None, 0)
+    assert shown["by_assignee"] == assignees
+
+    expected = {ticket for ticket, state in states.items() if matches(state, wanted)}
+    listed = await whole_list(reader, instant, wanted)
+    assert set(listed) == expected
+    for ticket_id, row in listed.items():
+        assert as_told(row) == states[ticket_id]
+
+
+async def whole_list(
+    reader: Reader, instant: datetime, wanted: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """All pages; each ticket once, in order, and as many as the count says."""
+    rows: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = await reader.read(
+            "/v1/tickets", as_of=instant.isoformat(), limit=7, **wanted, **cursor
+        )
+        rows += page["tickets"]
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    assert page["count"] == len(rows) == len({row["ticket_id"] for row in rows})
+    order = [(row["created_at"], row["ticket_id"]) for row in rows]
+    assert order == sorted(order, reverse=True)
+    return {row["ticket_id"]: row for row in rows}
+
+
+def matches(state: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    for name in ("status", "priority", "group", "assignee"):
+        if name in wanted and (state[name] or "none") not in wanted[name]:
+            return False
+    return wanted.get("is_open", state["status"] not in ENDED) is (state["status"] not in ENDED)
+
+
+def as_told(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "status": row["status"],
+        "priority": row["priority"],
+        "group": row["group_id"],
+        "assignee": row["assignee_id"],
+    }
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(instant=INSTANTS, index=st.integers(0, 24))
+async def test_one_ticket_is_what_its_raw_events_say(
+    reader: Reader, world: list[Story], instant: datetime, index: int
+):
+    story = world[index]
+    answer = await reader.get(f"/v1/tickets/{story.number}", as_of=instant.isoformat())
+    expected = state_at(story.events, instant)
+    if expected is None:
+        assert answer.status_code == 404
+    else:
+        assert as_told(answer.json()["ticket"]) == expected
+
+
+async def test_a_ticket_is_told_with_all_it_was(reader: Reader):
+    story = Story(7).opened(subject="Printer", tags=("a",)).note(1, "look").answer(2, "Use water.")
+    story.tag(3, "hot").promise(0, "first_reply", 1).miss("first_reply", 1).solve(5)
+    reader.feed(story)
+
+    async def at(hours: float) -> dict[str, Any]:
+        when = (story.start + timedelta(hours=hours)).isoformat()
+        return (await reader.read(f"/v1/tickets/{story.ticket_id}", as_of=when))["ticket"]
+
+    before, late, after = await at(1.5), await at(2), await at(6)
+    assert [message["kind"] for message in before["messages"]] == ["customer", "note"]
+    assert [message["kind"] for message in late["messages"]] == ["customer", "note", "agent"]
+    assert (before["version"], late["version"], after["version"]) == (2, 3, 5)
+    assert before["tags"] == ["a"]
+    assert after["tags"] == ["hot"]
+    assert (await at(0.5))["is_breached"] is False
+    assert before["is_breached"] is True
+    assert (before["is_open"], after["is_open"]) == (True, False)
+
+
+async def test_the_timeline_ends_at_the_instant(reader: Reader):
+    story = Story(8).opened().note(1, "x").note(2, "y")
+    reader.feed(story)
+    when = (story.start + timedelta(hours=1)).isoformat()
+    events = (await reader.read(f"/v1/tickets/{story.number}/timeline", as_of=when))["events"]
+    assert [event["version"] for event in events] == [1, 2]
+
+
+async def test_the_answer_says_whether_all_of_that_time_is_known(reader: Reader):
+    reader.feed(Story(9).opened())
+    content = await reader.read("/v1/dashboard", as_of=NOON.isoformat())
+    assert content["at"] == NOON.isoformat().replace("+00:00", "Z")
+    assert content["is_settled"] is False  # Kafka was not asked yet
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "field"),
+    [
+        ("/v1/dashboard", {"as_of": "yesterday"}, "as_of"),
+        ("/v1/dashboard", {"as_of": "2026-01-01T00:00:00"}, "as_of"),
+        ("/v1/dashboard", {"as_of": "1969-12-31T00:00:00Z"}, "as_of"),
+        ("/v1/tickets", {"as_of": "9999-12-31T23:59:59Z"}, "as_of"),
+        ("/v1/tickets", {"as_of": "2026-03-02T12:00:00Z", "q": "x"}, "q"),
+        ("/v1/tickets", {"as_of": "2026-03-02T12:00:00Z", "breached": True}, "breached"),
+        ("/v1/tickets", {"as_of": "2026-03-02T12:00:00Z", "sort": "due"}, "sort"),
+        ("/v1/tickets", {"as_of": "2026-03-02T12:00:00Z", "cursor": "AAAA"}, "cursor"),
+        ("/v1/tickets", {"as_of": "2026-03-02T12:00:00Z", "group": "'; DROP TABLE"}, None),
+    ],
+)
+async def test_bad_questions_are_refused_by_name(
+    reader: Reader, path: str, parameters: dict[str, Any], field: str | None
+):
+    answer = await reader.get(path, **parameters)
+    if field is None:
+        assert answer.json()["tickets"] == []
+    else:
+        assert answer.status_code == 422
+        assert field in answer.json()["errors"][0]["field"]
+
+
+async def test_a_cursor_of_another_instant_is_refused(reader: Reader):
+    reader.feed(*(Story(number).opened() for number in range(1, 5)))
+    page = await reader.read("/v1/tickets", as_of=NOON.isoformat(), limit=2)
+    later = (NOON + timedelta(hours=1)).isoformat()
+    answer = await reader.get("/v1/tickets", as_of=later, limit=2, cursor=page["next"])
+    assert answer.status_code == 422
+
+
+async def test_customers_see_the_present_only(reader: Reader):
+    reader.feed(Story(1).opened())
+    for path in ("/v1/tickets", "/v1/tickets/1", "/v1/dashboard"):
+        answer = await reader.get(path, role=Role.CUSTOMER, subject="carl", as_of=NOON.isoformat())
+        assert answer.status_code == 403
+
+
+async def test_what_was_projected_before_this_existed_is_taken_over(reader: Reader):
+    """The migration's own statement, on spans that were there before, finds the same periods."""
+    from importlib import resources
+
+    stories = a_world(5, steps_back=True)
+    reader.feed_events(shuffled(stories, 5))
+    periods = "SELECT * FROM open_periods ORDER BY ticket_id, open_from"
+    since = "SELECT ticket_id, open_since FROM tickets ORDER BY ticket_id"
+    expected = reader.rows(periods), reader.rows(since)
+    script = resources.files("services.query") / "migrations" / "0010_open_periods.sql"
+    backfill = script.read_text().partition("WITH marked AS")[2].partition("CREATE INDEX")[0]
+    reader.store.transact(lambda tx: tx.cursor.execute("TRUNCATE open_periods"))
+    reader.store.transact(lambda tx: tx.cursor.execute("UPDATE tickets SET open_since = NULL"))
+    reader.store.transact(lambda tx: tx.cursor.execute("WITH marked AS" + backfill))
+    assert (reader.rows(periods), reader.rows(since)) == expected
+    assert len(expected[0]) > 10
+
+
+async def test_a_ticket_opened_this_moment_is_in_the_backlog_of_now(reader: Reader):
+    story = Story(1, at=datetime.now(UTC)).opened(priority=Priority.HIGH)
+    reader.feed(story)
+    shown = await reader.read("/v1/dashboard", as_of=story.start.isoformat())
+    assert shown["backlog"]["by_priority"] == {"high": 1}
+    assert shown["backlog"]["by_status"] == {StatusCategory.NEW.value: 1}
