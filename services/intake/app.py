@@ -21,6 +21,7 @@ from services.intake.domain import (
     open_ticket,
 )
 from services.intake.domain.commands import (
+    ChangePriority,
     EndPostponement,
     LinkTo,
     Merge,
@@ -38,8 +39,8 @@ from services.intake.domain.status import ENDED
 from services.intake.external_ids import ExternalIds
 from services.intake.numbers import Numbers
 from services.intake.postponements import Postponements
-from shared.errors import Conflict, NotFound
-from shared.events import Actor, ActorKind, Channel, StatusCategory
+from shared.errors import Conflict, NotFound, Refused
+from shared.events import Actor, ActorKind, Channel, Priority, StatusCategory
 from shared.events.messages import AttachedFile
 from shared.events.tickets import TicketEvent, TicketOpened
 from shared.eventstore import Claim, EventStore, EventTransaction, GroupCommitter, Outcome
@@ -48,6 +49,7 @@ from shared.eventstore.claims import find_claims
 R = TypeVar("R")
 Tx = EventTransaction[Ticket]
 
+_URGENCY: Final = tuple(Priority)
 _SYSTEM: Final = Actor(kind=ActorKind.SYSTEM, id="intake")
 
 
@@ -59,6 +61,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
         own_tickets_of: a customer's id: other people's tickets do not exist for them.
         expected_version: the version that the caller has looked at.
         claim: makes the request happen once.
+        causation_id: the event of another service that made this one happen.
     """
 
     actor: Actor
@@ -68,6 +71,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     own_tickets_of: str | None = None
     expected_version: int | None = None
     claim: Claim | None = None
+    causation_id: str | None = None
 
     def at(self, now: datetime) -> datetime:
         """When it happened."""
@@ -80,6 +84,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
             via=self.via,
             correlation_id=self.correlation_id,
             recorded_at=now,
+            causation_id=self.causation_id,
         )
 
 
@@ -305,6 +310,22 @@ class Intake:
         for external_id, ticket_id in known.items():
             self._external_ids.remember(external_id, ticket_id)
         return known
+
+    def raise_priority(self, tx: Tx, which: UUID, priority: Priority, asking: Asking) -> bool:
+        """Raise it to this, in the caller's transaction; never lower, and nothing on an ended ticket.
+
+        Raises:
+            NotFound: there is no such ticket.
+        """
+        ticket = self._load(tx, which, asking)
+        if _URGENCY.index(ticket.priority) >= _URGENCY.index(priority):
+            return False
+        try:
+            events = self._decide(tx, ticket, ChangePriority(priority=priority), asking)
+        except Refused:  # closed or merged meanwhile: nobody needs it more urgently
+            return False
+        self._save(tx, ticket, events)
+        return bool(events)
 
     def end_postponements(self, correlation_id: str) -> datetime | None:
         """Open the tickets whose moment has come. Returns when the next one ends. Blocks.

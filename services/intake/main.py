@@ -50,7 +50,7 @@ def build(settings: Settings) -> Service:
         api=api,
         store=store,
         migrations=["services.intake"],
-        consumers=[listen(settings=settings, store=store)],
+        consumers=[listen(settings=settings, store=store, intake=intake)],
         relay=Relay(store=store, settings=settings),
         committers=[committer],
         tasks=[PostponementTimer(intake, clock).run],

@@ -1,28 +1,65 @@
-"""The entrance from Kafka: what routing's rules ask of tickets, in batches, each wish once."""
+"""The entrance from Kafka: what routing's rules and sla's ladders ask of tickets, in batches, each wish once."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Final
 
+from services.intake.app import Asking, Intake
 from services.intake.domain import Ticket
 from services.intake.settings import Settings
 from services.intake.triage import do_triage
+from shared.errors import NotFound, Unreadable
+from shared.events import Channel
+from shared.events.sla import SlaEscalationStep
 from shared.events.triage import TriageRequested
 from shared.eventstore import EventStore, EventTransaction
 from shared.messaging import Consumer, Received
 from shared.topics import Topic
 
+WANTED: Final = {Topic.SLA: frozenset({str(SlaEscalationStep.__struct_config__.tag)})}
+"""Of all that sla says only steps of ladders are wanted here."""
 
-def listen(*, settings: Settings, store: EventStore[Ticket]) -> Consumer:
+
+def listen(*, settings: Settings, store: EventStore[Ticket], intake: Intake) -> Consumer:
     """The consumer of intake.
 
     Args:
         settings: addresses and limits.
         store: changes and positions commit there together.
+        intake: the verbs.
     """
+
+    def take(tx: EventTransaction[Ticket], batch: Sequence[Received]) -> None:
+        events = [received.event for received in batch]
+        do_triage(tx, [event for event in events if isinstance(event, TriageRequested)])
+        for event in events:
+            if isinstance(event, SlaEscalationStep):
+                _follow_ladder(intake, tx, event)
+
     return Consumer(
-        name="intake", topics=(Topic.TRIAGE,), settings=settings, store=store, handler=_take
+        name="intake",
+        topics=(Topic.TRIAGE, Topic.SLA),
+        settings=settings,
+        store=store,
+        handler=take,
+        wanted=WANTED,
     )
 
 
-def _take(tx: EventTransaction[Ticket], batch: Sequence[Received]) -> None:
-    do_triage(tx, [cast(TriageRequested, received.event) for received in batch])
+def _follow_ladder(intake: Intake, tx: EventTransaction[Ticket], event: SlaEscalationStep) -> None:
+    """Raise the priority, if the step asks for it.
+
+    Raises:
+        Unreadable: it is about a ticket that was never opened here.
+    """
+    if event.raise_priority is None:
+        return
+    asking = Asking(
+        actor=event.actor,
+        via=Channel.SYSTEM,
+        correlation_id=event.correlation_id,
+        causation_id=event.event_id,
+    )
+    try:
+        intake.raise_priority(tx, event.ticket_id, event.raise_priority, asking)
+    except NotFound as error:
+        raise Unreadable(f"{event.event_id}: {error.detail}") from error

@@ -9,12 +9,12 @@ from uuid import UUID
 import msgspec
 
 from services.sla.alerts import log, outbox
-from services.sla.alerts.sink import Sink
 from services.sla.promises import define
 from services.sla.promises.books import Books
 from services.sla.promises.define import Defined
 from services.sla.tickets import imports, states
 from services.sla.tickets.clocks import TicketClocks, clocks_of
+from services.sla.tickets.judging import Judging
 from shared.clock import Clock
 from shared.errors import NotFound
 from shared.eventstore import Claim, EventStore, EventTransaction, GroupCommitter
@@ -31,7 +31,7 @@ class Sla:
         store: events and tables.
         committer: for commands with an Idempotency-Key.
         books: the rulebook in force.
-        sinks: where acknowledgements are passed on.
+        judging: acknowledges.
         clock: tells now.
         on_calendar: called when a calendar has changed.
         on_alert: called when there is something to send.
@@ -44,7 +44,7 @@ class Sla:
         store: EventStore[Any],
         committer: GroupCommitter[Any],
         books: Books,
-        sinks: Sequence[Sink],
+        judging: Judging,
         clock: Clock,
         on_calendar: Callable[[], None] = lambda: None,
         on_alert: Callable[[], None] = lambda: None,
@@ -53,7 +53,7 @@ class Sla:
         self._store = store
         self._committer = committer
         self._books = books
-        self._sinks = sinks
+        self._judging = judging
         self._clock = clock
         self._on_calendar = on_calendar
         self._on_alert = on_alert
@@ -190,18 +190,24 @@ class Sla:
         """
         return await self._read(lambda tx: log.find_alert(tx, alert_id))
 
-    async def acknowledge(self, alert_id: UUID, *, origin: Origin) -> dict[str, Any]:
-        """Somebody looks after it; asking again changes nothing.
+    async def acknowledge(self, key: str, *, origin: Origin) -> dict[str, Any]:
+        """Somebody looks after it: the ladder of its clock stops. Asking again changes nothing.
+
+        Args:
+            key: an alert's id, or a dedupe key `sla:<ticket>:<metric>:<cycle>` with an open alert.
+            origin: who.
 
         Raises:
             NotFound: there is none.
         """
 
         def work(tx: Tx) -> dict[str, Any]:
-            outbox.acknowledge(
-                tx, alert_id, by=origin.actor.id, now=self._clock.now(), sinks=self._sinks
-            )
-            return log.find_alert(tx, alert_id)
+            meant = outbox.find_meant(tx, key)
+            if meant.state == "firing":
+                self._judging.acknowledge(
+                    tx, meant.ticket_id, meant.metric, meant.cycle, origin=origin
+                )
+            return log.find_alert(tx, meant.alert_id)
 
         answer = await self._read(work)
         self._on_alert()

@@ -69,7 +69,7 @@ def build(settings: Settings) -> Service:
         store=store,
         committer=committer,
         books=books,
-        sinks=sinks,
+        judging=judging,
         clock=clock,
         on_calendar=recalculation.wake,
         on_alert=senders.wake,

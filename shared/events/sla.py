@@ -135,6 +135,65 @@ class SlaBreachRetracted(_CycleEvent, frozen=True, kw_only=True, tag="sla.breach
     needs_review: bool = False
 
 
+class SlaEscalationStep(_CycleEvent, frozen=True, kw_only=True, tag="sla.escalation_step.v1"):
+    """A step of the policy's ladder fired at `occurred_at`; by the promise it was due at `planned_at`.
+
+    `step` counts from 1. `raise_priority`: intake raises the ticket to it, never lowers. `move_to_group`:
+    routing moves it to that group (`next`: the group's next tier).
+    `notified`: who was told (`agent:<id>`, `lead:<group>`, `group:<id>`,
+    `role:<name>`). `pages`: whether somebody on call is paged. `is_silent`: a later step was overdue
+    too, so this one told nobody.
+    """
+
+    step: int
+    steps_count: int
+    planned_at: datetime
+    raise_priority: Priority | None = None
+    move_to_group: str | None = None
+    notified: tuple[str, ...] = ()
+    pages: bool = False
+    is_silent: bool = False
+
+
+class _PageEvent(_CycleEvent, frozen=True, kw_only=True):
+    """About the page of one clock. `key` is what it is acknowledged by: `sla:<ticket>:<metric>:<cycle>`."""
+
+    key: str
+    step: int
+
+
+class SlaPaged(_PageEvent, frozen=True, kw_only=True, tag="sla.paged.v1"):
+    """Somebody on call was paged. `agent_id` null: nobody is on call in `rota_id`, so the next level follows at once.
+
+    `level` and `round` count from 1. `escalates_at`: until when it must be acknowledged (`null`: nobody was reached).
+    """
+
+    level: int
+    levels_count: int
+    round: int
+    agent_id: str | None
+    rota_id: str | None = None
+    escalates_at: datetime | None = None
+
+
+class SlaPageAcknowledged(_PageEvent, frozen=True, kw_only=True, tag="sla.page_acknowledged.v1"):
+    """Somebody looks after it (the actor); the ladder stops. `how`: `acknowledged`, `answered`, `assigned`."""
+
+    how: str
+
+
+class SlaPageUnanswered(_PageEvent, frozen=True, kw_only=True, tag="sla.page_unanswered.v1"):
+    """Every level was paged and nobody acknowledged; everybody who listens to alerts was told."""
+
+    pages_count: int
+
+
+class SlaPageEnded(_PageEvent, frozen=True, kw_only=True, tag="sla.page_ended.v1"):
+    """Nobody is needed any more. `reason`: `met` or `cancelled`."""
+
+    reason: str
+
+
 SlaEvent = (
     SlaPolicyApplied
     | SlaStarted
@@ -146,4 +205,18 @@ SlaEvent = (
     | SlaWarning
     | SlaBreached
     | SlaBreachRetracted
+    | SlaEscalationStep
+    | SlaPaged
+    | SlaPageAcknowledged
+    | SlaPageUnanswered
+    | SlaPageEnded
 )
+
+ESCALATION_EVENTS = (
+    SlaEscalationStep,
+    SlaPaged,
+    SlaPageAcknowledged,
+    SlaPageUnanswered,
+    SlaPageEnded,
+)
+"""Whom a promise called, beside what became of its clock."""

@@ -1,6 +1,6 @@
 """Applying a batch inside one transaction: the gate, the handler, and what has to be set aside."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import groupby
 from typing import Any, Final
@@ -74,10 +74,19 @@ class Applying:
         consumer: the owner of versions, held and parked events.
         handle: the consumer's handler.
         topic_prefix: of the installation.
+        wanted: of these topics only these wire types; the others are passed over by their envelope alone.
     """
 
-    def __init__(self, consumer: str, handle: Handle, topic_prefix: str) -> None:
-        self.gate = Gate(consumer)
+    def __init__(
+        self,
+        consumer: str,
+        handle: Handle,
+        topic_prefix: str,
+        *,
+        wanted: Mapping[Topic, Collection[str]] | None = None,
+    ) -> None:
+        self.gate = Gate(consumer, with_gaps=wanted or ())
+        self._wanted = wanted or {}
         self.parking = Parking(consumer)
         self._consumer = consumer
         self._handle = handle
@@ -93,6 +102,10 @@ class Applying:
         self._share(tx)
         outcome = Applied([], [])
         records = self._envelopes(tx, raws, outcome)
+        if self._wanted:
+            records = [record for record in records if self._wants(record)]
+            if not records:
+                return outcome
         admission = self.gate.admit(tx, records)
         for record in admission.behind:
             self.parking.park(tx, record, None)
@@ -221,6 +234,10 @@ class Applying:
                 outcome.parked.append((stray, error))
         return records
 
+    def _wants(self, record: Record) -> bool:
+        wanted = self._wanted.get(record.topic)
+        return wanted is None or record.wire_type in wanted
+
     def _retry_topic(
         self, tx: Transaction, parked: list[Record], outcome: Applied, *, discard_first: bool
     ) -> None:
@@ -228,7 +245,8 @@ class Applying:
         key = key_of(parked[0])
         last = self.gate.version(tx, key)
         for index, record in enumerate(parked):
-            if record.wire_type != _STRAY and record.version > last + 1:
+            is_early = record.version > last + 1 and record.topic not in self.gate.with_gaps
+            if record.wire_type != _STRAY and is_early:
                 # It waited behind the failed one, and its own predecessor has not come yet.
                 self.gate.hold(tx, parked[index:], tx.now)
                 for early in parked[index:]:

@@ -91,6 +91,7 @@ class Consumer:
         store: where `handler` writes; with an EventStore its `tx` can append events too.
         handler: applies a batch.
         after_commit: told (from the worker thread) what was applied, after it is durable.
+        wanted: of these topics only these wire types; others cost no more than reading their envelope.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Consumer:
         store: Database,
         handler: Handler,
         after_commit: Callable[[Sequence[Received]], None] | None = None,
+        wanted: Mapping[Topic, Collection[str]] | None = None,
     ) -> None:
         self.name = name
         self.topics = tuple(topics)
@@ -109,7 +111,7 @@ class Consumer:
         self._store = store
         self._after_commit = after_commit
         self._handler = handler
-        self._applying = Applying(name, handler, settings.topic_prefix)
+        self._applying = Applying(name, handler, settings.topic_prefix, wanted=wanted)
         self._positions = Positions(name)
         self._known: dict[Slot, int] = {}
         self._sought: dict[Slot, int] = {}  # where the next batch must begin, as we went back

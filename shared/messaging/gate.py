@@ -1,6 +1,6 @@
 """The version gate: each event of a stream is applied once and in order, whatever Kafka delivers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -37,10 +37,15 @@ class Admission(msgspec.Struct):
 
 
 class Gate:
-    """Remembers the last applied version of each stream for one consumer, in the consumer's own schema."""
+    """Remembers the last applied version of each stream for one consumer, in the consumer's own schema.
 
-    def __init__(self, consumer: str) -> None:
+    In the topics of `with_gaps` an event need only be newer than the last one: for a consumer that does not want
+    all events of these streams, and so never sees most versions.
+    """
+
+    def __init__(self, consumer: str, *, with_gaps: Collection[Topic] = ()) -> None:
         self._consumer = consumer
+        self.with_gaps = frozenset(with_gaps)
 
     def admit(self, tx: Transaction, records: Sequence[Record]) -> Admission:
         """Sort a batch into what is next, what is early, what is old and what is parked."""
@@ -59,7 +64,7 @@ class Gate:
                 admission.repeated_count += 1
             elif key in parked:
                 admission.behind.append(record)
-            elif record.version > last + 1:
+            elif record.version > last + 1 and record.topic not in self.with_gaps:
                 if early.setdefault(key, {}).setdefault(record.version, record) is record:
                     admission.held.append(record)
             else:

@@ -264,6 +264,14 @@ SLA_TIMERS_OPEN: Final = _gauge("ticketing_sla_timers_open", "Tickets with a dea
 SLA_TIMERS_OVERDUE: Final = _gauge(
     "ticketing_sla_timers_overdue", "Deadlines that have passed and are not judged yet."
 )
+SLA_ESCALATION_STEPS: Final = _counter(
+    "ticketing_sla_escalation_steps_total", "Steps of escalation ladders that fired."
+)
+SLA_PAGES: Final = _counter(
+    "ticketing_sla_pages_total",
+    "Pages to people on call: `paged`, `nobody_on_call`, `acknowledged`, `unanswered`.",
+    "outcome",
+)
 SLA_ALERTS: Final = _counter(
     "ticketing_sla_alerts_total",
     "Attempts to deliver an alert, by sink and outcome (delivered, retried, dead).",

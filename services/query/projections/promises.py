@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from shared.events.sla import (
+    ESCALATION_EVENTS,
     SlaBreached,
     SlaBreachRetracted,
     SlaCancelled,
@@ -115,7 +116,7 @@ class Promises:
         facts.sla_version = event.version
         if isinstance(event, SlaPolicyApplied):
             facts.policy_id, facts.policy_version = event.policy_id, event.policy_version
-        else:
+        elif not isinstance(event, ESCALATION_EVENTS):  # these say nothing about the clock itself
             _fold_cycle(self._cycle(event), event)
 
     def _cycle(self, event: _CycleEvent) -> Cycle:

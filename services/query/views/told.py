@@ -35,6 +35,8 @@ _SENTENCES: Final[dict[str, str]] = {
     "sla.warning.v1": "warned that {metric} is due {due_at} ({threshold} reached)",
     "sla.breached.v1": "found {metric} breached: it was due {breached_at} ({cause})",
     "sla.breach_retracted.v1": "took back the breach of {metric}: {reason}",
+    "sla.page_unanswered.v1": "found the page about {metric} unanswered after {pages_count} calls and told everybody",
+    "sla.page_ended.v1": "ended the page about {metric} ({reason})",
     "agent.defined.v1": "defined agent {agent_id}",
     "agent.presence_changed.v1": "set {agent_id} to {presence}, before {previous} ({reason})",
     "group.defined.v1": "defined group {group_id}",
@@ -98,6 +100,14 @@ def _told(  # noqa: C901, PLR0911, PLR0912  # one sentence each
             return f"escalated it ({change}): {facts['reason']}"
         case "sla.policy_applied.v1":
             return _change("the SLA policy", facts.get("previous_policy_id"), facts["policy_id"])
+        case "sla.escalation_step.v1":
+            return _escalation(facts)
+        case "sla.paged.v1":
+            whom = facts["agent_id"] or f"nobody (nobody is on call in {facts.get('rota_id')})"
+            return f"paged {whom} about {facts['metric']}, level {facts['level']} of {facts['levels_count']}"
+        case "sla.page_acknowledged.v1":
+            how = "" if facts["how"] == "acknowledged" else f" ({facts['how']})"
+            return f"acknowledged the page about {facts['metric']}{how}"
         case "sla.met.v1":
             how = "late" if facts["was_breached"] else "in time"
             return f"saw {facts['metric']} fulfilled {how}"
@@ -110,6 +120,20 @@ def _reopened(facts: Facts) -> str:
     if facts.get("cause") == "courtesy_overruled":
         why = f": it was more than a thank-you{why}"
     return f"reopened it (time {facts['reopen_count']}){why}"
+
+
+def _escalation(facts: Facts) -> str:
+    done = []
+    if facts.get("raise_priority"):
+        done.append(f"priority to {facts['raise_priority']}")
+    if facts.get("move_to_group"):
+        done.append(f"to group {facts['move_to_group']}")
+    if facts.get("notified"):
+        done.append(f"told {', '.join(facts['notified'])}")
+    if facts.get("pages"):
+        done.append("pages who is on call")
+    what = "; ".join(done) or "nothing left to do"
+    return f"escalated {facts['metric']}, step {facts['step']} of {facts['steps_count']}: {what}"
 
 
 def _status(facts: Facts) -> str:

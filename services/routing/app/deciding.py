@@ -10,6 +10,7 @@ from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk, codes
 from services.routing.domain.hours import CalendarVersion
 from services.routing.domain.observing import FACT_EVENTS, observe, observe_promise
+from services.routing.domain.tiers import follow_ladder
 from shared.events.assignments import (
     GroupChanged,
     TicketAssigned,
@@ -23,7 +24,7 @@ from shared.events.assignments import (
 )
 from shared.events.base import Event
 from shared.events.policies import CalendarDefined
-from shared.events.sla import SlaEvent
+from shared.events.sla import SlaEscalationStep, SlaEvent
 from shared.events.tickets import TicketEvent
 from shared.eventstore import EventTransaction
 from shared.messaging import Received
@@ -76,6 +77,8 @@ class Deciding:
                     self._learn(tx, desk, received.event)
                 else:
                     observe_promise(desk, cast(SlaEvent, received.event))
+                    if isinstance(received.event, SlaEscalationStep):
+                        follow_ladder(desk, received.event)
             if self._desks.place(tx, desk):
                 self._nudge()
         count_decisions(desk.events)

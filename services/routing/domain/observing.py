@@ -18,8 +18,13 @@ from shared.events.sla import (
     SlaBreachRetracted,
     SlaCancelled,
     SlaDueChanged,
+    SlaEscalationStep,
     SlaEvent,
     SlaMet,
+    SlaPageAcknowledged,
+    SlaPaged,
+    SlaPageEnded,
+    SlaPageUnanswered,
     SlaPaused,
     SlaPolicyApplied,
     SlaResumed,
@@ -133,7 +138,16 @@ def observe_promise(desk: Desk, event: SlaEvent) -> None:
         case SlaWarning():
             _warned(desk, event)
             return
-        case SlaPolicyApplied() | SlaBreached() | SlaBreachRetracted():
+        case (
+            SlaPolicyApplied()
+            | SlaEscalationStep()  # `tiers` moves the ticket
+            | SlaBreached()
+            | SlaBreachRetracted()
+            | SlaPaged()
+            | SlaPageAcknowledged()
+            | SlaPageUnanswered()
+            | SlaPageEnded()
+        ):
             return
         case _:
             assert_never(event)
@@ -192,7 +206,8 @@ def _opened(desk: Desk, ticket: Ticket, event: TicketOpened) -> None:
     if ticket.is_held:
         ticket.queued_at = event.occurred_at
     else:
-        route(desk, ticket, _cause(event), event.occurred_at)
+        if ticket.group_id is None:  # an escalation may have been heard of first
+            route(desk, ticket, _cause(event), event.occurred_at)
         if ticket.needs_agent:
             desk.wait(ticket, _cause(event))
     ticket.facts = msgspec.structs.replace(ticket.facts, body="")

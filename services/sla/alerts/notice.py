@@ -31,7 +31,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One broken promise that somebody should know of; identified by ids and numbers, never by a customer's words.
 
     `dedupe_key` is `sla:<ticket>:<metric>:<cycle>` (a warning adds its threshold) and stays the same
-    in everything said about it. `breached_at` is the deadline (S19), null for a warning.
+    in everything said about it. `breached_at` is the deadline (S19), null for a warning. `targets`: whom
+    a ladder's step calls (`agent:anna`, `lead:technical`, `role:supervisor`; empty: whoever listens);
+    `step`: which one (`2`; a page's level `2:1`).
     """
 
     alert_id: UUID
@@ -53,6 +55,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_by: str | None = None
     resolved_at: datetime | None = None
     resolution: str | None = None
+    targets: list[str] = []
+    step: str | None = None
 
     @property
     def headline(self) -> str:

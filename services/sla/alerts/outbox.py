@@ -4,6 +4,7 @@ Everything has a derived id, so a transaction that is repeated, or a history tha
 says nothing twice.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -16,7 +17,7 @@ from services.sla.alerts.notice import Action, Alert
 from services.sla.alerts.registry import Route
 from services.sla.alerts.sink import Sink
 from shared.database import Transaction
-from shared.errors import NotFound
+from shared.errors import Invalid, NotFound
 from shared.identifiers import derived_id
 
 _STEPS: Final = {Action.TRIGGER: 1, Action.ACKNOWLEDGE: 2, Action.RESOLVE: 3}
@@ -29,6 +30,10 @@ _INSERT_ALERT: Final = (
     f" VALUES ({_PLACES}, %(state)s, %(opened_at)s)"
     " ON CONFLICT (alert_id) DO NOTHING RETURNING alert_id"
 )
+
+
+_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_KEY: Final = re.compile(r"sla:[0-9a-f-]{36}:[a-z_]+:[0-9]+(:[0-9%s-]+)?")
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -111,6 +116,60 @@ def acknowledge(
     assert changed is not None
     _follow(tx, [alert_id], Action.ACKNOWLEDGE, registry.routes(tx, sinks), now=now)
     return changed
+
+
+def acknowledge_all(
+    tx: Transaction,
+    ticket_id: UUID,
+    metric: str,
+    cycle: int,
+    *,
+    by: str,
+    now: datetime,
+    sinks: Sequence[Sink],
+) -> None:
+    """Acknowledge every alert of one clock that still burns; the caller holds the ticket's row."""
+    tx.cursor.execute(
+        "SELECT alert_id FROM alerts WHERE ticket_id = %s AND metric = %s AND cycle = %s"
+        " AND state = 'firing' ORDER BY opened_at, alert_id",
+        (ticket_id, metric, cycle),
+    )
+    for row in tx.cursor.fetchall():
+        acknowledge(tx, row["alert_id"], by=by, now=now, sinks=sinks)
+
+
+class Meant(msgspec.Struct, frozen=True):
+    """Which alert a key means, and the clock it is about."""
+
+    alert_id: UUID
+    ticket_id: UUID
+    metric: str
+    cycle: int
+    state: str
+
+
+def find_meant(tx: Transaction, key: str) -> Meant:
+    """The alert of this id, or the newest open one of this dedupe key.
+
+    Raises:
+        Invalid: it is neither.
+        NotFound: there is no such alert.
+    """
+    if _KEY.fullmatch(key):
+        condition = "dedupe_key = %s AND state <> 'resolved'"
+    elif _ID.fullmatch(key):
+        condition = "alert_id = %s::uuid"
+    else:
+        raise Invalid.of("key", "must be an alert's id, or its key sla:<ticket>:<metric>:<cycle>")
+    tx.cursor.execute(
+        "SELECT alert_id, ticket_id, metric, cycle, state FROM alerts"  # noqa: S608  # a constant
+        f" WHERE {condition} ORDER BY opened_at DESC, state = 'firing' DESC, alert_id LIMIT 1",
+        (key,),
+    )
+    row = tx.cursor.fetchone()
+    if row is None:
+        raise NotFound(f"There is no open alert {key}.", field="key")
+    return msgspec.convert(row, Meant)
 
 
 def _insert(tx: Transaction, alerts: Sequence[Alert], *, now: datetime) -> list[Alert]:

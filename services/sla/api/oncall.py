@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from services.sla.alerts.log import PAGE_MAX
 from services.sla.app import Sla
@@ -47,10 +47,13 @@ def router(sla: Sla) -> APIRouter:
         return json_answer(await sla.alert(alert_id))
 
     @routes.post(
-        "/alerts/{alert_id}/acknowledge",
-        summary="Take it on: the others are told. The same again changes nothing.",
+        "/alerts/{key}/acknowledge",
+        summary="Take it on: its ladder stops, the others are told. The same again changes nothing.",
     )
-    async def acknowledge(alert_id: UUID, origin: RequestOrigin) -> Response:
-        return json_answer(await sla.acknowledge(alert_id, origin=origin))
+    async def acknowledge(
+        key: Annotated[str, Path(max_length=300, description="The alert's id, or its dedupe key.")],
+        origin: RequestOrigin,
+    ) -> Response:
+        return json_answer(await sla.acknowledge(key, origin=origin))
 
     return routes

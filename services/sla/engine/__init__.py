@@ -42,6 +42,7 @@ from services.sla.engine.facts import (
     clamped,
 )
 from services.sla.engine.fold import TicketNotCreated, advance, fold, next_due
+from services.sla.engine.ladders import Ladder, Level, Page, Step
 from services.sla.engine.metrics import METRICS, Metric, Signal
 from services.sla.engine.outcomes import (
     Breached,
@@ -104,6 +105,8 @@ __all__ = [
     "Fact",
     "GroupChanged",
     "InvalidRules",
+    "Ladder",
+    "Level",
     "MergeReceived",
     "Merged",
     "Met",
@@ -112,6 +115,7 @@ __all__ = [
     "NeedsReview",
     "NoteAdded",
     "Outcome",
+    "Page",
     "Paused",
     "Policy",
     "PolicyApplied",
@@ -126,6 +130,7 @@ __all__ = [
     "Started",
     "State",
     "StatusChanged",
+    "Step",
     "Target",
     "TicketNotCreated",
     "UnknownVersion",

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from services.sla.engine.facts import Created, Fact
+from services.sla.engine.ladders import ladder_problems
 from services.sla.engine.metrics import METRICS
 from services.sla.engine.policies import Policy, Warn
 from shared.calendar import Calendar, FieldError, InvalidCalendar, parse_calendar
@@ -180,6 +181,7 @@ def _problems(policy: Policy) -> list[FieldError]:
     ]
     for index, warn in enumerate(policy.warnings):
         found += _warning_problems(warn, f"warnings[{index}]")
+    found += ladder_problems(policy.escalation)
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from services.sla.engine.facts import Category, Priority
+from services.sla.engine.ladders import Ladder
 
 Operator = Literal[
     "is",
@@ -120,12 +121,19 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[Target, ...] = ()
     metrics: dict[str, MetricRule] = {}
     warnings: tuple[Warn, ...] = DEFAULT_WARNINGS
+    escalation: tuple[Ladder, ...] = ()
 
     @property
     def target_fields(self) -> frozenset[str]:
         """The attributes whose change may change a target under this policy."""
         asked = (condition.field for target in self.targets for condition in target.when)
         return frozenset(asked) | {"priority"}
+
+    def ladder(self, metric: str) -> Ladder | None:
+        """Find the escalation of this metric: its own, else the one for every metric."""
+        own = (ladder for ladder in self.escalation if ladder.metric == metric)
+        common = (ladder for ladder in self.escalation if ladder.metric is None)
+        return next(own, None) or next(common, None)
 
     def target(self, metric: str, ticket: Mapping[str, Any]) -> Target | None:
         """Find what is promised for this metric to a ticket with these attributes."""

@@ -11,6 +11,7 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from services.sla.engine import remarks
+from services.sla.oncall.rotas import known_rotas
 from services.sla.promises.documents import (
     as_sent,
     check_conditions,
@@ -71,8 +72,14 @@ def define_policy(
         for place, target in enumerate(policy.targets)
         if target.calendar_id is not None and target.calendar_id not in known
     ]
+    rotas = known_rotas(tx) if policy.escalation else set()
+    unknown += [
+        FieldError(f"escalation[{place}].steps", f"there is no on-call rota {rota}")
+        for place, ladder in enumerate(policy.escalation)
+        for rota in sorted(ladder.rotas - rotas)
+    ]
     if unknown:
-        raise Invalid("The policy speaks of calendars that do not exist.", errors=unknown)
+        raise Invalid("The policy speaks of calendars or rotas that do not exist.", errors=unknown)
     if previous != definition:
         version += 1
         _store_policy(tx, policy_id, version, definition, previous, origin)

@@ -4,14 +4,18 @@ Consumers and timers come through here and nowhere else (S26): load the tickets 
 engine judge, write states, alerts and events together (S25).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 
 from services.sla import engine
+from services.sla.alerts import outbox
 from services.sla.alerts.sink import Sink
+from services.sla.engine.state import to_us
+from services.sla.escalation.calling import Calling
 from services.sla.promises.books import Books, asks_for_assignments
 from services.sla.tickets import states
 from services.sla.tickets.events import Cause, event_of
@@ -23,6 +27,7 @@ from shared.errors import Unreadable
 from shared.events.base import Channel, Event
 from shared.events.tickets import TicketOpened
 from shared.eventstore import EventTransaction
+from shared.http.origin import Origin
 from shared.messaging import Received
 from shared.observability import metrics
 
@@ -58,7 +63,7 @@ class Judging:
         """
         rules = self._books.current(tx)
         rows = states.load(tx, {received.event.stream_id for received in batch})
-        work = _Work(tx, rules, Paging(pages_warnings=self._pages_warnings))
+        work = self._work(tx, rules)
         with_assignments = asks_for_assignments(rules)
         for received in batch:
             event = received.event
@@ -67,6 +72,7 @@ class Judging:
             for fact in _facts(event, row, with_assignments=with_assignments):
                 work.judge(row, fact, event)
             note_assignment(event, row)
+            work.calling.hear(event, row)
             work.paging.note_ending(event)
         if any(received.event.via is Channel.IMPORT for received in batch):
             note_import(tx, now=tx.now)
@@ -76,7 +82,7 @@ class Judging:
         """Fire the timers that are due at `horizon`, first things first; returns how many (S24)."""
         rows = states.load_due(tx, horizon, limit=limit)
         if rows:
-            work = _Work(tx, self._books.current(tx), Paging(pages_warnings=self._pages_warnings))
+            work = self._work(tx, self._books.current(tx))
             for row in rows:
                 work.advance(row, horizon)
             # Time's own outcomes ascend within a ticket; sorted, they do so across tickets as well.
@@ -88,7 +94,7 @@ class Judging:
         self, tx: Tx, calendar_id: str, rows: Sequence[Row], *, correlation_id: str
     ) -> None:
         """Move the open clocks of these tickets to the calendar's version in force (S12)."""
-        work = _Work(tx, self._books.current(tx), Paging(pages_warnings=self._pages_warnings))
+        work = self._work(tx, self._books.current(tx))
         touched = [
             row
             for row in rows
@@ -101,9 +107,38 @@ class Judging:
             work.tell(row, cause, engine.fold(row.state, fact, work.rules))
         self._finish(work, touched)
 
-    def _finish(self, work: "_Work", rows: Iterable[Row]) -> None:
+    def acknowledge(
+        self, tx: Tx, ticket_id: UUID, metric: str, cycle: int, *, origin: Origin
+    ) -> None:
+        """Somebody looks after a clock: its ladder stops, its alerts are acknowledged. Again: nothing."""
+        rows = states.load(tx, [ticket_id])
+        work = self._work(tx, self._books.current(tx))
+        cause = Cause(origin.correlation_id, None, tx.now)
+        for row in rows.values():
+            work.calling.acknowledge(row, metric, cycle, origin.actor, "acknowledged", cause)
+        self._finish(work, rows.values())
+        outbox.acknowledge_all(
+            tx, ticket_id, metric, cycle, by=origin.actor.id, now=tx.now, sinks=self._sinks
+        )
+
+    def _work(self, tx: Tx, rules: engine.Rulebook) -> "_Work":
+        return _Work(tx, rules, Paging(rules, pages_warnings=self._pages_warnings))
+
+    def _finish(self, work: "_Work", rows: Collection[Row]) -> None:
+        for row in rows:
+            work.calling.settle(row, Cause(row.correlation_id, None, work.tx.now))
         states.save(work.tx, rows, now=work.tx.now)
         work.paging.batch.write(work.tx, self._sinks, now=work.tx.now)
+        for row, metric, cycle, actor in work.calling.answered:
+            outbox.acknowledge_all(
+                work.tx,
+                row.ticket_id,
+                metric,
+                cycle,
+                by=actor.id,
+                now=work.tx.now,
+                sinks=self._sinks,
+            )
         # Last, so that a batch that fails before leaves no event behind in the transaction.
         work.tx.append(*work.events)
 
@@ -116,6 +151,7 @@ class _Work:
         self.rules = rules
         self.paging = paging
         self.events: list[Event] = []
+        self.calling = Calling(tx, rules, paging.batch, self.events)
 
     def judge(self, row: Row, fact: engine.Fact, event: Event) -> None:
         """One fact, heard of when its owner recorded it; imports know no lateness (S20)."""
@@ -136,12 +172,12 @@ class _Work:
         cause = Cause(row.correlation_id, None, self.tx.now)
         try:
             judged = engine.advance(row.state, horizon, self.rules)
+            self.tell(row, cause, judged)
+            self.calling.fire(row, to_us(horizon), cause)
         except Exception:
             log.exception("timer_failed", ticket_id=str(row.ticket_id))
             metrics.SLA_OUTCOMES.labels("", "failed").inc()
             row.retry_at = self.tx.now + FAILED_TIMER_PAUSE
-        else:
-            self.tell(row, cause, judged)
 
     def tell(
         self, row: Row, cause: Cause, judged: tuple[engine.State, list[engine.Outcome]]

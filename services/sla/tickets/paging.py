@@ -16,16 +16,20 @@ class Paging:
     """Gathers what one transaction has to say to people on call.
 
     Breaches page, warnings only where that is wanted, imported history never. A page ends when its
-    promise is met, cancelled or shown to have been kept, and with the ticket.
+    promise is met, cancelled or shown to have been kept, and with the ticket. Where the policy has a
+    ladder that calls people, the ladder alone says whom and when: the right person, once.
     """
 
-    def __init__(self, *, pages_warnings: bool) -> None:
+    def __init__(self, rules: engine.Rulebook, *, pages_warnings: bool) -> None:
+        self._rules = rules
         self.batch = AlertBatch()
         self._pages_warnings = pages_warnings
 
     def note(self, outcome: engine.Outcome, row: Row, *, now: datetime) -> None:
         """Look at one outcome."""
         match outcome:
+            case engine.Breached() | engine.Warned() if self._has_ladder(outcome):
+                pass
             case engine.Breached() if not row.is_imported:
                 self.batch.open(_breach(outcome, row, now))
             case engine.Warned() if self._pages_warnings and not row.is_imported:
@@ -51,6 +55,11 @@ class Paging:
             case _:
                 return
         self.batch.end(Ending(event.ticket_id, None, None, resolution, event.occurred_at))
+
+    def _has_ladder(self, outcome: engine.ClockOutcome) -> bool:
+        policy = self._rules.policy(outcome.policy_id, outcome.policy_version)
+        ladder = policy.ladder(outcome.metric) if policy is not None else None
+        return ladder is not None and ladder.tells_somebody
 
     def _end(self, outcome: engine.ClockOutcome, row: Row, resolution: str, at: datetime) -> None:
         self.batch.end(Ending(row.ticket_id, outcome.metric, outcome.cycle, resolution, at))

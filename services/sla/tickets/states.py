@@ -7,11 +7,14 @@ from uuid import UUID
 import msgspec
 
 from services.sla import engine
+from services.sla.escalation.state import Escalation
+from services.sla.escalation.state import decode as decode_escalation
+from services.sla.escalation.state import encode as encode_escalation
 from shared.database import Transaction
 
 _COLUMNS = (
     "ticket_id, state, stream_version, next_due, held_due, is_imported, number, group_id,"
-    " agent_id, correlation_id"
+    " agent_id, correlation_id, escalation"
 )
 
 
@@ -25,6 +28,8 @@ class Row(msgspec.Struct, kw_only=True):
         is_imported: the ticket's last fact came by import: nobody is paged.
         group_id, agent_id: who has it, as far as routing's events have come.
         correlation_id: of the request that opened it; timers carry it on.
+        escalation: how far its ladders are climbed; None for tickets without.
+        escalation_due: when a ladder or a page will next have something to say; set before saving.
     """
 
     ticket_id: UUID
@@ -38,6 +43,8 @@ class Row(msgspec.Struct, kw_only=True):
     agent_id: str | None = None
     correlation_id: str = ""
     retry_at: datetime | None = None
+    escalation: Escalation | None = None
+    escalation_due: datetime | None = None
 
 
 def load(tx: Transaction, ticket_ids: Collection[UUID]) -> dict[UUID, Row]:
@@ -104,11 +111,11 @@ def save(tx: Transaction, rows: Iterable[Row], *, now: datetime) -> None:
         "UPDATE ticket_states AS t SET state = n.state, stream_version = n.stream_version,"
         "  next_due = n.next_due, held_due = n.held_due, is_open = n.is_open,"
         "  is_imported = n.is_imported, number = n.number, group_id = n.group_id,"
-        "  agent_id = n.agent_id, correlation_id = n.correlation_id"
+        "  agent_id = n.agent_id, correlation_id = n.correlation_id, escalation = n.escalation"
         " FROM unnest(%b::uuid[], %b::bytea[], %b::int[], %b::timestamptz[], %b::timestamptz[],"
-        "  %b::bool[], %b::bool[], %b::bigint[], %b::text[], %b::text[], %b::text[]) AS n"
+        "  %b::bool[], %b::bool[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::bytea[]) AS n"
         "  (ticket_id, state, stream_version, next_due, held_due, is_open, is_imported, number,"
-        "   group_id, agent_id, correlation_id)"
+        "   group_id, agent_id, correlation_id, escalation)"
         " WHERE t.ticket_id = n.ticket_id",
         columns,
     )
@@ -159,17 +166,21 @@ def _lock(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, Row]:
 
 
 def _row(found: dict[str, object]) -> Row:
-    data = found.pop("state")
+    data, climbed = found.pop("state"), found.pop("escalation")
     row = Row(**found)  # type: ignore[arg-type]  # the columns are the fields
     if data is not None:
         assert isinstance(data, bytes | memoryview)
         row.state = engine.decode(bytes(data))
+    if climbed is not None:
+        assert isinstance(climbed, bytes | memoryview)
+        row.escalation = decode_escalation(bytes(climbed))
     return row
 
 
 def _values(row: Row, now: datetime) -> tuple[object, ...]:
     state = row.state
-    due = engine.next_due(state) if state is not None else None
+    moments = (engine.next_due(state) if state is not None else None, row.escalation_due)
+    due = min((moment for moment in moments if moment is not None), default=None)
     if due is not None and row.retry_at is not None:
         due = max(due, row.retry_at)
     # While an import runs, what is due in the past may be met by its next line (import_window).
@@ -186,4 +197,5 @@ def _values(row: Row, now: datetime) -> tuple[object, ...]:
         row.group_id,
         row.agent_id,
         row.correlation_id,
+        encode_escalation(row.escalation),
     )
