@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -30,7 +30,9 @@ _SETTINGS: Final = msgspec.json.Decoder(RoutingSettings)
 _RULES: Final = msgspec.json.Decoder(tuple[RoutingRule, ...])
 _ENCODE: Final = msgspec.json.Encoder().encode
 
-TICKET_COLUMNS: Final = tuple(name for name in Ticket.__struct_fields__ if name != "facts")
+TICKET_COLUMNS: Final = tuple(
+    name for name in Ticket.__struct_fields__ if name not in {"facts", "trail"}
+)
 _WITHOUT_FACTS: Final = SQL(", ").join(Identifier("t", name) for name in TICKET_COLUMNS)
 _ORDER: Final = SQL("t.is_raised DESC, t.rank DESC, t.due_at NULLS LAST, t.queued_at, t.ticket_id")
 _WITH_FACTS: Final = SQL("{}, t.facts").format(_WITHOUT_FACTS)
@@ -252,11 +254,20 @@ def save(tx: Transaction, desk: Desk) -> UUID | None:
     return stamp
 
 
-def _statement(table: str, columns: Sequence[str], key: str, kept: str | None = None) -> Composed:
+_CHANGES: Final[dict[str, LiteralString]] = {
+    # Facts are loaded only when they are needed; None leaves what is there.
+    "facts": "{0} = coalesce(excluded.{0}, {1}.{0})",
+    # The trail is never loaded: what is new is added, up to `trail.ENTRIES_MAX`.
+    "trail": "{0} = CASE WHEN excluded.{0} = '[]' OR jsonb_array_length({1}.{0}) >= 200"
+    " THEN {1}.{0} ELSE {1}.{0} || excluded.{0} END",
+}
+
+
+def _statement(table: str, columns: Sequence[str], key: str) -> Composed:
     names = SQL(", ").join(map(Identifier, columns))
     changes = SQL(", ").join(
         SQL(
-            "{0} = coalesce(excluded.{0}, {1}.{0})" if name == kept else "{0} = excluded.{0}"
+            _CHANGES.get(name, "{0} = excluded.{0}") if table == "tickets" else "{0} = excluded.{0}"
         ).format(Identifier(name), Identifier(table))
         for name in columns
         if name != key
@@ -268,8 +279,7 @@ def _statement(table: str, columns: Sequence[str], key: str, kept: str | None = 
 
 
 _UPSERTS: Final = {
-    # Facts are loaded only when they are needed; None leaves what is there.
-    "tickets": _statement("tickets", Ticket.__struct_fields__, "ticket_id", kept="facts"),
+    "tickets": _statement("tickets", Ticket.__struct_fields__, "ticket_id"),
     "agents": _statement("agents", Agent.__struct_fields__, "agent_id"),
     "groups": _statement("groups", Group.__struct_fields__, "group_id"),
     "lanes": _statement("lanes", Lane.__struct_fields__, "lane"),

@@ -5,13 +5,14 @@ from typing import Final, assert_never
 
 import msgspec
 
-from services.routing.domain import triage, why
+from services.routing.domain import trail, triage, why
 from services.routing.domain.agent import ABSENT, Agent
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
 from services.routing.domain.needs import units_of, widening_of
 from services.routing.domain.rules import Question
 from services.routing.domain.ticket import RANKS, Facts, Ticket
+from services.routing.domain.trail import Mark
 from shared.events.base import Channel, Event, StatusCategory
 from shared.events.sla import (
     SlaBreached,
@@ -73,6 +74,8 @@ _KINDS: Final = {
     FieldsChanged: "fields",
 }
 
+FIRST_REPLY: Final = "first_reply"
+
 _OVER: Final = frozenset({StatusCategory.SOLVED, StatusCategory.CLOSED})
 
 
@@ -99,12 +102,10 @@ def observe(desk: Desk, event: TicketEvent) -> None:
         case TicketUnmerged():
             _moved(desk, ticket, event, event.category, "unmerged")
         case PriorityChanged():
-            ticket.rank = RANKS[event.priority]
-            _asks_anew(desk, ticket, _cause(event))
-            reroute(desk, ticket, "priority", _cause(event))
+            _prioritised(desk, ticket, event)
         case SubjectChanged() | TypeChanged() | TagsChanged() | FieldsChanged():
             _learn(ticket, event)
-            reroute(desk, ticket, _KINDS[type(event)], _cause(event))
+            _ask_again(desk, ticket, _KINDS[type(event)], event)
         case AgentReplied() | NoteAdded():
             _touched(ticket, event)
         case (
@@ -152,6 +153,8 @@ def observe_promise(desk: Desk, event: SlaEvent) -> None:
         case _:
             assert_never(event)
     ticket = desk.ticket(event.ticket_id)
+    if event.metric == FIRST_REPLY and due_at is not None:
+        trail.note(ticket, event.occurred_at, Mark.DUE, due_at.isoformat())
     dues = {metric: due for metric, due in ticket.dues.items() if metric != event.metric}
     if due_at is not None:
         dues[event.metric] = due_at
@@ -173,7 +176,10 @@ def route(desk: Desk, ticket: Ticket, cause: Cause, at: datetime | None = None) 
     ticket.optional = dict(verdict.optional_skills)
     ticket.strategy = verdict.strategy
     because = why.ruled(verdict, book.version, book.mode)
-    triage.ask(desk, ticket, verdict, because, cause)
+    if (
+        ticket.group_id is None
+    ):  # when it comes, and never again: two rules could ask against each other for ever
+        triage.ask(desk, ticket, verdict, because, cause)
     if verdict.group is not None:
         desk.move_to_group(ticket, verdict.group, mode="rule", because=because, cause=cause)
 
@@ -186,6 +192,8 @@ def _opened(desk: Desk, ticket: Ticket, event: TicketOpened) -> None:
     ticket.requester_id = requester.id
     ticket.rank = RANKS[event.priority]
     ticket.category = event.category
+    ticket.opened_at = event.occurred_at
+    trail.note(ticket, event.occurred_at, Mark.OPENED, event.priority.value)
     ticket.is_held = event.via is Channel.IMPORT
     if requester.id in desk.roster.agents:
         ticket.excluded = (requester.id,)
@@ -219,6 +227,9 @@ def _moved(
     needed = ticket.needs_agent
     previous, ticket.category = ticket.category, category
     needs = ticket.needs_agent
+    if needed is not needs:
+        mark = Mark.NEEDED if needs else Mark.FREED
+        trail.note(ticket, event.occurred_at, mark, category.value)
     if needed and not needs:
         ticket.category = previous
         _no_longer_needed(desk, ticket, reason, _cause(event))
@@ -275,6 +286,20 @@ def _stays_by_hand(ticket: Ticket, agent: Agent) -> bool:
     return ticket.is_by_hand and agent.profile.is_active
 
 
+def _prioritised(desk: Desk, ticket: Ticket, event: PriorityChanged) -> None:
+    ticket.rank = RANKS[event.priority]
+    _asks_anew(desk, ticket, _cause(event))
+    if not triage.is_ours(event):
+        trail.note(ticket, event.occurred_at, Mark.PRIORITY, event.priority.value)
+    _ask_again(desk, ticket, "priority", event)
+
+
+def _ask_again(desk: Desk, ticket: Ticket, kind: str, event: TicketEvent) -> None:
+    """What intake did because the rules asked for it is no reason to ask them again."""
+    if not triage.is_ours(event):
+        reroute(desk, ticket, kind, _cause(event))
+
+
 def _asks_anew(desk: Desk, ticket: Ticket, cause: Cause) -> None:
     """It may take other room now, in the queue or in somebody's hands (R5)."""
     if ticket.lane is None:
@@ -285,6 +310,8 @@ def _asks_anew(desk: Desk, ticket: Ticket, cause: Cause) -> None:
 
 def _touched(ticket: Ticket, event: TicketEvent) -> None:
     """Whoever asked for it has begun with it, so it stays."""
+    if isinstance(event, AgentReplied) and not event.is_automatic:
+        trail.note(ticket, event.occurred_at, Mark.REPLIED)
     if ticket.lease_until is not None and event.actor.id == ticket.agent_id:
         ticket.lease_until = None
 

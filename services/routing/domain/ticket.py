@@ -59,6 +59,8 @@ class Ticket(msgspec.Struct, kw_only=True):
         timer_at: the first moment at which time alone does something to it; see `timing.next_moment`.
         is_held: imported and left alone by live routing until the import has ended and settled.
         touched_at: when we last heard of it.
+        opened_at: when it came, in the world.
+        trail: what was added to it in this transaction; see `trail`.
         facts: what the rules ask; None when it was not loaded.
     """
 
@@ -103,6 +105,8 @@ class Ticket(msgspec.Struct, kw_only=True):
     escalation_count: int = 0
     is_group_by_hand: bool = False
     timer_at: datetime | None = None
+    opened_at: datetime | None = None
+    trail: tuple[tuple[datetime, str, str], ...] = ()
 
     @property
     def is_known(self) -> bool:

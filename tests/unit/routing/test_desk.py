@@ -12,7 +12,14 @@ from services.routing.domain.commands import (
 )
 from services.routing.domain.people import define_group
 from shared.errors import Conflict, NotFound
-from shared.events.agents import Condition, GroupProfile, Presence, RoutingRule, Strategy
+from shared.events.agents import (
+    Condition,
+    GroupProfile,
+    Presence,
+    RoutingRule,
+    RoutingSettings,
+    Strategy,
+)
 from shared.events.assignments import (
     GroupChanged,
     TicketAssigned,
@@ -20,7 +27,8 @@ from shared.events.assignments import (
     TicketUnassigned,
     TicketWithdrawn,
 )
-from shared.events.base import Event, Priority, StatusCategory
+from shared.events.base import Actor, ActorKind, Event, Priority, StatusCategory
+from shared.events.tickets import PriorityChanged
 from shared.events.triage import TriageRequested
 from tests.unit.routing.builders import START, Floor, a_floor, a_rule, by_hand
 
@@ -423,3 +431,47 @@ def test_a_rule_asks_for_nothing_that_is_there_already() -> None:
     )
     floor.opened(tags=("a",))
     assert "TriageRequested" not in kinds(floor.log)
+
+
+def test_what_intake_did_for_the_rules_does_not_ask_them_again() -> None:
+    floor = a_floor()
+    floor.roster.settings = RoutingSettings(reroute_on=("priority",))
+    floor.group("urgent")
+    high = Condition("priority", "gte", "high")
+    floor.rules(
+        RoutingRule(id="up", group="support", when=(GERMAN,), priority=Priority.HIGH),
+        RoutingRule(id="down", group="urgent", when=(high,), priority=Priority.LOW),
+        default="support",
+    )
+    ticket = floor.opened(tags=("de",))
+    event = PriorityChanged(
+        **floor.stamp(ticket) | {"actor": Actor(kind=ActorKind.SYSTEM, id="routing")},
+        ticket_id=ticket,
+        priority=Priority.HIGH,
+        previous=Priority.NORMAL,
+    )
+    assert floor.heard(event) == []
+    assert floor.tickets[ticket].rule == "up"
+    other = floor.opened()
+    moved = floor.reprioritised(other, Priority.URGENT)
+    assert kinds(moved)[0] == "GroupChanged", "a person's change does ask them"
+    assert "TriageRequested" not in kinds(moved), "and never for another priority"
+
+
+def test_the_trail_tells_what_no_event_of_ours_does() -> None:
+    floor = a_floor(Strategy.ROUND_ROBIN, "ann")
+    ticket = floor.opened(priority=Priority.HIGH)
+    floor.due(ticket, floor.later(60) + timedelta(hours=1))
+    floor.later(60)
+    floor.moved(ticket, PENDING)
+    floor.later(60)
+    floor.moved(ticket, OPEN)
+    assert [(at - START, what, value) for at, what, value in floor.tickets[ticket].trail] == [
+        (timedelta(0), "opened", "high"),
+        (timedelta(seconds=60), "due", (START + timedelta(seconds=3660)).isoformat()),
+        (timedelta(seconds=120), "freed", "pending"),
+        (timedelta(seconds=180), "needed", "open"),
+    ]
+
+
+GERMAN = Condition("tags", "contains", "de")
