@@ -49,7 +49,13 @@ class FrontDoor:
         self._client.close()
 
     def call(
-        self, method: str, path: str, body: Any = None, *, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        version: int | None = None,
     ) -> dict[str, Any]:
         """The JSON of the answer ({} when it has none).
 
@@ -58,14 +64,16 @@ class FrontDoor:
             path: with its query.
             body: sent as JSON.
             key: the `Idempotency-Key`.
+            version: what was looked at (`If-Match`).
 
         Raises:
             RequestRefused: any answer from 400 on.
             httpx2.TransportError: nobody answered.
         """
-        answer = self._client.request(
-            method, path, json=body, headers={"Idempotency-Key": key} if key else None
-        )
+        headers = {"Idempotency-Key": key} if key else {}
+        if version is not None:
+            headers["If-Match"] = f'"{version}"'
+        answer = self._client.request(method, path, json=body, headers=headers)
         is_json = "json" in answer.headers.get("content-type", "")
         content: dict[str, Any] = answer.json() if is_json and answer.content else {}
         if answer.is_error:

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from services.routing.api import (
     agents,
+    dry_runs,
     groups,
     importing,
     offers,
@@ -18,6 +19,6 @@ from services.routing.app.routing import Routing
 
 def add_routes(api: FastAPI, routing: Routing) -> None:
     """Put all addresses of routing on the API."""
-    for room in (agents, groups, rules, queue, tickets, importing, offers, settings):
+    for room in (agents, groups, rules, dry_runs, queue, tickets, importing, offers, settings):
         api.include_router(room.router(routing))
     api.include_router(simulate.router())

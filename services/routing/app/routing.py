@@ -11,6 +11,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from services.routing.app.asking import AgentView, Asking
+from services.routing.app.dry_run import Trials
 from services.routing.app.importing import Importing, Item, Result, TicketRef
 from services.routing.app.progress import Progress
 from services.routing.app.reading import Reading
@@ -63,6 +64,7 @@ class Routing:
         self.asking = asking
         self.reading = Reading(store)
         self.rule_history = RuleHistory(store)
+        self.trials = Trials(store)
         self._store = store
         self._committer = committer
         self._importing = importing

@@ -7,6 +7,7 @@ from itertools import islice
 from services.routing.domain.agent import ABSENT, Agent, Group
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
+from services.routing.domain.roster import Roster
 from services.routing.domain.rules import FAULTS_TOLD_MAX, RuleBook, faults, skill_faults
 from services.routing.domain.sharing import sharing_faults
 from services.routing.domain.working import (
@@ -126,7 +127,7 @@ def define_rules(
     """
     book = desk.roster.book
     _check(expected, book.version)
-    _refuse(faults(rules, desk.roster.known(), mode))
+    check_rules(desk.roster, rules, mode)
     if (rules, mode) == (book.rules, book.mode):
         return book
     event = RoutingRulesDefined(
@@ -140,6 +141,15 @@ def define_rules(
     desk.roster.book = RuleBook(rules, event.version, mode, desk.roster.calendars.open_at)
     desk.is_book_changed = True
     return desk.roster.book
+
+
+def check_rules(roster: Roster, rules: tuple[RoutingRule, ...], mode: RuleMode) -> None:
+    """Refuse a rule set with faults.
+
+    Raises:
+        Invalid: with the path of every fault and the rule's name.
+    """
+    _refuse(faults(rules, roster.known(), mode))
 
 
 def choose_presence(desk: Desk, agent_id: str, presence: Presence, cause: Cause) -> Agent:

@@ -143,6 +143,10 @@ def test_a_rule_that_is_not_enabled_is_not_asked() -> None:
         (Condition(none=(Condition("body", "contains", "x"),)), True, False),
         (Condition(any=(GERMAN, Condition("text", "matches", "x"))), True, True),
         (Condition(all=(GOLD, Condition("body", "contains", "x"))), False, False),
+        (Condition("text", "contains", "invoice"), True, True),
+        (Condition("text", "contains", "x"), True, False),
+        (Condition("text", "not_contains", "invoice"), False, False),
+        (Condition("text", "not_contains", "x"), True, False),
     ],
 )
 def test_without_the_message_both_outcomes_are_told(

@@ -1,6 +1,7 @@
 """A rule set made ready for asking, and what it says of a ticket."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -88,10 +89,12 @@ class RuleBook:
         if not self._doubtful:
             verdict = self.match(question)
             return verdict, verdict
-        return (
-            self._judge(self._compile(assume_body=True), question),
-            self._judge(self._compile(assume_body=False), question),
-        )
+        helped, failed = self._without_body
+        return self._judge(helped, question), self._judge(failed, question)
+
+    @cached_property
+    def _without_body(self) -> tuple[list[Asked], list[Asked]]:
+        return self._compile(assume_body=True), self._compile(assume_body=False)
 
     def _compile(self, assume_body: bool | None) -> list[Asked]:
         return [

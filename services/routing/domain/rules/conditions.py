@@ -125,8 +125,7 @@ def compile_condition(
             return lambda q: any(test(q) for test in tests)
         return lambda q: not any(test(q) for test in tests)
     if assume_body is not None and condition.field in OF_BODY:
-        answer = assume_body is not is_inverted
-        return lambda _q: answer
+        return _doubtful(condition, answer=assume_body is not is_inverted)
     return _compile_test(condition, calendars)
 
 
@@ -134,6 +133,16 @@ def asks_of(condition: Condition, fields: frozenset[str]) -> bool:
     """Whether it, or anything in it, asks one of these fields."""
     parts = (*condition.all, *condition.any, *condition.none)
     return condition.field in fields or any(asks_of(part, fields) for part in parts)
+
+
+def _doubtful(condition: Condition, *, answer: bool) -> Test:
+    """A condition on a message that is not known: as assumed, unless the subject decides it."""
+    if condition.field == "body":
+        return lambda _q: answer
+    subject = _compile_test(Condition("subject", condition.op, condition.value), {})
+    if OPERATORS[condition.op].when_absent:
+        return lambda q: answer and subject(q)
+    return lambda q: answer or subject(q)
 
 
 def _compile_test(condition: Condition, calendars: Mapping[str, OpenAt]) -> Test:
