@@ -31,7 +31,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     is_body_known: bool = True
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Ruled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a rule set makes of a ticket. `rules` empty: none takes it, and it waits without a group."""
 
     rules: tuple[str, ...]
@@ -43,7 +43,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     strategy: str | None = None
 
 
-class Change(msgspec.Struct, frozen=True):
+class RuledChange(msgspec.Struct, frozen=True):
     """Something that the new rules say otherwise."""
 
     what: str
@@ -62,9 +62,9 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    outcome: Outcome
-    before: Outcome
-    changes: list[Change]
+    outcome: Ruled
+    before: Ruled
+    changes: list[RuledChange]
     doubt: str | None = None
 
 
@@ -82,8 +82,8 @@ def try_rules(current: RuleBook, wanted: RuleBook, sample: Sample) -> Tried:
         outcome=told,
         before=was,
         changes=[
-            Change(what, getattr(was, what), getattr(told, what))
-            for what in Outcome.__struct_fields__
+            RuledChange(what, getattr(was, what), getattr(told, what))
+            for what in Ruled.__struct_fields__
             if what != "rules" and getattr(was, what) != getattr(told, what)
         ],
         doubt="; ".join(doubts) or None,
@@ -104,10 +104,10 @@ def _judged(
     return otherwise, f"{other}, or {either} if its message says so (messages are not kept here)"
 
 
-def _outcome(sample: Sample, verdict: Verdict | None) -> Outcome:
+def _outcome(sample: Sample, verdict: Verdict | None) -> Ruled:
     found = verdict or _NO_RULE
     added = [tag for tag in found.tags if tag not in sample.facts.tags]
-    return Outcome(
+    return Ruled(
         rules=found.rules,
         group=found.group if found.group is not None else sample.group,
         skills=dict(found.skills),
