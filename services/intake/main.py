@@ -3,7 +3,7 @@
 from datetime import timedelta
 from importlib.metadata import version
 
-from services.intake.api import intake_router, shortcuts
+from services.intake.api import configuration_router, intake_router, shortcuts
 from services.intake.api.attachments import attachments_router
 from services.intake.app import Intake
 from services.intake.attachments.store import AttachmentStore, BucketStore, FolderStore
@@ -14,9 +14,10 @@ from services.intake.channels.mail.routes import mail_router
 from services.intake.domain import Ticket, evolve
 from services.intake.settings import Settings
 from services.intake.stream import listen
-from services.intake.timers import PostponementTimer
+from services.intake.timers import ClosingTimer, ConfigurationWatch, PostponementTimer
 from shared.clock import SystemClock
 from shared.events import Event, Owner
+from shared.events.configuration import ConfigurationDefined
 from shared.events.tickets import TicketEvent
 from shared.eventstore import EventStore, GroupCommitter
 from shared.http.app import build_api
@@ -40,6 +41,7 @@ def build(settings: Settings) -> Service:
         shortcuts=shortcuts(intake, clock),
     )
     api.include_router(intake_router(intake, clock))
+    api.include_router(configuration_router(intake, clock))
     api.include_router(mail_router(mail, store, contents, bytes_max=settings.mail_bytes_max))
     api.include_router(
         attachments_router(intake, store, contents, bytes_max=settings.attachment_bytes_max)
@@ -53,7 +55,11 @@ def build(settings: Settings) -> Service:
         consumers=[listen(settings=settings, store=store, intake=intake)],
         relay=Relay(store=store, settings=settings),
         committers=[committer],
-        tasks=[PostponementTimer(intake, clock).run],
+        tasks=[
+            PostponementTimer(intake, clock).run,
+            ClosingTimer(intake, clock).run,
+            ConfigurationWatch(intake).run,
+        ],
         needs_kafka=False,  # it goes on accepting while Kafka is away and catches up
     )
 
@@ -84,6 +90,10 @@ def _mail(
     )
 
 
-def _fold(ticket: Ticket | None, event: Event) -> Ticket:
-    assert isinstance(event, TicketEvent), "only events of tickets are stored here"
+def _fold(ticket: Ticket | None, event: Event) -> Ticket | None:
+    if isinstance(event, ConfigurationDefined):
+        return None  # a document is read from its table
+    assert isinstance(event, TicketEvent), (
+        "only events of tickets and configuration are stored here"
+    )
     return evolve(ticket, event)

@@ -5,18 +5,30 @@ from typing import Final
 
 from services.intake.app import Asking, Intake
 from services.intake.domain import Ticket
+from services.intake.heard import take_note
 from services.intake.settings import Settings
 from services.intake.triage import do_triage
 from shared.errors import NotFound, Unreadable
-from shared.events import Channel
+from shared.events import Channel, Event
+from shared.events.assignments import GroupChanged, TicketAssigned, TicketUnassigned
+from shared.events.policies import CalendarDefined
 from shared.events.sla import SlaEscalationStep
 from shared.events.triage import TriageRequested
 from shared.eventstore import EventStore, EventTransaction
 from shared.messaging import Consumer, Received
 from shared.topics import Topic
 
-WANTED: Final = {Topic.SLA: frozenset({str(SlaEscalationStep.__struct_config__.tag)})}
-"""Of all that sla says only steps of ladders are wanted here."""
+
+def _types(*events: type[Event]) -> frozenset[str]:
+    return frozenset(str(event.__struct_config__.tag) for event in events)
+
+
+WANTED: Final = {
+    Topic.SLA: _types(SlaEscalationStep),
+    Topic.ASSIGNMENTS: _types(GroupChanged, TicketAssigned, TicketUnassigned),
+    Topic.POLICIES: _types(CalendarDefined),
+}
+"""Of all that is said only this is wanted here: steps of ladders, who has a ticket, calendars."""
 
 
 def listen(*, settings: Settings, store: EventStore[Ticket], intake: Intake) -> Consumer:
@@ -34,10 +46,11 @@ def listen(*, settings: Settings, store: EventStore[Ticket], intake: Intake) -> 
         for event in events:
             if isinstance(event, SlaEscalationStep):
                 _follow_ladder(intake, tx, event)
+        take_note(tx, events)
 
     return Consumer(
         name="intake",
-        topics=(Topic.TRIAGE, Topic.SLA),
+        topics=(Topic.TRIAGE, Topic.SLA, Topic.ASSIGNMENTS, Topic.POLICIES),
         settings=settings,
         store=store,
         handler=take,

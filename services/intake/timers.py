@@ -1,6 +1,7 @@
-"""The entrance of time: wakes postponed tickets at their very moment, also after a restart."""
+"""The entrance of time: wakes postponed tickets, closes solved ones, looks for new configuration."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -21,28 +22,37 @@ _PAUSE_SECONDS_FIRST: Final = 0.2
 _PAUSE_SECONDS_MAX: Final = 10.0
 
 
-class PostponementTimer:
-    """Sleeps until the next postponement ends, or until a new one was stored.
+CONFIGURATION_SECONDS: Final = 1.0
+"""How long what another process has configured may be unknown here."""
+
+
+class MomentTimer:
+    """Sleeps until the next moment comes, or until a new one was stored.
 
     Any number of processes may run it: rows are locked while they are worked on, and the rules say
     nothing to a ticket that has moved on.
+
+    Args:
+        act: does what is due, and returns the next moment; blocks.
+        changed: set when a moment was stored here.
     """
 
-    def __init__(self, intake: Intake, clock: Clock) -> None:
-        self._intake = intake
+    def __init__(
+        self, act: Callable[[str], datetime | None], changed: asyncio.Event, clock: Clock
+    ) -> None:
+        self._act = act
+        self._changed = changed
         self._clock = clock
 
     async def run(self) -> None:
         """Until cancelled. When the database is away, tries again with growing pauses."""
         pause = _PAUSE_SECONDS_FIRST
         while True:
-            self._intake.postponements.changed.clear()
+            self._changed.clear()
             try:
-                next_moment = await asyncio.to_thread(
-                    self._intake.end_postponements, new_correlation_id()
-                )
+                next_moment = await asyncio.to_thread(self._act, new_correlation_id())
             except TRANSIENT as error:
-                log.warning("postponements_wait", error=type(error).__name__, pause_seconds=pause)
+                log.warning("moments_wait", error=type(error).__name__, pause_seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _PAUSE_SECONDS_MAX)
                 continue
@@ -54,6 +64,36 @@ class PostponementTimer:
         if moment is not None:
             seconds = min(seconds, max(0.0, (moment - self._clock.now()).total_seconds()))
         try:
-            await asyncio.wait_for(self._intake.postponements.changed.wait(), seconds)
+            await asyncio.wait_for(self._changed.wait(), seconds)
         except TimeoutError:
             return
+
+
+class PostponementTimer(MomentTimer):
+    """Wakes postponed tickets at their very moment, also after a restart."""
+
+    def __init__(self, intake: Intake, clock: Clock) -> None:
+        super().__init__(intake.end_postponements, intake.postponements.changed, clock)
+
+
+class ClosingTimer(MomentTimer):
+    """Closes solved tickets when their life policy says so, also after a restart."""
+
+    def __init__(self, intake: Intake, clock: Clock) -> None:
+        super().__init__(intake.close_due, intake.closings.changed, clock)
+
+
+class ConfigurationWatch:
+    """Takes up what other processes have configured."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
+    async def run(self) -> None:
+        """Until cancelled. While the database is away, what is known holds."""
+        while True:
+            try:
+                await asyncio.to_thread(self._intake.refresh_configuration)
+            except TRANSIENT as error:
+                log.warning("configuration_waits", error=type(error).__name__)
+            await asyncio.sleep(CONFIGURATION_SECONDS)

@@ -4,6 +4,7 @@
 `is_open`. Rules C1-C11. Pure: no I/O, no clock.
 """
 
+from shared.calendar.business_days import end_of_business_day
 from shared.calendar.business_hours import SEARCH_YEARS, Calendar, NoOpenTime
 from shared.calendar.parsing import FieldError, InvalidCalendar, parse_calendar
 
@@ -13,5 +14,6 @@ __all__ = [
     "FieldError",
     "InvalidCalendar",
     "NoOpenTime",
+    "end_of_business_day",
     "parse_calendar",
 ]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from shared.events.base import Event, Owner, Priority, StatusCategory
+from shared.events.base import Actor, Event, Owner, Priority, StatusCategory
 from shared.events.messages import AttachedFile, MailHeaders
 
 
@@ -42,6 +42,7 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         agent_id: who had it, as far as intake has heard.
         message_id: of a split: the message of the older ticket that became the opening one.
         sent_at: when that message was written (aware UTC).
+        author: who wrote it.
     """
 
     kind: str
@@ -52,15 +53,17 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     agent_id: str | None = None
     message_id: UUID | None = None
     sent_at: datetime | None = None
+    author: Actor | None = None
 
 
 class Copied(msgspec.Struct, frozen=True):
-    """A message that was written on another ticket and moved here by a split."""
+    """A message that was written on another ticket and moved here by a split, whose actor is who split."""
 
     ticket_id: UUID
     number: int
     message_id: UUID
     sent_at: datetime
+    author: Actor
 
 
 class Courtesy(msgspec.Struct, frozen=True):

@@ -52,7 +52,8 @@ class EventStore(Database, Generic[S]):
     Args:
         settings: addresses and pool sizes.
         owner: whose events these are; also the name of the schema.
-        evolve: folds one event into a stream's state; without it only versions are known.
+        evolve: folds one event into a stream's state, `None` for a stream of which only the version matters;
+            without it only versions are known.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class EventStore(Database, Generic[S]):
         settings: ServiceSettings,
         *,
         owner: Owner,
-        evolve: Callable[[S | None, Event], S] | None = None,
+        evolve: Callable[[S | None, Event], S | None] | None = None,
     ) -> None:
         super().__init__(settings, schema=owner.value)
         self.owner = owner
@@ -242,6 +243,18 @@ class EventTransaction(Transaction, Generic[S]):
         if stream_id not in self._overlay:
             self.prefetch((stream_id,))
         return self._overlay[stream_id][1]
+
+    def history(self, stream_id: UUID) -> list[Event]:
+        """The stream's events so far, with what this transaction appended: for the rare rule that reads messages."""
+        self.cursor.execute(
+            SQL(
+                "SELECT topic, state FROM {} WHERE originator_id = %s ORDER BY originator_version"
+            ).format(Identifier(self._store.events_table)),
+            (stream_id,),
+        )
+        stored = [decode(row["topic"], bytes(row["state"])) for row in self.cursor.fetchall()]
+        known = [event for event in stored if isinstance(event, Event)]
+        return [*known, *(event for event in self._pending if event.stream_id == stream_id)]
 
     def append(self, *events: Event) -> None:
         """Add events to their streams; each must carry its stream's next version.

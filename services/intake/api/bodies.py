@@ -1,9 +1,10 @@
 """What callers send: one struct a command, unknown fields refused by name."""
 
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from services.intake.api.words import (
     Body,
@@ -21,7 +22,8 @@ from services.intake.api.words import (
     Version,
     Word,
 )
-from services.intake.domain.commands import Relation
+from services.intake.domain import limits
+from services.intake.domain.commands import ParticipantRole, Relation
 from shared.events import Actor, ActorKind, Channel, Priority, StatusCategory
 
 
@@ -61,7 +63,10 @@ class Requester(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class Open(Asked, frozen=True, kw_only=True):
-    """A new ticket. A customer opens own tickets only and leaves `requester` away."""
+    """A new ticket. A customer opens own tickets only and leaves `requester` away.
+
+    `is_internal`: no customer ever sees it; `requester` may be left away. `form`: the form whose answers `fields` are.
+    """
 
     subject: Subject
     body: Body
@@ -76,6 +81,8 @@ class Open(Asked, frozen=True, kw_only=True):
     is_outbound: bool = False
     external_id: Identity | None = None
     attachments: Uploads = ()
+    is_internal: bool = False
+    form: Word | None = None
 
 
 class Status(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -94,20 +101,25 @@ class Resolution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class Reply(Asked, frozen=True, kw_only=True):
-    """A public message. An agent may say in the same breath how the ticket stands: `status` or `resolve`."""
+    """A public message. An agent may say in the same breath how the ticket stands: `status` or `resolve`.
+
+    `quotes`: the id of the message that it answers.
+    """
 
     body: Body
     is_automatic: bool | None = None
     status: Status | None = None
     resolve: Resolution | None = None
     attachments: Uploads = ()
+    quotes: UUID | None = None
 
 
 class Note(Asked, frozen=True, kw_only=True):
-    """An internal note."""
+    """An internal note. `quotes`: the id of the message that it speaks of."""
 
     body: Body
     attachments: Uploads = ()
+    quotes: UUID | None = None
 
 
 class Patch(Asked, frozen=True, kw_only=True):
@@ -123,17 +135,30 @@ class Patch(Asked, frozen=True, kw_only=True):
     status: Status | UnsetType = UNSET
 
 
+class Comment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is written on each open child: a note, or (`is_public`) to its customer."""
+
+    body: Body
+    is_public: bool = False
+
+
 class Resolve(Asked, frozen=True, kw_only=True):
-    """Solved, with a summary of what was done."""
+    """Solved, with a summary of what was done. `comment_children`: also written on the open children."""
 
     summary: Summary
     code: Word | None = None
+    comment_children: Comment | None = None
 
 
 class Close(Asked, frozen=True, kw_only=True):
-    """Closed for good."""
+    """Closed for good. `comment_children`: also written on the open children."""
 
     reason: Reason | None = None
+    comment_children: Comment | None = None
+
+
+class Confirm(Asked, frozen=True, kw_only=True):
+    """The customer says that it is solved."""
 
 
 class Reopen(Asked, frozen=True, kw_only=True):
@@ -158,3 +183,70 @@ class Link(Asked, frozen=True, kw_only=True):
 
 class Unlink(Asked, frozen=True, kw_only=True):
     """The link is taken away; the other ticket stands in the address."""
+
+
+class Unmerge(Asked, frozen=True, kw_only=True):
+    """The ticket stands by itself again."""
+
+
+class Split(Asked, frozen=True, kw_only=True):
+    """These messages become a ticket of their own."""
+
+    message_ids: Annotated[
+        tuple[UUID, ...], Meta(min_length=1, max_length=limits.SPLIT_MESSAGES_MAX)
+    ]
+    subject: Subject
+
+
+class Unsplit(Asked, frozen=True, kw_only=True):
+    """The messages that became `ticket_id` come back."""
+
+    ticket_id: UUID
+
+
+class FamilyRule(Asked, frozen=True, kw_only=True):
+    """Whether the ticket waits for its children before it is solved or closed."""
+
+    waits_for_children: bool
+
+
+class Task(Asked, frozen=True, kw_only=True):
+    """Something to do. `owner`: an agent's id; `checklist`: the list it is an item of."""
+
+    title: Subject
+    checklist: Word | None = None
+    owner: Identity | None = None
+    owner_name: Name | None = None
+    due_at: Moment | None = None
+
+
+class Checklist(Asked, frozen=True, kw_only=True):
+    """Several tasks at once, in this order, under one name."""
+
+    name: Word
+    items: Annotated[tuple[Subject, ...], Meta(min_length=1, max_length=limits.TASKS_MAX)]
+    owner: Identity | None = None
+    owner_name: Name | None = None
+    due_at: Moment | None = None
+
+
+class TaskPatch(Asked, frozen=True, kw_only=True):
+    """What changes about a task. Fields left away stay; `null` takes owner, date and list away."""
+
+    title: Subject | UnsetType = UNSET
+    checklist: Word | UnsetType | None = UNSET
+    owner: Identity | UnsetType | None = UNSET
+    owner_name: Name | UnsetType | None = UNSET
+    due_at: Moment | UnsetType | None = UNSET
+    is_done: bool | UnsetType = UNSET
+
+
+class Removal(Asked, frozen=True, kw_only=True):
+    """Something is taken away; it stands in the address."""
+
+
+class Participant(Asked, frozen=True, kw_only=True):
+    """Somebody takes part: `cc` is written to like the requester, a `follower` is an agent who is told."""
+
+    person: Requester
+    role: ParticipantRole = ParticipantRole.CC

@@ -1,6 +1,7 @@
 """From the words of the wire to the words of the domain, with what each role may say."""
 
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -9,6 +10,7 @@ from services.intake.api import bodies
 from services.intake.api.words import check_fields
 from services.intake.app import Asking
 from services.intake.domain import Command, OpenTicket, commands, limits
+from services.intake.reshaping import ChildrenComment
 from shared.errors import FieldError, Forbidden, Invalid
 from shared.events import ActorKind, StatusCategory
 from shared.events.tickets import Person
@@ -61,6 +63,8 @@ def opening(body: bodies.Open, principal: Principal) -> OpenTicket:
         requester = _own(body, principal)
     elif body.requester is not None:
         requester = _person(body.requester)
+    elif body.is_internal:
+        requester = Person(id=principal.id, name=principal.name, email=principal.email)
     elif body.actor is not None and body.actor.kind is ActorKind.CUSTOMER:
         requester = Person(id=body.actor.id, name=body.actor.name)
     else:
@@ -81,6 +85,8 @@ def opening(body: bodies.Open, principal: Principal) -> OpenTicket:
         language=body.language,
         is_outbound=body.is_outbound,
         external_id=body.external_id,
+        is_internal=body.is_internal,
+        form=body.form,
     )
 
 
@@ -101,7 +107,7 @@ def reply(
         for name in ("status", "resolve", "is_automatic"):
             if getattr(body, name) is not None:
                 raise Forbidden("The customer's side only writes.", field=name)
-        return commands.AddCustomerReply(message_id=new_id(), body=text)
+        return commands.AddCustomerReply(message_id=new_id(), body=text, quotes=body.quotes)
     if body.status is not None and body.resolve is not None:
         raise Invalid.of("resolve", "cannot be said together with `status`")
     is_machine = principal.role is Role.SERVICE and body.actor is None
@@ -110,12 +116,13 @@ def reply(
         body=text,
         is_automatic=is_machine if body.is_automatic is None else body.is_automatic,
         then=_then(body),
+        quotes=body.quotes,
     )
 
 
 def note(body: bodies.Note) -> commands.AddNote:
     """An internal note."""
-    return commands.AddNote(message_id=new_id(), body=_bounded(body.body))
+    return commands.AddNote(message_id=new_id(), body=_bounded(body.body), quotes=body.quotes)
 
 
 def patch(body: bodies.Patch) -> Command:
@@ -166,6 +173,68 @@ def reopen(body: bodies.Reopen, principal: Principal) -> commands.Reopen:
     return commands.Reopen(category=body.category, reason=body.reason)
 
 
+def comment(body: bodies.Comment) -> ChildrenComment:
+    """What is written on the children."""
+    return ChildrenComment(body=_bounded(body.body), is_public=body.is_public)
+
+
+def task(body: bodies.Task) -> commands.AddTask:
+    """One task."""
+    return commands.AddTask(
+        task_id=new_id(),
+        title=body.title,
+        checklist=body.checklist,
+        owner_id=body.owner,
+        owner_name=body.owner_name,
+        due_at=body.due_at,
+    )
+
+
+def checklist(body: bodies.Checklist) -> Command:
+    """All items of a list, added together."""
+    return commands.Together(
+        commands=tuple(
+            commands.AddTask(
+                task_id=new_id(),
+                title=title,
+                checklist=body.name,
+                owner_id=body.owner,
+                owner_name=body.owner_name,
+                due_at=body.due_at,
+            )
+            for title in body.items
+        )
+    )
+
+
+def task_change(task_id: UUID, body: bodies.TaskPatch) -> commands.ChangeTask:
+    """What changes about a task. Another owner has another name, or none that we know.
+
+    Raises:
+        Invalid: it changes nothing at all.
+    """
+    said = {
+        "title": body.title,
+        "checklist": body.checklist,
+        "owner_id": body.owner,
+        "owner_name": body.owner_name,
+        "due_at": body.due_at,
+        "is_done": body.is_done,
+    }
+    changes = {name: value for name, value in said.items() if value is not UNSET}
+    if "owner_id" in changes:
+        changes.setdefault("owner_name", None)
+    if not changes:
+        names = "title, checklist, owner, owner_name, due_at, is_done"
+        raise Invalid("nothing to change", errors=[FieldError("", f"expected one of {names}")])
+    return commands.ChangeTask(task_id=task_id, changes=changes)
+
+
+def participant(body: bodies.Participant) -> commands.AddParticipant:
+    """Somebody takes part."""
+    return commands.AddParticipant(person=_person(body.person), role=body.role)
+
+
 def _then(body: bodies.Reply) -> commands.ChangeStatus | commands.Resolve | None:
     if body.status is not None:
         return _status(body.status)
@@ -178,7 +247,7 @@ def _status(body: bodies.Status) -> commands.ChangeStatus:
 
 def _own(body: bodies.Open, principal: Principal) -> Person:
     said = msgspec.structs.asdict(body)
-    for name in ("category", "label", "tags", "is_outbound", "external_id"):
+    for name in ("category", "label", "tags", "is_outbound", "external_id", "is_internal"):
         if said[name]:
             raise Forbidden("Only people who work here may say this.", field=name)
     given = body.requester

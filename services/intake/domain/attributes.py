@@ -10,7 +10,7 @@ from services.intake.domain.commands import (
     ChangeTags,
     ChangeType,
 )
-from services.intake.domain.context import Stamps
+from services.intake.domain.context import Context, Stamps
 from services.intake.domain.refusals import TooManyFields, TooManyTags
 from services.intake.domain.standing import refuse_closed, refuse_merged
 from services.intake.domain.ticket import Ticket
@@ -29,16 +29,16 @@ def decide(  # noqa: PLR0911 - one arm a command
     ticket: Ticket,
     command: ChangePriority | ChangeType | ChangeSubject | ChangeFields | ChangeTags,
     stamps: Stamps,
-    *,
-    is_import: bool,
+    context: Context,
 ) -> list[TicketEvent]:
     """The change with the value before, or nothing when it says so already.
 
     Raises:
         TicketIsMerged, TicketIsClosed: it has ended; only imported history still changes a closed one.
         TooManyTags, TooManyFields: the result would be larger than a ticket may be.
+        Invalid: a field is not what its definition says.
     """
-    if is_import:
+    if context.is_import:
         refuse_merged(ticket)
     else:
         refuse_closed(ticket)
@@ -58,6 +58,8 @@ def decide(  # noqa: PLR0911 - one arm a command
                 return []
             return [SubjectChanged(**stamps.next(), subject=subject, previous=ticket.subject)]
         case ChangeFields():
+            if not context.is_import:
+                context.definitions.check_change(ticket.ticket_type, ticket.fields, command.fields)
             return _change_fields(ticket, command, stamps)
         case ChangeTags():
             return _change_tags(ticket, command, stamps)

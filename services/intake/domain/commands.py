@@ -10,7 +10,7 @@ import msgspec
 
 from shared.events import Priority, StatusCategory
 from shared.events.messages import AttachedFile, MailHeaders
-from shared.events.tickets import Person
+from shared.events.tickets import Copied, Origin, Person
 
 
 class Relation(StrEnum):
@@ -64,16 +64,26 @@ class OpenTicket(_Command, frozen=True, kw_only=True):
     external_id: str | None = None
     attachments: tuple[AttachedFile, ...] = ()
     mail: MailHeaders | None = None
+    is_internal: bool = False
+    form: str | None = None
+    origin: Origin | None = None
 
 
 class AddCustomerReply(_Command, frozen=True, kw_only=True):
-    """The customer's side writes. `is_third_party`: not the requester, but somebody around them."""
+    """The customer's side writes. `is_third_party`: not the requester, but somebody around them.
+
+    `quotes`: the message it answers. `written_to`: the number of the merged ticket it was written to.
+    `copied`: a split brings it here.
+    """
 
     message_id: UUID
     body: str
     attachments: tuple[AttachedFile, ...] = ()
     mail: MailHeaders | None = None
     is_third_party: bool = False
+    quotes: UUID | None = None
+    written_to: int | None = None
+    copied: Copied | None = None
 
 
 class RecordMessage(_Command, frozen=True, kw_only=True):
@@ -118,6 +128,9 @@ class AddAgentReply(_Command, frozen=True, kw_only=True):
     is_automatic: bool = False
     then: ChangeStatus | Resolve | None = None
     attachments: tuple[AttachedFile, ...] = ()
+    quotes: UUID | None = None
+    written_to: int | None = None
+    copied: Copied | None = None
 
 
 class AddNote(_Command, frozen=True, kw_only=True):
@@ -126,6 +139,8 @@ class AddNote(_Command, frozen=True, kw_only=True):
     message_id: UUID
     body: str
     attachments: tuple[AttachedFile, ...] = ()
+    quotes: UUID | None = None
+    copied: Copied | None = None
 
 
 class ChangePriority(_Command, frozen=True, kw_only=True):
@@ -166,6 +181,16 @@ class Close(_Command, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class Confirm(_Command, frozen=True, kw_only=True):
+    """The customer says that it is solved indeed, which closes it."""
+
+
+class CloseWhenDue(_Command, frozen=True, kw_only=True):
+    """The moment `close_at` has come. Says nothing when somebody acted meanwhile."""
+
+    close_at: datetime
+
+
 class Reopen(_Command, frozen=True, kw_only=True):
     """Take up a solved ticket again. A closed one only when history is imported."""
 
@@ -186,6 +211,82 @@ class ReceiveMerge(_Command, frozen=True, kw_only=True):
     from_ticket_id: UUID
     from_number: int
     has_open_customer_message: bool
+
+
+class Unmerge(_Command, frozen=True, kw_only=True):
+    """Undo the merge of this ticket."""
+
+
+class ForgetMerge(_Command, frozen=True, kw_only=True):
+    """The other half of an undone merge, asked of the ticket that the other one was part of."""
+
+    other_ticket_id: UUID
+    other_number: int
+
+
+class SplitOff(_Command, frozen=True, kw_only=True):
+    """These messages have become a ticket of their own."""
+
+    into_ticket_id: UUID
+    into_number: int
+    message_ids: tuple[UUID, ...]
+
+
+class UndoSplit(_Command, frozen=True, kw_only=True):
+    """The messages that became that ticket belong here again."""
+
+    into_ticket_id: UUID
+
+
+class SetFamilyRule(_Command, frozen=True, kw_only=True):
+    """Whether this ticket waits for its children before it is solved or closed."""
+
+    waits_for_children: bool
+
+
+class AddTask(_Command, frozen=True, kw_only=True):
+    """Something to do about the ticket; `checklist` names the list it is an item of."""
+
+    task_id: UUID
+    title: str
+    checklist: str | None = None
+    owner_id: str | None = None
+    owner_name: str | None = None
+    due_at: datetime | None = None
+
+
+class ChangeTask(_Command, frozen=True, kw_only=True):
+    """Change a task: `title`, `checklist`, `owner_id`, `owner_name`, `due_at`, `is_done`."""
+
+    task_id: UUID
+    changes: Mapping[str, Any]
+
+
+class RemoveTask(_Command, frozen=True, kw_only=True):
+    """Take a task away that was a mistake."""
+
+    task_id: UUID
+
+
+class ParticipantRole(StrEnum):
+    """How somebody takes part: written to like the requester, or an agent who is told."""
+
+    CC = "cc"
+    FOLLOWER = "follower"
+
+
+class AddParticipant(_Command, frozen=True, kw_only=True):
+    """Somebody takes part, or in another role. `is_trusted` false: nobody who works here has let them in."""
+
+    person: Person
+    role: ParticipantRole
+    is_trusted: bool = True
+
+
+class RemoveParticipant(_Command, frozen=True, kw_only=True):
+    """Somebody no longer takes part."""
+
+    person_id: str
 
 
 class LinkTo(_Command, frozen=True, kw_only=True):
@@ -233,5 +334,17 @@ Command = (
     | LinkTo
     | Unlink
     | EndPostponement
+    | Confirm
+    | CloseWhenDue
+    | Unmerge
+    | ForgetMerge
+    | SplitOff
+    | UndoSplit
+    | SetFamilyRule
+    | AddTask
+    | ChangeTask
+    | RemoveTask
+    | AddParticipant
+    | RemoveParticipant
     | Together
 )

@@ -5,6 +5,8 @@ from uuid import UUID
 
 import msgspec
 
+from services.intake.domain.definitions import Definitions
+from services.intake.domain.life_policy import NO_TERMS, Terms
 from shared.events import Actor, Channel, Stamp
 
 
@@ -13,6 +15,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         recorded_at: the moment of storing (aware UTC); the same for everything in one transaction.
+        definitions: of custom fields and ticket types.
+        terms: the life policy in force for the ticket.
+        open_children: numbers of the ticket's children that are not solved, when it waits for them.
     """
 
     actor: Actor
@@ -20,6 +25,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str
     recorded_at: datetime
     causation_id: str | None = None
+    definitions: Definitions = Definitions()
+    terms: Terms = NO_TERMS
+    open_children: tuple[int, ...] = ()
 
     @property
     def is_import(self) -> bool:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import assert_never
 
-from services.intake.domain import life
+from services.intake.domain import courtesy, life
 from services.intake.domain.commands import (
     AddAgentReply,
     AddCustomerReply,
@@ -12,13 +12,15 @@ from services.intake.domain.commands import (
     RecordMessage,
     Resolve,
 )
-from services.intake.domain.context import Stamps
-from services.intake.domain.standing import refuse_closed
-from services.intake.domain.status import AFTER_AN_AGENT_SPOKE, AFTER_THE_CUSTOMER_SPOKE
+from services.intake.domain.context import Context, Stamps
+from services.intake.domain.refusals import ReopenWindowIsOver, TicketIsClosed, TicketIsInternal
+from services.intake.domain.standing import refuse_closed, refuse_merged
+from services.intake.domain.status import AFTER_AN_AGENT_SPOKE, AFTER_THE_CUSTOMER_SPOKE, ENDED
 from services.intake.domain.ticket import Ticket
 from shared.events import StatusCategory
 from shared.events.tickets import (
     AgentReplied,
+    Courtesy,
     CustomerReplied,
     MessageRecorded,
     NoteAdded,
@@ -32,18 +34,21 @@ def decide(
     command: AddCustomerReply | AddAgentReply | AddNote | RecordMessage,
     stamps: Stamps,
     at: datetime,
+    context: Context,
 ) -> list[TicketEvent]:
     """The message, and the move of the status that it brings about.
 
     Raises:
-        TicketIsMerged, TicketIsClosed: nobody reads replies there any more. Notes and what is only
-            recorded are always taken.
+        TicketIsMerged, TicketIsClosed: nobody reads replies there any more. Notes, what is only
+            recorded, and a bare "thank you" from the customer are always taken.
+        ReopenWindowIsOver: the customer's reply is a follow-up (see `is_follow_up`).
+        TicketIsInternal: there is no customer to write to, and none who writes.
     """
     match command:
         case AddCustomerReply():
-            return _customer_reply(ticket, command, stamps)
+            return _customer_reply(ticket, command, stamps, at, context)
         case AddAgentReply():
-            return _agent_reply(ticket, command, stamps, at)
+            return _agent_reply(ticket, command, stamps, at, context)
         case AddNote():
             return [
                 NoteAdded(
@@ -51,6 +56,8 @@ def decide(
                     message_id=command.message_id,
                     body=command.body,
                     attachments=command.attachments,
+                    quotes=command.quotes,
+                    copied=command.copied,
                 )
             ]
         case RecordMessage():
@@ -70,8 +77,43 @@ def decide(
             assert_never(command)
 
 
-def _customer_reply(ticket: Ticket, command: AddCustomerReply, stamps: Stamps) -> list[TicketEvent]:
-    refuse_closed(ticket)
+def is_follow_up(ticket: Ticket, command: AddCustomerReply, at: datetime, context: Context) -> bool:
+    """Whether the customer's reply comes too late to be taken up here: it opens a ticket of its own."""
+    if context.is_import or ticket.merged_into is not None or ticket.is_internal:
+        return False
+    if not _is_over(ticket, at):
+        return False
+    return _courtesy(ticket, command, context) is None
+
+
+def _is_over(ticket: Ticket, at: datetime) -> bool:
+    if ticket.category is StatusCategory.SOLVED:
+        return ticket.reopen_until is not None and at > ticket.reopen_until
+    return ticket.category is StatusCategory.CLOSED
+
+
+def _courtesy(ticket: Ticket, command: AddCustomerReply, context: Context) -> Courtesy | None:
+    if ticket.category not in ENDED or context.is_import or command.copied is not None:
+        return None
+    if not context.terms.policy.courtesy:
+        return None
+    names = (ticket.solved_by, ticket.requester.name, context.actor.name)
+    return courtesy.thank_you(command.body, names=[name for name in names if name])
+
+
+def _customer_reply(
+    ticket: Ticket, command: AddCustomerReply, stamps: Stamps, at: datetime, context: Context
+) -> list[TicketEvent]:
+    refuse_merged(ticket)
+    if ticket.is_internal:
+        raise TicketIsInternal(ticket.number)
+    thanks = _courtesy(ticket, command, context)
+    if thanks is None and not context.is_import and _is_over(ticket, at):
+        if ticket.category is StatusCategory.SOLVED and ticket.reopen_until is not None:
+            raise ReopenWindowIsOver(ticket.number, ticket.reopen_until)
+        raise TicketIsClosed(ticket.number)
+    if thanks is None:
+        refuse_closed(ticket)
     events: list[TicketEvent] = [
         CustomerReplied(
             **stamps.next(),
@@ -80,8 +122,14 @@ def _customer_reply(ticket: Ticket, command: AddCustomerReply, stamps: Stamps) -
             attachments=command.attachments,
             mail=command.mail,
             is_third_party=command.is_third_party,
+            courtesy=thanks,
+            quotes=command.quotes,
+            written_to=command.written_to,
+            copied=command.copied,
         )
     ]
+    if thanks is not None:
+        return events
     wanted = AFTER_THE_CUSTOMER_SPOKE[ticket.category]
     if ticket.category is StatusCategory.SOLVED:
         events.append(
@@ -99,9 +147,11 @@ def _customer_reply(ticket: Ticket, command: AddCustomerReply, stamps: Stamps) -
 
 
 def _agent_reply(
-    ticket: Ticket, command: AddAgentReply, stamps: Stamps, at: datetime
+    ticket: Ticket, command: AddAgentReply, stamps: Stamps, at: datetime, context: Context
 ) -> list[TicketEvent]:
     refuse_closed(ticket)
+    if ticket.is_internal:
+        raise TicketIsInternal(ticket.number)
     events: list[TicketEvent] = [
         AgentReplied(
             **stamps.next(),
@@ -109,11 +159,14 @@ def _agent_reply(
             body=command.body,
             is_automatic=command.is_automatic,
             attachments=command.attachments,
+            quotes=command.quotes,
+            written_to=command.written_to,
+            copied=command.copied,
         )
     ]
     match command.then:
         case ChangeStatus() | Resolve() as then:
-            events += life.decide(ticket, then, stamps, at, is_import=False)
+            events += life.decide(ticket, then, stamps, at, context)
         case None if not command.is_automatic:
             wanted = AFTER_AN_AGENT_SPOKE[ticket.category]
             if wanted is not ticket.category:

@@ -3,35 +3,47 @@
 from datetime import datetime
 from typing import assert_never
 
-from services.intake.domain import attributes, bonds, conversation, life
+from services.intake.domain import attributes, bonds, conversation, life, participants, tasks
 from services.intake.domain.commands import (
     AddAgentReply,
     AddCustomerReply,
     AddNote,
+    AddParticipant,
+    AddTask,
     ChangeFields,
     ChangePriority,
     ChangeStatus,
     ChangeSubject,
     ChangeTags,
+    ChangeTask,
     ChangeType,
     Close,
+    CloseWhenDue,
     Command,
+    Confirm,
     EndPostponement,
+    ForgetMerge,
     LinkTo,
     Merge,
     ReceiveMerge,
     RecordMessage,
+    RemoveParticipant,
+    RemoveTask,
     Reopen,
     Resolve,
+    SetFamilyRule,
+    SplitOff,
     Together,
+    UndoSplit,
     Unlink,
+    Unmerge,
 )
 from services.intake.domain.context import Context, Stamps
 from services.intake.domain.ticket import Ticket, evolve
 from shared.events.tickets import TicketEvent
 
 
-def decide(
+def decide(  # noqa: PLR0911 - one arm a room
     ticket: Ticket, command: Command, *, context: Context, at: datetime
 ) -> list[TicketEvent]:
     """What follows from the command. No event: it changes nothing.
@@ -46,13 +58,35 @@ def decide(
     stamps = Stamps(ticket.id, ticket.version, context, at)
     match command:
         case AddCustomerReply() | AddAgentReply() | AddNote() | RecordMessage():
-            return conversation.decide(ticket, command, stamps, at)
-        case ChangeStatus() | Resolve() | Close() | Reopen() | EndPostponement():
-            return life.decide(ticket, command, stamps, at, is_import=context.is_import)
+            return conversation.decide(ticket, command, stamps, at, context)
+        case (
+            ChangeStatus()
+            | Resolve()
+            | Close()
+            | Reopen()
+            | EndPostponement()
+            | Confirm()
+            | CloseWhenDue()
+            | SetFamilyRule()
+        ):
+            return life.decide(ticket, command, stamps, at, context)
         case ChangePriority() | ChangeType() | ChangeSubject() | ChangeFields() | ChangeTags():
-            return attributes.decide(ticket, command, stamps, is_import=context.is_import)
-        case Merge() | ReceiveMerge() | LinkTo() | Unlink():
+            return attributes.decide(ticket, command, stamps, context)
+        case (
+            Merge()
+            | ReceiveMerge()
+            | LinkTo()
+            | Unlink()
+            | Unmerge()
+            | ForgetMerge()
+            | SplitOff()
+            | UndoSplit()
+        ):
             return bonds.decide(ticket, command, stamps)
+        case AddTask() | ChangeTask() | RemoveTask():
+            return tasks.decide(ticket, command, stamps)
+        case AddParticipant() | RemoveParticipant():
+            return participants.decide(ticket, command, stamps)
         case _:
             assert_never(command)
 

@@ -1,12 +1,23 @@
 """The status: moved by hand, solved, closed, reopened, and woken when a postponement is over."""
 
 from datetime import UTC, datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from services.intake.domain import limits
-from services.intake.domain.commands import ChangeStatus, Close, EndPostponement, Reopen, Resolve
-from services.intake.domain.context import Stamps
+from services.intake.domain.commands import (
+    ChangeStatus,
+    Close,
+    CloseWhenDue,
+    Confirm,
+    EndPostponement,
+    Reopen,
+    Resolve,
+    SetFamilyRule,
+)
+from services.intake.domain.context import Context, Stamps
+from services.intake.domain.life_policy import EVERYBODY, NO_TERMS
 from services.intake.domain.refusals import (
+    ChildrenAreOpen,
     NewNeverReturns,
     OnlyPostponementHasADate,
     PostponementIsOutOfRange,
@@ -21,6 +32,7 @@ from services.intake.domain.status import ENDED, REOPENED_AS, SET_BY_HAND
 from services.intake.domain.ticket import Ticket
 from shared.events import StatusCategory
 from shared.events.tickets import (
+    FamilyRuleChanged,
     StatusChanged,
     TicketClosed,
     TicketEvent,
@@ -28,14 +40,27 @@ from shared.events.tickets import (
     TicketResolved,
 )
 
+CONFIRMED: Final = "confirmed_by_customer"
+TIME_PASSED: Final = "time_passed"
 
-def decide(
+LifeCommand = (
+    ChangeStatus
+    | Resolve
+    | Close
+    | Reopen
+    | EndPostponement
+    | Confirm
+    | CloseWhenDue
+    | SetFamilyRule
+)
+
+
+def decide(  # noqa: PLR0911 - one arm a command
     ticket: Ticket,
-    command: ChangeStatus | Resolve | Close | Reopen | EndPostponement,
+    command: LifeCommand,
     stamps: Stamps,
     at: datetime,
-    *,
-    is_import: bool,
+    context: Context,
 ) -> list[TicketEvent]:
     """The move, or nothing when the ticket is there already.
 
@@ -46,11 +71,24 @@ def decide(
         case ChangeStatus():
             return _change_status(ticket, command, stamps, at)
         case Resolve():
-            return _resolve(ticket, command, stamps)
+            return _resolve(ticket, command, stamps, at, context)
         case Close():
-            return _close(ticket, command, stamps)
+            return _close(ticket, command, stamps, context)
+        case Confirm():
+            return _confirm(ticket, stamps, context)
+        case CloseWhenDue():
+            return _close_when_due(ticket, command, stamps, context)
+        case SetFamilyRule(waits_for_children=waits):
+            refuse_closed(ticket)
+            if waits == ticket.waits_for_children:
+                return []
+            return [
+                FamilyRuleChanged(
+                    **stamps.next(), waits_for_children=waits, previous=ticket.waits_for_children
+                )
+            ]
         case Reopen():
-            return _reopen(ticket, command, stamps, is_import=is_import)
+            return _reopen(ticket, command, stamps, is_import=context.is_import)
         case EndPostponement(until=until):
             if ticket.category is not StatusCategory.POSTPONED or ticket.until != until:
                 return []
@@ -118,12 +156,23 @@ def _until(
     return until
 
 
-def _resolve(ticket: Ticket, command: Resolve, stamps: Stamps) -> list[TicketEvent]:
+def _refuse_open_children(ticket: Ticket, context: Context) -> None:
+    if context.open_children and not context.is_import:
+        raise ChildrenAreOpen(ticket.number, context.open_children)
+
+
+def _resolve(
+    ticket: Ticket, command: Resolve, stamps: Stamps, at: datetime, context: Context
+) -> list[TicketEvent]:
     refuse_closed(ticket)
     if ticket.category is StatusCategory.SOLVED:
         if (command.summary, command.code) == (ticket.summary, ticket.code):
             return []
         raise TicketIsSolved(ticket.number)
+    _refuse_open_children(ticket, context)
+    if not context.is_import:
+        context.definitions.check_solving(ticket.ticket_type, ticket.fields)
+    terms = NO_TERMS if context.is_import else context.terms
     return [
         TicketResolved(
             **stamps.next(),
@@ -131,16 +180,55 @@ def _resolve(ticket: Ticket, command: Resolve, stamps: Stamps) -> list[TicketEve
             code=command.code,
             previous_category=ticket.category,
             resolution_count=ticket.resolution_count + 1,
+            reopen_until=terms.reopen_until(at),
+            close_at=terms.close_at(at),
+            life_group=terms.group,
+            life_version=terms.version,
         )
     ]
 
 
-def _close(ticket: Ticket, command: Close, stamps: Stamps) -> list[TicketEvent]:
+def _confirm(ticket: Ticket, stamps: Stamps, context: Context) -> list[TicketEvent]:
+    refuse_merged(ticket)
+    if ticket.category is StatusCategory.CLOSED and ticket.close_reason == CONFIRMED:
+        return []
+    if ticket.category is StatusCategory.CLOSED:
+        raise TicketIsClosed(ticket.number)
+    if ticket.category is not StatusCategory.SOLVED:
+        raise TicketIsNotSolved(ticket.number, ticket.category)
+    _refuse_open_children(ticket, context)
+    return [TicketClosed(**stamps.next(), previous_category=ticket.category, reason=CONFIRMED)]
+
+
+def _close_when_due(
+    ticket: Ticket, command: CloseWhenDue, stamps: Stamps, context: Context
+) -> list[TicketEvent]:
+    if ticket.category is not StatusCategory.SOLVED or ticket.close_at != command.close_at:
+        return []
+    _refuse_open_children(ticket, context)
+    return [
+        TicketClosed(
+            **stamps.next(),
+            previous_category=ticket.category,
+            reason=TIME_PASSED,
+            rule=_rule(ticket),
+        )
+    ]
+
+
+def _rule(ticket: Ticket) -> str:
+    where = "all groups" if ticket.life_group in {None, EVERYBODY} else f"group {ticket.life_group}"
+    until = f"{ticket.close_at:%Y-%m-%d %H:%M} UTC"
+    return f"nobody wrote until {until} (life policy of {where}, version {ticket.life_version})"
+
+
+def _close(ticket: Ticket, command: Close, stamps: Stamps, context: Context) -> list[TicketEvent]:
     refuse_merged(ticket)
     if ticket.category is StatusCategory.CLOSED:
         if command.reason in {None, ticket.close_reason}:
             return []
         raise TicketIsClosed(ticket.number)
+    _refuse_open_children(ticket, context)
     return [TicketClosed(**stamps.next(), previous_category=ticket.category, reason=command.reason)]
 
 
@@ -154,7 +242,8 @@ def _reopen(
         if command.category is StatusCategory.NEW:
             raise NewNeverReturns(ticket.number)
         raise StatusHasItsOwnVerb(command.category)
-    if ticket.category is StatusCategory.CLOSED and not is_import:
+    is_overruled = ticket.has_courtesy and ticket.category in ENDED
+    if ticket.category is StatusCategory.CLOSED and not (is_import or is_overruled):
         raise TicketIsClosed(ticket.number)
     if ticket.category not in ENDED:
         if ticket.category is command.category and ticket.reopen_count:
@@ -166,7 +255,11 @@ def _reopen(
             category=command.category,
             previous_category=ticket.category,
             reopen_count=ticket.reopen_count + 1,
-            cause="imported" if is_import else "requested",
+            cause="imported"
+            if is_import
+            else "courtesy_overruled"
+            if is_overruled
+            else "requested",
             reason=command.reason,
         )
     ]

@@ -36,6 +36,18 @@ LINKS_MAX: Final = 100
 FILES_MAX: Final = 50
 """Files of one message: the event that names them stays far below what Kafka takes."""
 
+TASKS_MAX: Final = 100
+"""A checklist that somebody goes through; more is a project, with tickets of its own. All live in the cached state."""
+
+PARTICIPANTS_MAX: Final = 50
+"""Everybody in copy gets every answer; more is a mailing list, which has an address of its own."""
+
+SPLITS_MAX: Final = 20
+"""A thread that was twenty matters at once has been taken apart."""
+
+SPLIT_MESSAGES_MAX: Final = 100
+"""All are written again in one transaction, and each may be a quarter of a megabyte."""
+
 NAME_CHARS_MAX: Final = 200
 """Longer than any name a directory holds (X.520 says 64 for most), short enough for a list."""
 

@@ -5,7 +5,11 @@ from datetime import datetime
 from services.intake.domain import limits
 from services.intake.domain.commands import OpenTicket
 from services.intake.domain.context import Context, Stamps
-from services.intake.domain.refusals import OpeningStatusIsNotPossible, TooManyTags
+from services.intake.domain.refusals import (
+    NobodyOutsideToWriteTo,
+    OpeningStatusIsNotPossible,
+    TooManyTags,
+)
 from services.intake.domain.status import OPENING
 from shared.events import StatusCategory
 from shared.events.tickets import TicketOpened
@@ -21,7 +25,7 @@ def open_ticket(
     Raises:
         Refused: what `check_opening` says.
     """
-    check_opening(command)
+    check_opening(command, context)
     return TicketOpened(
         **Stamps(command.ticket_id, 0, context, at).next(),
         number=number,
@@ -40,20 +44,29 @@ def open_ticket(
         external_id=command.external_id,
         attachments=command.attachments,
         mail=command.mail,
+        is_internal=command.is_internal,
+        form=command.form,
+        origin=command.origin,
     )
 
 
-def check_opening(command: OpenTicket) -> None:
+def check_opening(command: OpenTicket, context: Context) -> None:
     """Whether a ticket may begin like this; asked before a number is drawn for it.
 
     Raises:
         OpeningStatusIsNotPossible: it would begin postponed, solved or closed.
         TooManyTags: more than a ticket may have.
+        NobodyOutsideToWriteTo: it would be internal and outbound.
+        Invalid: a field is not what its definition says, or is missing; history that is imported may be so.
     """
     if command.category is not None and command.category not in OPENING:
         raise OpeningStatusIsNotPossible(command.category)
     if len(set(command.tags)) > limits.TAGS_MAX:
         raise TooManyTags(limits.TAGS_MAX)
+    if command.is_internal and command.is_outbound:
+        raise NobodyOutsideToWriteTo
+    if not context.is_import and command.origin is None:
+        context.definitions.check_opening(command.ticket_type, command.fields)
 
 
 def _category(command: OpenTicket) -> StatusCategory:

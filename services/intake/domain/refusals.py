@@ -1,5 +1,6 @@
 """What the rules of a ticket refuse, each named as the fact that is in the way."""
 
+from datetime import datetime
 from uuid import UUID
 
 from shared.errors import Refused
@@ -155,3 +156,101 @@ class ExternalIdIsTaken(Refused):
             f"external_id {external_id!r} belongs to ticket {ticket_id}", field="external_id"
         )
         self.ticket_id = ticket_id
+
+
+class ReopenWindowIsOver(Refused):
+    """The time in which a reply reopens has passed; what comes now is a follow-up."""
+
+    def __init__(self, number: int, until: datetime) -> None:
+        super().__init__(
+            f"ticket {number} could be reopened by a reply until {until:%Y-%m-%d %H:%M} UTC;"
+            " open a new ticket and link it to this one"
+        )
+
+
+class TicketIsInternal(Refused):
+    """There is no customer on an internal ticket."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ticket {number} is internal: nobody outside reads it; use a note")
+
+
+class NobodyOutsideToWriteTo(Refused):
+    """An internal ticket is opened by people who work here, and for them."""
+
+    def __init__(self) -> None:
+        super().__init__("an internal ticket is not outbound", field="is_internal")
+
+
+class TicketIsNotMerged(Refused):
+    """There is no merge to undo."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ticket {number} is not part of another ticket")
+
+
+class NothingWasSplit(Refused):
+    """There is no split to undo."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"no messages of ticket {number} became that ticket", field="ticket_id")
+
+
+class MessageIsNotHere(Refused):
+    """The message belongs to another ticket, or to none."""
+
+    def __init__(self, number: int, message_id: UUID, *, field: str) -> None:
+        super().__init__(f"ticket {number} has no message {message_id}", field=field)
+
+
+class SplitNeedsAMessage(Refused):
+    """A ticket begins with something that was written to or by a customer."""
+
+    def __init__(self) -> None:
+        super().__init__("choose at least one message that is not a note", field="message_ids")
+
+
+class SplitLeavesNothing(Refused):
+    """All messages would go: that is another subject, and not another ticket."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"ticket {number} would have no message left; change its subject instead",
+            field="message_ids",
+        )
+
+
+class TooManySplits(Refused):
+    """More tickets came out of this one than anybody can oversee."""
+
+    def __init__(self, number: int, splits_max: int) -> None:
+        super().__init__(f"{splits_max} tickets have been split from ticket {number} already")
+
+
+class ChildrenAreOpen(Refused):
+    """The ticket was told to wait for its children."""
+
+    def __init__(self, number: int, children: tuple[int, ...]) -> None:
+        named = ", ".join(f"#{child}" for child in children)
+        super().__init__(f"ticket {number} waits for its children, and these are open: {named}")
+
+
+class NoSuchTask(Refused):
+    """The ticket has no such task."""
+
+    def __init__(self, number: int, task_id: UUID) -> None:
+        super().__init__(f"ticket {number} has no task {task_id}", field="task_id")
+
+
+class TooManyTasks(Refused):
+    """The tasks would grow beyond their limit."""
+
+    def __init__(self, tasks_max: int) -> None:
+        super().__init__(f"a ticket has at most {tasks_max} tasks", field="title")
+
+
+class TooManyParticipants(Refused):
+    """The participants would grow beyond their limit."""
+
+    def __init__(self, participants_max: int) -> None:
+        super().__init__(f"a ticket has at most {participants_max} participants", field="person")

@@ -21,6 +21,7 @@ from shared.events.tickets import (
     NoteAdded,
     ParticipantAdded,
     ParticipantRemoved,
+    Person,
     PriorityChanged,
     SplitUndone,
     StatusChanged,
@@ -94,6 +95,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         close_at: while solved: when it closes by itself.
         has_courtesy: since it ended the customer wrote a mere "thank you".
         solved_by: the name of who solved it, while solved or closed.
+        life_group, life_version: the life policy by which it was solved.
         waits_for_children: it is not solved or closed before its children are.
     """
 
@@ -121,7 +123,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     before_merge: StatusCategory | None = None
     links: tuple[Link, ...] = ()
     is_internal: bool = False
-    requester_name: str | None = None
+    requester: Person = Person("")
+    life_group: str | None = None
+    life_version: int | None = None
     reopen_until: datetime | None = None
     close_at: datetime | None = None
     has_courtesy: bool = False
@@ -203,6 +207,8 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
                 code=event.code,
                 reopen_until=event.reopen_until,
                 close_at=event.close_at,
+                life_group=event.life_group,
+                life_version=event.life_version,
                 solved_by=event.actor.name,
                 has_courtesy=False,
             )
@@ -307,7 +313,7 @@ def _opened(event: TicketOpened) -> Ticket:
         fields=event.fields,
         is_waiting_for_us=not (event.is_outbound or event.is_internal),
         is_internal=event.is_internal,
-        requester_name=event.requester.name,
+        requester=event.requester,
     )
 
 

@@ -11,6 +11,7 @@ from services.query.projections.writes import Writes
 from shared.events import Event, Priority, StatusCategory
 from shared.events.tickets import (
     AgentReplied,
+    Copied,
     CustomerReplied,
     FamilyRuleChanged,
     FieldsChanged,
@@ -19,6 +20,7 @@ from shared.events.tickets import (
     MessageRecorded,
     MessagesSplit,
     NoteAdded,
+    Origin,
     ParticipantAdded,
     ParticipantRemoved,
     PriorityChanged,
@@ -255,7 +257,16 @@ def _open(facts: TicketFacts, event: TicketOpened, writes: Writes) -> None:
         requester.email, requester.organization, *event.tags,
     )  # fmt: skip
     kind = "note" if event.is_internal else "agent" if event.is_outbound else "customer"
-    writes.add_message(event, event.message_id, kind, event.body)
+    writes.add_message(event, event.message_id, kind, event.body, copied=_copied_from(event.origin))
+
+
+def _copied_from(origin: Origin | None) -> Copied | None:
+    """The message of an older ticket that opened this one."""
+    if origin is None or origin.message_id is None:
+        return None
+    assert origin.sent_at is not None
+    assert origin.author is not None
+    return Copied(origin.ticket_id, origin.number, origin.message_id, origin.sent_at, origin.author)
 
 
 def _agent_replied(facts: TicketFacts, event: AgentReplied) -> None:

@@ -138,11 +138,12 @@ class Writes:
         `quotes`: the message it answers. `courtesy`: the words that made it a mere "thank you". `copied`: where a
         split took it from.
         """
-        actor = event.actor
+        actor = event.actor if copied is None else copied.author
         self._messages.append(
             (
                 event.stream_id, event.version, message_id, kind, is_automatic, as_text(body),
-                event.occurred_at, actor.kind.value, actor.id, actor.name, event.via.value,
+                event.occurred_at if copied is None else copied.sent_at,
+                actor.kind.value, actor.id, actor.name, event.via.value,
                 quotes, courtesy, None if copied is None else as_json(copied),
             )
         )  # fmt: skip

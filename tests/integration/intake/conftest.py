@@ -50,3 +50,8 @@ def customer(caller: Callable[..., Caller]) -> Caller:
 @pytest.fixture
 def importer(caller: Callable[..., Caller]) -> Caller:
     return caller("importer", Role.SERVICE)
+
+
+@pytest.fixture
+def supervisor(caller: Callable[..., Caller]) -> Caller:
+    return caller("sue", Role.SUPERVISOR)

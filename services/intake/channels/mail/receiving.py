@@ -172,7 +172,7 @@ class _Incoming:
             return self._open(tx) if verdict.may_open else self._refuse(tx, verdict)
         if verdict.kind != "person":
             return self._record(tx, ticket, verdict)
-        if ticket.category is StatusCategory.CLOSED:
+        if ticket.category is StatusCategory.CLOSED and not is_requester:
             return self._follow_up(tx, ticket, is_requester=is_requester)
         assert thread is not None, "the ticket was found by it"
         return self._reply(tx, ticket, thread.words, is_requester=is_requester)
@@ -202,7 +202,7 @@ class _Incoming:
         return self._received(tx, ticket, "opened", why)
 
     def _follow_up(self, tx: Tx, closed: Ticket, *, is_requester: bool) -> Received:
-        """A closed ticket is closed for good; what comes later is a new one, linked for its own requester."""
+        """What others than the requester say about a closed ticket is a ticket of their own."""
         opened = self._open(tx, f"ticket #{closed.number} is closed; this one follows it")
         assert opened.ticket_id is not None, "an opened ticket has an id"
         if is_requester:
@@ -225,6 +225,8 @@ class _Incoming:
         )
         after = self._intake.changing(tx, ticket.id, command, self._asking)
         who = why if is_requester else f"{why}; its sender is a third party"
+        if after.id != ticket.id:
+            who = f"{who}; ticket #{ticket.number} has ended, #{after.number} follows it"
         return self._received(tx, after, "replied", who)
 
     def _record(self, tx: Tx, ticket: Ticket, verdict: Verdict) -> Received:

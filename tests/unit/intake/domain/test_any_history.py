@@ -11,6 +11,7 @@ from services.intake.domain.ticket import Link
 from shared.errors import Refused
 from shared.events import Channel, Priority, StatusCategory, codec
 from shared.events import tickets as e
+from shared.events.tickets import Person
 from shared.identifiers import derived_id
 from tests.unit.intake.givens import MESSAGE, NOW, TICKET, circumstances, to_open
 
@@ -64,6 +65,33 @@ simple = st.one_of(
     ),
     st.builds(c.Unlink, other_ticket_id=others),
     st.builds(c.EndPostponement, until=untils.filter(bool)),
+    st.just(c.Confirm()),
+    st.builds(c.CloseWhenDue, close_at=untils.filter(bool)),
+    st.just(c.Unmerge()),
+    st.builds(c.ForgetMerge, other_ticket_id=others, other_number=st.just(8)),
+    st.builds(
+        c.SplitOff,
+        into_ticket_id=others,
+        into_number=st.just(8),
+        message_ids=st.just((MESSAGE,)),
+    ),
+    st.builds(c.UndoSplit, into_ticket_id=others),
+    st.builds(c.SetFamilyRule, waits_for_children=st.booleans()),
+    st.builds(c.AddTask, task_id=others, title=words, due_at=untils),
+    st.builds(
+        c.ChangeTask,
+        task_id=others,
+        changes=st.fixed_dictionaries(
+            {}, optional={"title": words, "is_done": st.booleans(), "due_at": untils}
+        ),
+    ),
+    st.builds(c.RemoveTask, task_id=others),
+    st.builds(
+        c.AddParticipant,
+        person=st.builds(Person, id=words),
+        role=st.sampled_from(c.ParticipantRole),
+    ),
+    st.builds(c.RemoveParticipant, person_id=words),
 )
 commands = simple | st.lists(simple, max_size=4).map(lambda some: c.Together(commands=tuple(some)))
 sequences = st.lists(
@@ -106,10 +134,16 @@ def _is_consistent(ticket: Ticket) -> None:
     assert len({link.ticket_id for link in ticket.links}) == len(ticket.links)
 
 
-def _may_follow_the_end(event: e.TicketEvent, via: Channel) -> bool:
+def _may_follow_the_end(event: e.TicketEvent, via: Channel) -> bool:  # noqa: PLR0911
     match event:
-        case e.NoteAdded() | e.TicketLinked() | e.TicketUnlinked():
+        case e.NoteAdded() | e.TicketLinked() | e.TicketUnlinked() | e.TicketUnmerged():
             return True
+        case e.MergeUndone() | e.MessagesSplit() | e.SplitUndone():
+            return True
+        case e.TaskAdded() | e.TaskChanged() | e.TaskRemoved():
+            return True
+        case e.CustomerReplied():
+            return event.courtesy is not None
         case e.TicketReopened() | e.PriorityChanged() | e.TypeChanged() | e.SubjectChanged():
             return via is Channel.IMPORT
         case e.FieldsChanged() | e.TagsChanged():
@@ -127,6 +161,18 @@ def _previous_is_right(ticket: Ticket, event: e.TicketEvent) -> bool:  # noqa: P
             )
         case e.TicketResolved() | e.TicketClosed() | e.TicketReopened() | e.TicketMerged():
             return event.previous_category is ticket.category
+        case e.TicketUnmerged():
+            return event.previous_category is ticket.category and event.from_ticket_id == (
+                ticket.merged_into
+            )
+        case e.TaskChanged():
+            task = ticket.task(event.task_id)
+            return task is not None and all(
+                getattr(task, name) == change.previous != change.value
+                for name, change in event.changes.items()
+            )
+        case e.FamilyRuleChanged():
+            return event.previous is ticket.waits_for_children is not event.waits_for_children
         case e.PriorityChanged():
             return event.previous is ticket.priority is not event.priority
         case e.TypeChanged():

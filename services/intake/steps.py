@@ -1,0 +1,413 @@
+"""The steps of the verbs inside one transaction: find the ticket, decide, append, let the tables follow."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+import psycopg
+import structlog
+from msgspec.structs import replace
+
+from services.intake.asking import Asking, Receipt, Reference
+from services.intake.attachments import shelf
+from services.intake.configuration import Configuration
+from services.intake.domain import (
+    Command,
+    Context,
+    OpenTicket,
+    Ticket,
+    check_opening,
+    decide,
+    limits,
+    open_ticket,
+)
+from services.intake.domain.commands import (
+    AddAgentReply,
+    AddCustomerReply,
+    AddNote,
+    Close,
+    CloseWhenDue,
+    Confirm,
+    LinkTo,
+    Relation,
+    Resolve,
+    Together,
+)
+from services.intake.domain.conversation import is_follow_up
+from services.intake.domain.house import EMPTY
+from services.intake.domain.life_policy import NO_TERMS
+from services.intake.domain.refusals import (
+    ExternalIdIsTaken,
+    FamilyIsTooDeep,
+    MessageIsNotHere,
+    TicketIsMerged,
+    TicketMeetsItself,
+)
+from services.intake.domain.status import ENDED
+from services.intake.external_ids import ExternalIds
+from services.intake.numbers import Numbers
+from services.intake.owners import owner_of
+from services.intake.postponements import Postponements
+from shared.errors import Conflict, NotFound, Refused
+from shared.events import Channel
+from shared.events.tickets import NoteAdded, Origin, Person, TicketEvent, TicketOpened
+from shared.eventstore import Claim, EventTransaction
+from shared.eventstore.claims import find_claims
+from shared.identifiers import new_id
+
+log = structlog.get_logger(__name__)
+
+Tx = EventTransaction[Ticket]
+
+
+class Steps:
+    """What verbs and channels are made of; each step runs in the caller's transaction.
+
+    Attributes:
+        configuration: the rules of the house.
+        postponements: tickets that somebody looks at again. `closings`: solved ones that close by themselves.
+    """
+
+    def __init__(self) -> None:
+        self.configuration = Configuration()
+        self.postponements = Postponements()
+        self.closings = Postponements("closings")
+        self._numbers = Numbers()
+        self._external_ids = ExternalIds()
+
+    def opening(self, tx: Tx, command: OpenTicket, asking: Asking) -> TicketOpened:
+        """A step: a ticket with the next number. Raises as `open_ticket`."""
+        context = self._opening_context(asking, tx.now)
+        if not context.is_import:
+            command = self.configuration.house.filled(
+                command, by_customer=asking.own_tickets_of is not None
+            )
+        check_opening(command, context)
+        if command.external_id is not None:
+            self._take_external_id(tx, command.external_id, command.ticket_id, asking.claim)
+        event = open_ticket(
+            command,
+            number=self._numbers.take(tx),
+            context=context,
+            at=asking.at(tx.now),
+        )
+        tx.append(event)
+        shelf.note(tx, event)
+        return event
+
+    def changing(self, tx: Tx, which: Reference, command: Command, asking: Asking) -> Ticket:
+        """A step: the ticket after the command. Raises as `change`.
+
+        It is another one than was asked for when a message was written to a ticket that has ended: the ticket that it
+        became part of, or a follow-up.
+        """
+        ticket = self.load(tx, which, asking)
+        if isinstance(command, AddCustomerReply | AddAgentReply | AddNote):
+            return self._conversing(tx, ticket, command, asking)
+        return self.save(tx, ticket, self.decided(tx, ticket, command, asking))
+
+    def linking(
+        self, tx: Tx, which: Reference, other: Reference, relation: Relation, asking: Asking
+    ) -> Receipt:
+        """A step: both tickets say what the other one is. Raises as `link`."""
+        ticket = self.load(tx, which, asking)
+        linked = self.load(tx, other, without_conditions(asking), field="ticket_id")
+        _refuse_ring(tx, ticket, linked, relation)
+        here = LinkTo(other_ticket_id=linked.id, other_number=linked.number, relation=relation)
+        there = LinkTo(
+            other_ticket_id=ticket.id, other_number=ticket.number, relation=relation.reverse
+        )
+        return self.both(tx, (ticket, here), (linked, there), asking)
+
+    def next_number(self, tx: Tx) -> int:
+        """A step: the number of a ticket that is about to be opened by other means than `opening`."""
+        return self._numbers.take(tx)
+
+    def standing(self, tx: Tx, ticket_id: UUID) -> Ticket | None:
+        """A step: the ticket that this one lives on as, after all merges; None when there is none."""
+        return None if tx.state(ticket_id) is None else end_of_chain(tx, ticket_id)
+
+    def streams(self, which: Reference) -> tuple[UUID, ...]:
+        """What to load with the whole group; a wrong guess only costs a query."""
+        if isinstance(which, UUID):
+            return (which,)
+        hint = self._external_ids.remembered(which.external_id)
+        return () if hint is None else (hint,)
+
+    def load(self, tx: Tx, which: Reference, asking: Asking, *, field: str | None = None) -> Ticket:
+        ticket = self._find(tx, which)
+        if ticket is None or not _may_see(ticket, asking):
+            named = which if isinstance(which, UUID) else f"external_id {which.external_id!r}"
+            raise NotFound(f"there is no ticket {named}", field=field)
+        if asking.expected_version not in {None, ticket.version}:
+            raise Conflict(
+                f"ticket {ticket.number} is at version {ticket.version},"
+                f" not {asking.expected_version}"
+            )
+        return ticket
+
+    def _find(self, tx: Tx, which: Reference) -> Ticket | None:
+        if isinstance(which, UUID):
+            return tx.state(which)
+        hint = self._external_ids.remembered(which.external_id)
+        if hint is not None and (ticket := tx.state(hint)):
+            return ticket
+        found = self._external_ids.find(tx, (which.external_id,)).get(which.external_id)
+        if found is None:
+            return None
+        self._external_ids.remember(which.external_id, found)
+        return tx.state(found)
+
+    def decided(
+        self, tx: Tx, ticket: Ticket, command: Command, asking: Asking
+    ) -> list[TicketEvent]:
+        """What follows from the command; nothing is appended yet."""
+        context = self._context(tx, ticket, command, asking)
+        try:
+            return decide(ticket, command, context=context, at=asking.at(tx.now))
+        except TicketIsMerged as refusal:
+            final = end_of_chain(tx, refusal.into_ticket_id)
+            raise TicketIsMerged(ticket.number, final.id, final.number) from None
+
+    def both(
+        self, tx: Tx, here: tuple[Ticket, Command], there: tuple[Ticket, Command], asking: Asking
+    ) -> Receipt:
+        """Decide on both tickets before anything is saved on either."""
+        decided = [
+            (ticket, self.decided(tx, ticket, said, asking)) for ticket, said in (here, there)
+        ]
+        after = [self.save(tx, ticket, events) for ticket, events in decided]
+        return Receipt.of(after[0])
+
+    def save(self, tx: Tx, before: Ticket, events: Sequence[TicketEvent]) -> Ticket:
+        """Append, and let the tables follow. Nothing may be refused from here on."""
+        if not events:
+            return before
+        tx.append(*events)
+        for event in events:
+            shelf.note(tx, event)
+        after = tx.state(before.id)
+        assert after is not None, "it has just been appended to"
+        if after.until != before.until:
+            self.postponements.note(tx, after.id, after.until)
+        if after.close_at != before.close_at:
+            self.closings.note(tx, after.id, after.close_at)
+        return after
+
+    def _opening_context(self, asking: Asking, now: datetime) -> Context:
+        return replace(asking.context(now), definitions=self.configuration.house.definitions)
+
+    def _context(self, tx: Tx, ticket: Ticket, command: Command, asking: Asking) -> Context:
+        """The circumstances; the tables are asked only when a rule needs what is in them."""
+        house = self.configuration.house
+        context = asking.context(tx.now)
+        if ticket.waits_for_children and _ends(command):
+            context = replace(context, open_children=_open_children(tx, ticket))
+        if house is EMPTY or context.is_import:
+            return context
+        terms = NO_TERMS
+        if house.life and (_ends(command) or ticket.category in ENDED):
+            terms = house.terms(owner_of(tx, ticket.id).group_id)
+        return replace(context, definitions=house.definitions, terms=terms)
+
+    def _conversing(
+        self,
+        tx: Tx,
+        ticket: Ticket,
+        command: AddCustomerReply | AddAgentReply | AddNote,
+        asking: Asking,
+    ) -> Ticket:
+        """The ticket that the message has come to, after it."""
+        if command.quotes is not None:
+            _refuse_strange_quote(tx, ticket, command.quotes, asking)
+        if isinstance(command, AddNote) or asking.via is Channel.IMPORT:
+            return self.save(tx, ticket, self.decided(tx, ticket, command, asking))
+        addressee: Ticket | None = end_of_chain(tx, ticket.id)
+        if isinstance(command, AddCustomerReply):
+            addressee = self._addressee(tx, ticket, command, asking)
+        if addressee is None:
+            return self._follow_up(tx, ticket, command, asking)
+        if addressee.id != ticket.id:
+            command = replace(command, written_to=ticket.number)
+        return self.save(tx, addressee, self.decided(tx, addressee, command, asking))
+
+    def _addressee(
+        self, tx: Tx, ticket: Ticket, command: AddCustomerReply, asking: Asking
+    ) -> Ticket | None:
+        """The ticket that takes the customer's words: through merges, and to the newest follow-up that still stands.
+
+        `None`: a follow-up is to be opened.
+        """
+        seen: set[UUID] = set()
+        while ticket.id not in seen:
+            seen.add(ticket.id)
+            ticket = end_of_chain(tx, ticket.id)
+            context = self._context(tx, ticket, command, asking)
+            if not is_follow_up(ticket, command, asking.at(tx.now), context):
+                return ticket
+            later = [link for link in ticket.links if link.relation == Relation.FOLLOW_UP]
+            following = tx.state(later[-1].ticket_id) if later else None
+            if following is None or following.requester_id != ticket.requester_id:
+                return None
+            ticket = following
+        return None
+
+    def _follow_up(
+        self, tx: Tx, named: Ticket, command: AddCustomerReply | AddAgentReply, asking: Asking
+    ) -> Ticket:
+        """A new ticket for what was written after the end; both say so."""
+        assert isinstance(command, AddCustomerReply), "an agent's word opens no follow-up"
+        old = _newest(tx, end_of_chain(tx, named.id))
+        owner = owner_of(tx, old.id)
+        policy = self.configuration.house.terms(owner.group_id).policy
+        is_stranger = command.is_third_party
+        opening = OpenTicket(
+            ticket_id=new_id(),
+            message_id=command.message_id,
+            subject=old.subject,
+            body=command.body,
+            requester=Person(id=asking.actor.id, name=asking.actor.name)
+            if is_stranger
+            else old.requester,
+            priority=old.priority,
+            ticket_type=old.ticket_type,
+            tags=old.tags,
+            fields=old.fields,
+            attachments=command.attachments,
+            mail=command.mail,
+            origin=Origin(
+                kind="follow_up",
+                ticket_id=old.id,
+                number=old.number,
+                keeps_owner=policy.follow_up_owner == "keep",
+                group_id=owner.group_id,
+                agent_id=owner.agent_id,
+            ),
+        )
+        event = open_ticket(
+            opening,
+            number=self._numbers.take(tx),
+            context=self._opening_context(asking, tx.now),
+            at=asking.at(tx.now),
+        )
+        tx.append(event)
+        shelf.note(tx, event)
+        opened = tx.state(event.ticket_id)
+        assert opened is not None, "it has just been opened"
+        if is_stranger:
+            return opened
+        return self._linked_to_predecessor(tx, opened, old, asking)
+
+    def _linked_to_predecessor(self, tx: Tx, opened: Ticket, old: Ticket, asking: Asking) -> Ticket:
+        here = LinkTo(
+            other_ticket_id=old.id, other_number=old.number, relation=Relation.PREDECESSOR
+        )
+        there = LinkTo(
+            other_ticket_id=opened.id, other_number=opened.number, relation=Relation.FOLLOW_UP
+        )
+        free = without_conditions(asking)
+        try:
+            self.both(tx, (opened, here), (old, there), free)
+        except Refused as refusal:  # it has all the links it may have; the message counts more
+            log.warning("follow_up_not_linked", ticket_id=old.id, reason=refusal.code)
+        after = tx.state(opened.id)
+        assert after is not None, "it has just been opened"
+        return after
+
+    def _take_external_id(
+        self, tx: Tx, external_id: str, ticket_id: UUID, claim: Claim | None
+    ) -> None:
+        owner = self._external_ids.claim(tx, external_id, ticket_id)
+        self._external_ids.remember(external_id, owner)
+        if owner == ticket_id:
+            return
+        if claim is not None and find_claims(tx, (claim.id,)):
+            # Another process answered this very request after the committer had looked, while we waited
+            # for its external id. A violated claim is what the committer looks at again.
+            raise psycopg.errors.UniqueViolation("the claim was made meanwhile")
+        raise ExternalIdIsTaken(external_id, owner)
+
+
+def without_conditions(asking: Asking) -> Asking:
+    """The same asking about the other ticket, of which no version was named."""
+    return msgspec.structs.replace(asking, expected_version=None)
+
+
+def end_of_chain(tx: Tx, ticket_id: UUID) -> Ticket:
+    """The ticket that this one lives on as. Merges form no rings (see `domain.bonds`), so the walk ends."""
+    while True:
+        ticket = tx.state(ticket_id)
+        assert ticket is not None, "a merge leads to a ticket that exists"
+        if ticket.merged_into is None:
+            return ticket
+        ticket_id = ticket.merged_into
+
+
+def _refuse_ring(tx: Tx, ticket: Ticket, other: Ticket, relation: Relation) -> None:
+    """A ticket is not its own ancestor. Raises TicketMeetsItself or FamilyIsTooDeep."""
+    match relation:
+        case Relation.PARENT:
+            child, ancestor = ticket, other
+        case Relation.CHILD:
+            child, ancestor = other, ticket
+        case _:
+            return
+    for _ in range(limits.FAMILY_DEPTH_MAX):
+        if ancestor.id == child.id:
+            raise TicketMeetsItself(child.number)
+        parent = ancestor.parent
+        if parent is None:
+            return
+        above = tx.state(parent.ticket_id)
+        assert above is not None, "a link leads to a ticket that exists"
+        ancestor = above
+    raise FamilyIsTooDeep(limits.FAMILY_DEPTH_MAX)
+
+
+def _may_see(ticket: Ticket, asking: Asking) -> bool:
+    """A customer knows of own tickets only, and of none that is internal."""
+    if asking.own_tickets_of is None:
+        return True
+    return ticket.requester_id == asking.own_tickets_of and not ticket.is_internal
+
+
+def _ends(command: Command) -> bool:
+    """Whether the command solves or closes."""
+    match command:
+        case Resolve() | Close() | Confirm() | CloseWhenDue():
+            return True
+        case AddAgentReply(then=Resolve()):
+            return True
+        case Together(commands=commands):
+            return any(map(_ends, commands))
+        case _:
+            return False
+
+
+def _open_children(tx: Tx, ticket: Ticket) -> tuple[int, ...]:
+    tx.prefetch([link.ticket_id for link in ticket.children])
+    states = (tx.state(link.ticket_id) for link in ticket.children)
+    return tuple(child.number for child in states if child and child.category not in ENDED)
+
+
+def _newest(tx: Tx, ticket: Ticket) -> Ticket:
+    """The last of a ticket's follow-ups, itself when it has none: a chain of conversations has one end."""
+    seen: set[UUID] = set()
+    while ticket.id not in seen:
+        seen.add(ticket.id)
+        later = [link for link in ticket.links if link.relation == Relation.FOLLOW_UP]
+        following = tx.state(later[-1].ticket_id) if later else None
+        if following is None or following.requester_id != ticket.requester_id:
+            break
+        ticket = end_of_chain(tx, following.id)
+    return ticket
+
+
+def _refuse_strange_quote(tx: Tx, ticket: Ticket, message_id: UUID, asking: Asking) -> None:
+    """Raises MessageIsNotHere unless the ticket has this message, and the caller may read it."""
+    for event in tx.history(ticket.id):
+        is_hidden = isinstance(event, NoteAdded) and asking.own_tickets_of is not None
+        if getattr(event, "message_id", None) == message_id and not is_hidden:
+            return
+    raise MessageIsNotHere(ticket.number, message_id, field="quotes")
