@@ -2,8 +2,17 @@
 
 from fastapi import APIRouter
 
-from services.query.web import assets, login, people, stream, ticket_list, ticket_page, wall
+from services.query.web import (
+    assets,
+    audit_page,
+    login,
+    people,
+    stream,
+    ticket_list,
+    ticket_page,
+    wall,
+)
 
 router = APIRouter()
-for room in (assets, login, wall, stream, ticket_list, ticket_page, people):
+for room in (assets, login, wall, stream, ticket_list, ticket_page, people, audit_page):
     router.include_router(room.router)

@@ -49,6 +49,7 @@ def page(
     html = _TEMPLATES.get_template(template).render(
         principal=principal,
         is_staff=principal is not None and principal.may(Role.AGENT),
+        sees_audit=principal is not None and principal.may(Role.SUPERVISOR),
         fresh=freshness(parts_of(request)) if principal else None,
         now=datetime.now(UTC),
         path=request.url.path,

@@ -1,0 +1,110 @@
+"""`/v1/audit`: every event of every topic, for supervisors and admins; one ticket's whole history as a file."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from services.query.api.answers import Text, answer
+from services.query.parts import Parts
+from services.query.past.history import Format, history_file, whole_history
+from services.query.views.audit import LIMIT_MAX, AuditFilter, audit
+from services.query.views.scope import Scope
+from services.query.views.ticket import find_ticket, parse_reference
+from shared.errors import Invalid
+from shared.security import Principal, Role, require
+
+Supervisor = Annotated[Principal, Depends(require(Role.SUPERVISOR))]
+
+_STRICT: Final = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class AuditQuery(BaseModel):
+    """Which events: `from` is inclusive, `to` exclusive, both by the time of recording.
+
+    `type` is a wire type or its beginning up to a dot; `correlation` everything that one request set in motion.
+    """
+
+    model_config = _STRICT
+
+    actor: Text | None = None
+    ticket: Text | None = None
+    field: Text | None = None
+    type: Text | None = None
+    since: AwareDatetime | None = Field(default=None, alias="from")
+    until: AwareDatetime | None = Field(default=None, alias="to")
+    q: Text | None = None
+    correlation: Text | None = None
+    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = 50
+    cursor: Text | None = None
+
+
+class HistoryQuery(BaseModel):
+    """As what."""
+
+    model_config = _STRICT
+
+    format: Format = Format.NDJSON
+
+
+async def filter_of(parts: Parts, query: AuditQuery) -> AuditFilter:
+    """The same for the view.
+
+    Raises:
+        Invalid: the time ends before it begins.
+        NotFound: there is no such ticket.
+    """
+    if query.since is not None and query.until is not None and query.since >= query.until:
+        raise Invalid.of("to", "lies before `from`")
+    ticket_id = None
+    if query.ticket is not None:
+        reference = parse_reference(query.ticket)
+        ticket_id = (await find_ticket(await parts.pool(), reference, Scope()))["ticket_id"]
+    return AuditFilter(
+        actor=query.actor,
+        ticket_id=ticket_id,
+        field=query.field,
+        type=query.type,
+        since=query.since,
+        until=query.until,
+        q=query.q,
+        correlation=query.correlation,
+    )
+
+
+def make_router(parts: Parts) -> APIRouter:
+    """The routes."""
+    router = APIRouter(tags=["audit"])
+
+    @router.get(
+        "/audit",
+        summary="Events of all topics, newest first: who, from where, old and new, cause and consequence.",
+    )
+    async def read_audit(_: Supervisor, query: Annotated[AuditQuery, Query()]) -> Response:
+        wanted = await filter_of(parts, query)
+        page = await audit(await parts.pool(), wanted, limit=query.limit, after=query.cursor)
+        return answer(parts, page)
+
+    @router.get(
+        "/audit/tickets/{ticket}",
+        summary="One ticket's whole history as a file: NDJSON, CSV or PDF.",
+        response_class=Response,
+    )
+    async def export_history(
+        ticket: str, principal: Supervisor, query: Annotated[HistoryQuery, Query()]
+    ) -> Response:
+        pool = await parts.pool()
+        found = await find_ticket(pool, parse_reference(ticket), Scope())
+        events = await whole_history(pool, found["ticket_id"])
+        body = await history_file(query.format, found, events, asked_by=principal.id)
+        name = f"ticket-{found['number']}-history.{query.format}"
+        return Response(
+            body,
+            media_type=query.format.media_type,
+            headers={
+                "Content-Disposition": f'attachment; filename="{name}"',
+                "Cache-Control": "private, no-store",
+            },
+        )
+
+    return router

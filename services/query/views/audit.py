@@ -1,0 +1,241 @@
+"""The audit: every event of every topic, newest first, by person, ticket, field, kind, time and words."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg.rows import DictRow
+from psycopg.sql import SQL
+
+from services.query.views.pools import Pool
+from services.query.views.told import sentence
+from shared.errors import Refused
+from shared.http import cursor
+from shared.topics import OWNERS, Topic, topic_of
+
+LIMIT_MAX: Final = 200
+"""Entries of a page; one with its contents is some 2 kB."""
+
+_SECONDS_MAX: Final = 5
+"""A search through more than can be read in so long is refused, with the advice to narrow it."""
+
+
+class TooWide(Refused):
+    """The question would read too much of the log."""
+
+    status = 422
+    title = "Too wide a question"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which events; everything that is given must hold.
+
+    `field`: one that the event changed (`priority`, `fields.product` …). `type`: a wire type, or its beginning up to
+    a dot (`sla`). `since` is inclusive, `until` exclusive, both by `recorded_at`. `q`: text anywhere in the event.
+    """
+
+    actor: str | None = None
+    ticket_id: UUID | None = None
+    field: str | None = None
+    type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    q: str | None = None
+    correlation: str | None = None
+
+
+_TESTS: Final[dict[str, LiteralString]] = {
+    "actor": "e.actor_id = %(actor)s",
+    "ticket_id": "e.stream_id = %(ticket_id)s",
+    "field": "e.changes ? %(field)s",
+    "type": "(e.type = %(type)s OR e.type LIKE %(type_prefix)s)",
+    "since": "e.recorded_at >= %(since)s",
+    "until": "e.recorded_at < %(until)s",
+    "q": "e.raw::text ILIKE %(q_pattern)s",
+    "correlation": "e.correlation_id = %(correlation)s",
+}
+_COLUMNS: Final[LiteralString] = """
+    e.stream_id, e.topic, e.version, e.ticket_id, e.type, e.occurred_at, e.recorded_at, e.actor_kind, e.actor_id,
+    e.actor_name, e.via, e.correlation_id, e.causation_id, e.changes, e.raw
+"""
+_LINKS: Final[LiteralString] = """
+SELECT e.stream_id, e.topic, e.version, e.type, e.actor_id, e.actor_name, e.causation_id, e.raw
+FROM timeline AS e
+JOIN (
+    SELECT DISTINCT * FROM unnest(%(streams)s::uuid[], %(topics)s::text[], %(versions)s::bigint[])
+) AS cause (id, topic, version)
+    ON e.stream_id = cause.id AND e.topic = cause.topic AND e.version = cause.version
+UNION ALL
+SELECT e.stream_id, e.topic, e.version, e.type, e.actor_id, e.actor_name, e.causation_id, e.raw
+FROM timeline AS e
+WHERE e.stream_id = ANY(%(effects)s) AND e.causation_id = ANY(%(causes)s)
+"""
+
+
+async def audit(
+    pool: Pool, wanted: AuditFilter, *, limit: int = 50, after: str | None = None
+) -> dict[str, Any]:
+    """One page, newest first. Only for supervisors and admins: it tells addresses.
+
+    Raises:
+        Invalid: `after` is not a cursor of this very question.
+        TooWide: it would take longer than is allowed.
+    """
+    name = _scope_of(wanted)
+    conditions, values = _conditions(wanted)
+    if after is not None:
+        at, stream_id, topic, version = cursor.decode(
+            after, tuple[datetime, UUID, str, int], scope=name
+        )
+        conditions.append(
+            SQL(
+                "e.recorded_at <= %(at)s AND (e.recorded_at, e.stream_id, e.topic, e.version)"
+                " < (%(at)s, %(stream_id)s, %(topic)s, %(version)s)"
+            )
+        )
+        values |= {"at": at, "stream_id": stream_id, "topic": topic, "version": version}
+    statement = SQL(
+        "SELECT {columns}, t.number FROM timeline AS e LEFT JOIN tickets AS t ON t.ticket_id = e.ticket_id"
+        " WHERE {conditions} ORDER BY e.recorded_at DESC, e.stream_id DESC, e.topic DESC, e.version DESC"
+        " LIMIT %(limit)s"
+    ).format(columns=SQL(_COLUMNS), conditions=SQL(" AND ").join(conditions))
+    async with pool.connection() as connection, connection.transaction():
+        rows = await _within_time(connection, statement, {**values, "limit": limit + 1})
+        page = rows[:limit]
+        links = await _links(connection, page)
+    following = None
+    if len(rows) > limit:
+        last = page[-1]
+        key = (last["recorded_at"], last["stream_id"], last["topic"], last["version"])
+        following = cursor.encode(key, scope=name)
+    return {"events": [entry(row, links) for row in page], "next": following}
+
+
+def entry(row: dict[str, Any], links: "Links") -> dict[str, Any]:
+    """An event as it is told: who, what, from which address, old and new, because of what, and what came of it."""
+    id_ = _event_id(row)
+    raw = row["raw"]
+    return {
+        "event_id": id_,
+        "topic": row["topic"],
+        "stream_id": row["stream_id"],
+        "ticket_id": row["ticket_id"],
+        "ticket_number": row["number"],
+        "version": row["version"],
+        "type": row["type"],
+        "occurred_at": row["occurred_at"],
+        "recorded_at": row["recorded_at"],
+        "actor": {
+            "kind": row["actor_kind"],
+            "id": row["actor_id"],
+            "name": row["actor_name"],
+            "ip": raw["actor"].get("ip"),
+        },
+        "channel": row["via"],
+        "sentence": _sentence(row),
+        "changes": [
+            {"field": field, "old": old, "new": new} for field, (old, new) in row["changes"].items()
+        ],
+        "correlation_id": row["correlation_id"],
+        "causation_id": row["causation_id"],
+        "caused_by": links.causes.get(row["causation_id"] or ""),
+        "led_to": links.effects.get(id_, []),
+        "data": raw,
+    }
+
+
+class Links(msgspec.Struct):
+    """Event id → what made it happen, and what it made happen, each as id, kind and sentence."""
+
+    causes: dict[str, dict[str, Any]]
+    effects: dict[str, list[dict[str, Any]]]
+
+
+async def _links(connection: psycopg.AsyncConnection[DictRow], page: list[dict[str, Any]]) -> Links:
+    causes = [place for row in page if (place := _place(row["causation_id"])) is not None]
+    values = {
+        "streams": [stream for stream, _, _ in causes],
+        "topics": [topic for _, topic, _ in causes],
+        "versions": [version for _, _, version in causes],
+        "effects": list({row["stream_id"] for row in page}),
+        "causes": [_event_id(row) for row in page],
+    }
+    # A cause's id names its owner, and an owner's stream is in one topic of several: all of them are asked.
+    found = await (await connection.execute(_LINKS, values)).fetchall()
+    links = Links({}, {})
+    wanted = {row["causation_id"] for row in page}
+    for row in found:
+        told = {"event_id": _event_id(row), "type": row["type"], "sentence": _sentence(row)}
+        if told["event_id"] in wanted:
+            links.causes[told["event_id"]] = told
+        effects = links.effects.setdefault(row["causation_id"] or "", [])
+        if told not in effects:  # a cause of one may be a consequence of another
+            effects.append(told)
+    return links
+
+
+def _place(causation_id: str | None) -> tuple[UUID, str, int] | None:
+    """Where an event with this id stands; None when the id is not of that form."""
+    owner, _, rest = (causation_id or "").partition(":")
+    stream, _, version = rest.partition(":")
+    topic = _TICKET_TOPICS.get(owner)
+    try:
+        return (UUID(stream), topic, int(version)) if topic else None
+    except ValueError:
+        return None
+
+
+_TICKET_TOPICS: Final = {
+    "intake": Topic.TICKETS.value,
+    "routing": Topic.ASSIGNMENTS.value,
+    "sla": Topic.SLA.value,
+}
+"""Causes are events of tickets; rules and policies change by people."""
+
+
+def _event_id(row: dict[str, Any]) -> str:
+    return f"{OWNERS[topic_of(row['type'])]}:{row['stream_id']}:{row['version']}"
+
+
+def _sentence(row: dict[str, Any]) -> str:
+    return f"{row['actor_name'] or row['actor_id']} {sentence(row['type'], row['raw'])}"
+
+
+async def _within_time(
+    connection: psycopg.AsyncConnection[DictRow], statement: Any, values: dict[str, Any]
+) -> list[dict[str, Any]]:
+    await connection.execute(
+        "SELECT set_config('statement_timeout', %s, true)", (f"{_SECONDS_MAX}s",)
+    )
+    try:
+        return await (await connection.execute(statement, values)).fetchall()
+    except psycopg.errors.QueryCanceled:
+        raise TooWide(
+            f"This search takes more than {_SECONDS_MAX} s; give a ticket, a person or a shorter time."
+        ) from None
+
+
+def _conditions(wanted: AuditFilter) -> tuple[list[Any], dict[str, Any]]:
+    values = {name: value for name in _TESTS if (value := getattr(wanted, name)) is not None}
+    conditions: list[Any] = [SQL("true"), *(SQL(_TESTS[name]) for name in values)]
+    if wanted.type is not None:
+        values["type_prefix"] = f"{_literal(wanted.type)}.%"
+    if wanted.q is not None:
+        values["q_pattern"] = f"%{_literal(wanted.q)}%"
+    return conditions, values
+
+
+def _literal(text: str) -> str:
+    """Text that LIKE takes at its word."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _scope_of(wanted: AuditFilter) -> str:
+    """A cursor belongs to one question."""
+    digest = hashlib.blake2b(msgspec.json.encode(wanted), digest_size=8).hexdigest()
+    return f"audit:{digest}"

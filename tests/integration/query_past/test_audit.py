@@ -1,0 +1,232 @@
+"""The audit: every event of every topic for those who may see it, by person, ticket, field, kind, time and words."""
+
+import csv
+import io
+import json
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.query.past.history import as_csv, harmless
+from services.query.past.history_pdf import _printable, as_pdf
+from shared.events.agents import GroupDefined, GroupProfile, RoutingRule, RoutingRulesDefined
+from shared.events.policies import SlaPolicyDefined
+from shared.events.tickets import SubjectChanged
+from shared.security import Role
+from tests.integration.query.conftest import Reader
+from tests.integration.query.stories import HOUR, Story
+from tests.support.events import ANNA, NOON, stamp
+
+SEEN_BY = {"role": Role.SUPERVISOR}
+
+
+@pytest.fixture
+def desk(reader: Reader) -> Reader:
+    """A ticket with a life, another one, and changes of rules and policies."""
+    first = (
+        Story(1).opened().give_group(1, "desk", mode="rule").assign(1, "anna").note(2, "100% sure")
+    )
+    first.solve(3)
+    events = list(first.events)
+    assigned = next(event for event in events if event.wire_type == "assignment.assigned.v1")
+    events[events.index(assigned)] = msgspec.structs.replace(
+        assigned, causation_id=f"intake:{first.ticket_id}:1", correlation_id="one request"
+    )
+    reader.feed_events(
+        [
+            *events,
+            *Story(2, at=NOON + 10 * HOUR).opened(subject="100 pages").events,
+            GroupDefined(**stamp(1, NOON - HOUR, ANNA), group_id="desk", profile=GroupProfile(name="D")),
+            RoutingRulesDefined(
+                **stamp(1, NOON - HOUR, ANNA), rules=(RoutingRule(id="r1", group="desk"),)
+            ),
+            SlaPolicyDefined(
+                **stamp(1, NOON - HOUR, ANNA), policy_id="gold", definition={"target": 60}
+            ),
+        ]
+    )  # fmt: skip
+    return reader
+
+
+async def types(reader: Reader, **asked: Any) -> list[str]:
+    content = await reader.read("/v1/audit", **SEEN_BY, **asked)
+    return [event["type"] for event in content["events"]]
+
+
+async def test_all_topics_are_there_newest_first(desk: Reader):
+    content = await desk.read("/v1/audit", **SEEN_BY)
+    topics = {event["topic"] for event in content["events"]}
+    assert topics == {"tickets.v1", "assignments.v1", "agents.v1", "policies.v1"}
+    moments = [event["recorded_at"] for event in content["events"]]
+    assert moments == sorted(moments, reverse=True)
+    assert len(moments) == 9
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"type": "routing_rules"}, ["routing_rules.defined.v1"]),
+        ({"type": "ticket.resolved.v1"}, ["ticket.resolved.v1"]),
+        ({"type": "tick"}, []),
+        ({"field": "assignee"}, ["assignment.assigned.v1"]),
+        ({"field": "target"}, ["sla_policy.defined.v1"]),
+        ({"q": "100%"}, ["ticket.note_added.v1"]),
+        ({"correlation": "one request"}, ["assignment.assigned.v1"]),
+        ({"actor": "carl", "ticket": "2"}, ["ticket.opened.v1"]),
+        ({"from": (NOON + 10 * HOUR).isoformat()}, ["ticket.opened.v1"]),
+        ({"to": NOON.isoformat(), "type": "group"}, ["group.defined.v1"]),
+        ({"actor": "nobody' OR true --"}, []),
+    ],
+)
+async def test_filters(desk: Reader, asked: dict[str, Any], expected: list[str]):
+    assert await types(desk, **asked) == expected
+
+
+async def test_pages_have_every_event_once_while_others_are_written(desk: Reader):
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = await desk.read("/v1/audit", **SEEN_BY, limit=2, **cursor)
+        seen += [event["event_id"] for event in page["events"]]
+        if len(seen) == 4:
+            desk.feed(Story(9, at=NOON + 99 * HOUR).opened())
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    assert len(seen) == len(set(seen)) == 9
+
+
+async def test_cause_and_consequence_are_linked(desk: Reader):
+    (assigned,) = (await desk.read("/v1/audit", **SEEN_BY, field="assignee"))["events"]
+    assert assigned["caused_by"]["type"] == "ticket.opened.v1"
+    opened = (await desk.read("/v1/audit", **SEEN_BY, ticket="1", type="ticket.opened.v1"))[
+        "events"
+    ]
+    assert [effect["event_id"] for effect in opened[0]["led_to"]] == [assigned["event_id"]]
+    assert assigned["changes"] == [{"field": "assignee", "old": None, "new": "anna"}]
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"from": "2026-03-02"}, "from"),
+        ({"from": NOON.isoformat(), "to": NOON.isoformat()}, "to"),
+        ({"ticket": "x"}, "ticket"),
+        ({"cursor": "x"}, "cursor"),
+        ({"limit": 0}, "limit"),
+        ({"actor": "a\0b"}, "actor"),
+        ({"agent": "anna"}, "agent"),
+    ],
+)
+async def test_bad_questions_are_refused_by_name(desk: Reader, asked: dict[str, Any], field: str):
+    answer = await desk.get("/v1/audit", **SEEN_BY, **asked)
+    assert answer.status_code == 422
+    assert field in answer.json()["errors"][0]["field"]
+
+
+@pytest.mark.parametrize("path", ["/v1/audit", "/v1/audit/tickets/1", "/audit"])
+async def test_only_supervisors_and_admins_see_it(desk: Reader, path: str):
+    for role in (Role.CUSTOMER, Role.AGENT):
+        assert (await desk.get(path, role=role)).status_code == 403
+    for role in (Role.SUPERVISOR, Role.ADMIN):
+        assert (await desk.get(path, role=role)).status_code == 200
+
+
+async def test_the_page_shows_and_filters(desk: Reader):
+    html = (await desk.get("/audit", **SEEN_BY, ticket="1", q="sure")).text
+    assert "left an internal note" in html
+    assert "solved it" not in html
+    assert 'href="/audit?actor=anna"' in html
+    assert "/v1/audit/tickets/" in html
+    typed = (await desk.get("/audit", **SEEN_BY, **{"from": "2026-03-02T22:00"})).text
+    assert 'data-count="1"' in typed
+
+
+async def test_the_history_as_ndjson_and_csv(desk: Reader):
+    answer = await desk.get("/v1/audit/tickets/1", **SEEN_BY)
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert [line["type"] for line in lines] == [
+        "ticket.opened.v1", "assignment.group_changed.v1", "assignment.assigned.v1",
+        "ticket.note_added.v1", "ticket.resolved.v1",
+    ]  # fmt: skip
+    assert lines[2]["caused_by"]["event_id"] == lines[0]["event_id"]
+    assert lines[3]["data"]["body"] == "100% sure"
+    assert 'filename="ticket-1-history.ndjson"' in answer.headers["content-disposition"]
+
+    answer = await desk.get("/v1/audit/tickets/1", **SEEN_BY, format="csv")
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    (given,) = [row for row in rows if row["field"] == "assignee"]
+    assert (given["old"], given["new"], given["actor_id"]) == ("", "anna", "anna")
+    assert {row["event_id"] for row in rows} == {line["event_id"] for line in lines}
+
+
+async def test_no_cell_of_the_csv_is_calculated(reader: Reader):
+    evil = '=HYPERLINK("http://evil.example","x")'
+    story = Story(3).opened(subject=evil)
+    story.tell(SubjectChanged, 1, subject="@SUM(1)", previous=evil)
+    reader.feed(story)
+    answer = await reader.get("/v1/audit/tickets/3", **SEEN_BY, format="csv")
+    cells = [
+        cell for row in csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))) for cell in row
+    ]
+    assert f"'{evil}" in cells
+    assert "'@SUM(1)" in cells
+    assert not [cell for cell in cells if cell[:1] in tuple("=+-@\t\r")]
+
+
+def test_harmless_text_is_left_alone():
+    assert harmless("a=b") == "a=b"
+    assert harmless(None) == ""
+    assert harmless(-1) == "'-1"
+
+
+SCRIPTS = "Größe Привет Γειά שלום السلام नमस्ते สวัสดี"
+
+
+async def test_the_history_as_pdf(reader: Reader):
+    story = Story(4).opened(subject=SCRIPTS).note(1, "x" * 50_000)
+    for hour in range(2, 60):
+        story.note(hour, f"note {hour}\n{SCRIPTS}")
+    reader.feed(story)
+    answer = await reader.get("/v1/audit/tickets/4", **SEEN_BY, format="pdf")
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.content.startswith(b"%PDF-")
+    assert answer.content.count(b"/Type /Page\n") > 3
+    for font in (b"NotoSansArabic", b"NotoSansDevanagari", b"NotoSansThai"):
+        assert font in answer.content
+
+
+def test_letters_that_no_font_has_are_told_by_their_number():
+    assert _printable("a 你\n\x07") == "a [U+4F60]\n[U+0007]"
+    assert _printable("Größe Привет Γειά नमस्ते") == "Größe Привет Γειά नमस्ते"
+
+
+def test_an_empty_history_is_a_file_too():
+    assert as_csv([]).count(b"\n") == 1
+    assert as_pdf({"number": 1, "subject": "x"}, [], asked_by="anna").startswith(b"%PDF")
+
+
+async def test_a_search_through_too_much_is_refused_with_advice(
+    desk: Reader, monkeypatch: pytest.MonkeyPatch
+):
+    from services.query.views import audit
+
+    monkeypatch.setattr(audit, "_SECONDS_MAX", 0.001)
+    monkeypatch.setitem(
+        audit._TESTS, "q", "e.raw::text ILIKE %(q_pattern)s AND pg_sleep(1) IS NOT NULL"
+    )
+    answer = await desk.get("/v1/audit", **SEEN_BY, q="x")
+    assert answer.status_code == 422
+    assert "shorter time" in answer.json()["detail"]
+
+
+async def test_late_facts_stand_where_they_were_recorded(reader: Reader):
+    story = Story(5).opened()
+    late = msgspec.structs.replace(
+        Story(6).opened().events[0], occurred_at=NOON - timedelta(days=9), recorded_at=NOON + HOUR
+    )
+    reader.feed_events([*story.events, late])
+    content = await reader.read("/v1/audit", **SEEN_BY)
+    assert [event["ticket_number"] for event in content["events"]] == [6, 5]
