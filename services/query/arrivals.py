@@ -89,7 +89,8 @@ async def _version(pool: Pool, reference: UUID | int, scope: Scope) -> int:
         statement = "SELECT version FROM tickets WHERE number = %(reference)s"
     async with pool.connection() as connection:
         found = await connection.execute(
-            statement + " AND (%(requester)s::text IS NULL OR requester_id = %(requester)s)",
+            statement
+            + " AND (%(requester)s::text IS NULL OR (requester_id = %(requester)s AND NOT is_internal))",
             {"reference": reference, "requester": scope.requester_id},
         )
         row = await found.fetchone()

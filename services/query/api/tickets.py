@@ -10,6 +10,7 @@ from services.query.api.answers import Several, Text, answer
 from services.query.parts import Parts
 from services.query.past.instant import past_instant
 from services.query.views import lists, timeline
+from services.query.views.customer_state import CustomerState
 from services.query.views.lists import Sort, TicketFilter
 from services.query.views.scope import Scope
 from services.query.views.ticket import conversation, find_ticket, parse_reference
@@ -29,6 +30,7 @@ class ListQuery(BaseModel):
     model_config = _STRICT
 
     status: Annotated[list[StatusCategory], Several, Field(max_length=_VALUES_MAX)] = []
+    customer_state: Annotated[list[CustomerState], Several, Field(max_length=_VALUES_MAX)] = []
     group: Annotated[list[Text], Several, Field(max_length=_VALUES_MAX)] = []
     assignee: Annotated[list[Text], Several, Field(max_length=_VALUES_MAX)] = []
     priority: Annotated[list[Priority], Several, Field(max_length=_VALUES_MAX)] = []
@@ -50,6 +52,7 @@ class ListQuery(BaseModel):
         assignees = (principal.id if value == "me" else value for value in self.assignee)
         return TicketFilter(
             status=tuple(self.status),
+            customer_state=tuple(self.customer_state),
             group=tuple(self.group),
             assignee=tuple(assignees),
             priority=tuple(self.priority),

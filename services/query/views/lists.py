@@ -12,6 +12,8 @@ import psycopg
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed, Placeholder
 
+from services.query.views import customer_state
+from services.query.views.customer_state import CustomerState
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from shared.errors import Forbidden
@@ -47,6 +49,7 @@ class TicketFilter:
     """Which tickets; everything that is given must hold, within a tuple any one may (tags: all of them)."""
 
     status: tuple[StatusCategory, ...] = ()
+    customer_state: tuple[CustomerState, ...] = ()
     group: tuple[str, ...] = ()
     assignee: tuple[str, ...] = ()
     priority: tuple[Priority, ...] = ()
@@ -80,13 +83,19 @@ _KEYS: Final[dict[str, tuple[LiteralString, LiteralString]]] = {
     "due": ("t.due_sort", "timestamptz"),
 }
 
-PUBLIC_COLUMNS: Final[LiteralString] = """
+PUBLIC_COLUMNS: Final[LiteralString] = (
+    """
     t.ticket_id, t.number, t.external_id, t.subject, t.category AS status, t.label, t.priority,
     t.ticket_type AS type, t.via AS channel, t.language, t.is_open, t.requester_id, t.requester_name,
     t.requester_email, t.organization, t.opened_at AS created_at, t.updated_at, t.version,
     t.last_agent_reply_at, t.last_customer_message_at, t.closed_at,
-    CASE WHEN NOT t.is_open THEN t.resolved_at END AS resolved_at, t.merged_into_number
-"""
+    CASE WHEN NOT t.is_open THEN t.resolved_at END AS resolved_at, t.merged_into_number,
+    t.close_at, t.form,
+    (SELECT jsonb_agg(link) FROM jsonb_array_elements(t.links) AS link
+     WHERE link ->> 'relation' IN ('follow_up', 'predecessor')) AS follow_ups,
+"""  # noqa: S608  # put together from constants
+    + customer_state.COLUMNS
+)
 
 INTERNAL_COLUMNS: Final[LiteralString] = """,
     t.changed_at, t.tags, t.fields, t.links, t.is_outbound, t.waiting_since, t.first_reply_at,
@@ -97,7 +106,8 @@ INTERNAL_COLUMNS: Final[LiteralString] = """,
     t.assigned_at, t.queued_at, t.routing_why, t.routing_version,
     t.policy_id, t.policy_version, t.due_at, t.due_metric, t.is_at_risk, t.is_breached,
     t.at_risk_metrics, t.breached_metrics, t.clocks, t.sla_version,
-    t.reopen_count, t.resolution_count, t.customer_message_count, t.agent_reply_count, t.note_count
+    t.reopen_count, t.resolution_count, t.customer_message_count, t.agent_reply_count, t.note_count,
+    t.is_internal, t.courtesy_count, t.waits_for_children, t.participants, t.tasks, t.reopen_until
 """
 
 _FEW_MATCHES: Final = 2_000
@@ -173,6 +183,7 @@ def _statement(sort: Sort, conditions: list[SQL | Composed], scope: Scope) -> Co
 # Tests that are the same whatever the value; %(…)s is the attribute of the filter with that name.
 _TESTS: Final[dict[str, LiteralString]] = {
     "status": "t.category = ANY(%(status)s)",
+    "customer_state": "t.category = ANY(%(customer_state)s)",
     "priority": "t.priority = ANY(%(priority)s)",
     "channel": "t.via = ANY(%(channel)s)",
     "tag": "t.tags <> '{}' AND t.tags @> %(tag)s",
@@ -190,7 +201,7 @@ _ENDED: Final = frozenset({StatusCategory.SOLVED, StatusCategory.CLOSED})
 def _conditions(wanted: TicketFilter, scope: Scope) -> tuple[list[SQL | Composed], dict[str, Any]]:
     conditions: list[SQL | Composed] = [SQL("t.version > 0")]
     values: dict[str, Any] = {
-        name: list(map(str, value)) if isinstance(value, tuple) else value
+        name: _listed(name, value) if isinstance(value, tuple) else value
         for name in _TESTS
         if (value := getattr(wanted, name))
     }
@@ -201,7 +212,7 @@ def _conditions(wanted: TicketFilter, scope: Scope) -> tuple[list[SQL | Composed
     if wanted.status and not _ENDED & set(wanted.status):
         conditions.append(SQL("t.is_open"))  # lets the planner use the small partial indexes
     if scope.requester_id is not None:
-        conditions.append(SQL("t.requester_id = %(scope)s"))
+        conditions.append(SQL("t.requester_id = %(scope)s AND NOT t.is_internal"))
         values["scope"] = scope.requester_id
     for column, name, ids in (
         (SQL("t.group_id"), "group", wanted.group),
@@ -212,6 +223,12 @@ def _conditions(wanted: TicketFilter, scope: Scope) -> tuple[list[SQL | Composed
             conditions.append(condition)
             values[name] = value
     return conditions, values
+
+
+def _listed(name: str, values: tuple[Any, ...]) -> list[str]:
+    if name == "customer_state":  # compared as categories, which the indexes know
+        return [category for state in values for category in customer_state.CATEGORIES[state]]
+    return list(map(str, values))
 
 
 def _one_of(column: SQL, name: str, wanted: tuple[str, ...]) -> tuple[Composed, Any]:

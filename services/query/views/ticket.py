@@ -21,6 +21,13 @@ _FIGURES: Final[LiteralString] = """,
     t.assignment_count, t.group_change_count
 """
 
+_PUBLIC_FIELDS: Final[LiteralString] = """,
+    (SELECT jsonb_object_agg(f.key, jsonb_build_object('label', c.definition ->> 'label', 'value', f.value))
+     FROM jsonb_each(t.fields) AS f JOIN configuration AS c ON c.kind = 'field' AND c.name = f.key
+     WHERE (c.definition ->> 'visible_to_customer')::boolean) AS customer_fields
+"""
+"""Custom fields that their definition shows to customers."""
+
 
 def parse_reference(text: str) -> UUID | int:
     """A ticket's id or its number for people (`4711` or `#4711`).
@@ -44,12 +51,13 @@ async def find_ticket(pool: Pool, reference: UUID | int, scope: Scope) -> dict[s
         NotFound: there is none, or it is another customer's.
     """
     by = SQL("t.number") if isinstance(reference, int) else SQL("t.ticket_id")
+    public: LiteralString = PUBLIC_COLUMNS + _PUBLIC_FIELDS
     internal: LiteralString = INTERNAL_COLUMNS + _FIGURES if scope.sees_internal else ""
     statement = SQL(
         "SELECT {columns} FROM tickets AS t LEFT JOIN ticket_figures AS f USING (ticket_id)"
         " WHERE t.version > 0 AND {by} = %(reference)s"
-        " AND (%(requester)s::text IS NULL OR t.requester_id = %(requester)s)"
-    ).format(columns=SQL(PUBLIC_COLUMNS + internal), by=by)
+        " AND (%(requester)s::text IS NULL OR (t.requester_id = %(requester)s AND NOT t.is_internal))"
+    ).format(columns=SQL(public + internal), by=by)
     async with pool.connection() as connection:
         found = await connection.execute(
             statement, {"reference": reference, "requester": scope.requester_id}
@@ -65,7 +73,9 @@ async def conversation(pool: Pool, ticket_id: UUID, scope: Scope) -> dict[str, A
     async with pool.connection() as connection:
         found = await connection.execute(
             "SELECT message_id, version, kind, is_automatic, body, sent_at, author_kind, author_id,"
-            " author_name, via AS channel, count(*) OVER () AS total,"
+            " author_name, via AS channel, quotes, courtesy, copied,"
+            " (SELECT into_number FROM split_messages AS s WHERE s.message_id = m.message_id) AS split_into,"
+            " count(*) OVER () AS total,"
             " (SELECT json_build_object('files', raw->'attachments', 'outsider', raw->'is_third_party')"
             "  FROM timeline AS t WHERE t.stream_id = m.ticket_id AND t.topic = 'tickets.v1'"
             "  AND t.version = m.version) AS said"
@@ -80,6 +90,8 @@ async def conversation(pool: Pool, ticket_id: UUID, scope: Scope) -> dict[str, A
         said = row.pop("said") or {}
         row["attachments"] = _files(ticket_id, said.get("files") or (), scope)
         row["is_third_party"] = bool(said.get("outsider"))
+        if not scope.sees_internal:
+            del row["courtesy"], row["copied"], row["split_into"]
     return {"messages": rows[::-1], "messages_total": total}
 
 

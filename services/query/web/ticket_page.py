@@ -19,6 +19,7 @@ from services.query.web.rendering import HEADERS, fragment, freshness, page, par
 from services.query.web.routing_story import story
 from services.query.web.state import directory_of
 from shared.security import Principal, require
+from shared.subjects import why_uninformative
 
 router = page_router()
 
@@ -94,6 +95,7 @@ async def _shown(request: Request, principal: Principal, reference: str) -> dict
         "now": datetime.now(UTC),
         "principal": principal,
         "is_staff": scope.sees_internal,
+        "subject_hint": why_uninformative(ticket["subject"]) if scope.sees_internal else None,
     }
     if scope.sees_internal:
         shown |= await _internal(request, pool, ticket)

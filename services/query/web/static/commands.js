@@ -15,9 +15,14 @@ function bodyOf(form) {
     const path = field.name.split(".");
     let place = body;
     for (const step of path.slice(0, -1)) place = place[step] ??= {};
-    place[path.at(-1)] = field.dataset.kind === "moment" ? new Date(field.value).toISOString() : field.value;
+    place[path.at(-1)] = valueOf(field);
   }
   return body;
+}
+
+function valueOf(field) {
+  if (field.dataset.kind === "moment") return new Date(field.value).toISOString();
+  return field.dataset.kind === "boolean" ? field.value === "true" : field.value;
 }
 
 function tell(form, text, isError = false) {
