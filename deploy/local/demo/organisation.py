@@ -7,6 +7,7 @@ import holidays
 
 from deploy.front_door import FrontDoor
 from deploy.local.stack import Stack
+from shared.oncall import WEEKDAYS
 from shared.security.principal import Role
 
 GROUPS: Final[dict[str, dict[str, Any]]] = {
@@ -77,6 +78,57 @@ _POLICY: Final[dict[str, Any]] = {
         {"metric": "resolution", "seconds": 24 * _HOUR, "calendar_id": "office-berlin"},
     ],
     "warnings": [{"percent": 75}],
+    "escalation": [
+        {
+            "metric": "first_reply",
+            "acknowledged_by": ["answered", "assigned"],
+            "steps": [
+                {"percent": 75, "notify": ["assignee"]},
+                {
+                    "seconds_after": 0,
+                    "raise_priority": "next",
+                    "page": {
+                        "levels": [
+                            {"rota": "technical", "acknowledge_within_seconds": 2 * _MINUTE},
+                            {"rota": "leads", "acknowledge_within_seconds": 5 * _MINUTE},
+                        ]
+                    },
+                },
+                {"seconds_after": 10 * _MINUTE, "time": "calendar", "move_to_group": "technical"},
+            ],
+        },
+        {
+            "metric": "resolution",
+            "steps": [{"percent": 90, "notify": ["assignee", "role:supervisor"]}],
+        },
+    ],
+}
+
+
+_WEEK: Final = {"starts_on": "2024-01-01", "hand_over_on": "mon", "hand_over_at": "09:00"}
+
+# Technical support around the clock: a week each, other people at night; and who leads.
+_ROTAS: Final[dict[str, dict[str, Any]]] = {
+    "technical": {
+        "name": "Technical support",
+        "timezone": "Europe/Berlin",
+        "layers": [
+            {"name": "week", "members": ["elif", "farid", "grace"], **_WEEK},
+            {
+                "name": "nights",
+                "members": ["farid", "grace"],
+                "starts_on": "2024-01-01",
+                "hand_over_at": "20:00",
+                "rotation": {"unit": "days"},
+                "hours": dict.fromkeys(WEEKDAYS, [["20:00", "08:00"]]),
+            },
+        ],
+    },
+    "leads": {
+        "name": "Duty leads",
+        "timezone": "Europe/Berlin",
+        "layers": [{"name": "lead", "members": ["anna", "chloe", "dmitri"], **_WEEK}],
+    },
 }
 
 
@@ -88,6 +140,8 @@ def seed(stack: Stack) -> None:
         if door.call("GET", "/v1/groups").get("items"):
             return
         door.call("PUT", "/v1/calendars/office-berlin", _office_hours(datetime.now(UTC).year))
+        for rota_id, rota in _ROTAS.items():
+            door.call("PUT", f"/v1/oncall/rotas/{rota_id}", rota)
         door.call("PUT", "/v1/policies/standard", _POLICY)
         for group_id, group in GROUPS.items():
             door.call("PUT", f"/v1/groups/{group_id}", group)

@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from services.query.projections import assignments, tickets
 from services.query.projections.changes import changes_of
+from services.query.projections.oncall import write_oncall
 from services.query.projections.organisation import Organisation
 from services.query.projections.promises import Cycle, PromiseFacts, Promises
 from services.query.projections.recent import Recent
@@ -89,6 +90,10 @@ class Projections:
                 for event in events:
                     organisation.fold(event)
         organisation.flush(cursor)
+        for topic in (Topic.POLICIES, Topic.SLA):
+            for events in streams[topic].values():
+                for event in events:
+                    write_oncall(cursor, event)
         writes.flush(cursor)
         _TIMELINE.copy(cursor, map(_timeline_row, batch))
         cursor.execute(_FRESHNESS, (as_json(_progress(batch)),))

@@ -6,6 +6,7 @@ from services.query.web import (
     assets,
     audit_page,
     login,
+    oncall,
     people,
     stream,
     ticket_list,
@@ -14,5 +15,5 @@ from services.query.web import (
 )
 
 router = APIRouter()
-for room in (assets, login, wall, stream, ticket_list, ticket_page, people, audit_page):
+for room in (assets, login, wall, stream, ticket_list, ticket_page, people, oncall, audit_page):
     router.include_router(room.router)

@@ -9,6 +9,7 @@ from fastapi import Depends, Query, Request
 from starlette.responses import Response
 from starlette.status import HTTP_204_NO_CONTENT
 
+from services.query.views.oncall import pages_of
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from services.query.views.ticket import conversation, find_ticket, parse_reference
@@ -111,6 +112,7 @@ async def _internal(request: Request, pool: Pool, ticket: dict[str, Any]) -> dic
         "has_more_events": has_more,
         "story": story(events, names),
         "clocks": clocks(ticket["clocks"], datetime.now(UTC)),
+        "pages": await pages_of(pool, ticket["ticket_id"]),
     }
 
 

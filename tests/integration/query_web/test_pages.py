@@ -16,7 +16,7 @@ from tests.support.events import ANNA, stamp
 
 pytestmark = pytest.mark.integration
 
-PAGES = ("/", "/tickets", "/tickets/7", "/agents", "/groups", "/groups/desk")
+PAGES = ("/", "/tickets", "/tickets/7", "/agents", "/groups", "/groups/desk", "/oncall")
 EVIL = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 
 
