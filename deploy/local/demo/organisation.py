@@ -120,7 +120,7 @@ _ROTAS: Final[dict[str, dict[str, Any]]] = {
                 "starts_on": "2024-01-01",
                 "hand_over_at": "20:00",
                 "rotation": {"unit": "days"},
-                "hours": dict.fromkeys(WEEKDAYS, [["20:00", "08:00"]]),
+                "hours": {day: [["20:00", "08:00"]] for day in WEEKDAYS},
             },
         ],
     },
