@@ -4,6 +4,8 @@ import asyncio
 import io
 import json
 import logging
+import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -13,6 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 import structlog
+import uvicorn
 
 from services.sla.alerts.sender import Sender
 from services.sla.alerts.senders import Senders
@@ -68,13 +71,17 @@ class Office:
         assert isinstance(store, EventStore)
         self.desk = Desk(store, settings)
         self._issuer = issuer
+        self.api = service.api
         self._transport = httpx2.ASGITransport(service.api)
         (task,) = [each for each in service._task_makers if isinstance(_owner(each), Senders)]
         self.senders: Senders = _owner(task)
 
     def client(self, role: Role = Role.ADMIN) -> httpx2.AsyncClient:
-        headers = {"authorization": f"Bearer {self._issuer.issue('sue', role)}"}
+        headers = {"authorization": f"Bearer {self.token(role)}"}
         return httpx2.AsyncClient(transport=self._transport, base_url="http://sla", headers=headers)
+
+    def token(self, role: Role) -> str:
+        return self._issuer.issue("sue", role)
 
     async def put(self, name: str, **document: Any) -> httpx2.Response:
         async with self.client() as client:
@@ -386,3 +393,51 @@ async def test_the_loop_follows_a_document_that_another_process_changed(
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     assert pagerduty.heard[0].json["event_action"] == "trigger"
+
+
+@pytest.fixture
+async def address(office: Office) -> AsyncIterator[str]:
+    """The service's API on a port, for programs outside."""
+    config = uvicorn.Config(office.api, port=0, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    await eventually(lambda: server.started)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    await serving
+
+
+async def test_the_command_line_lists_shows_replays_and_discards(
+    office: Office, pagerduty: Vendor, address: str
+) -> None:
+    async def ticketing(*arguments: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "deploy.cli", "alerts", *arguments, "--url", address),
+            env={**os.environ, "TICKETING_TOKEN": office.token(Role.SUPERVISOR), "COLUMNS": "200"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+        return process.returncode, said.decode()
+
+    assert await ticketing("list") == (0, "There are none.\n")
+    await office.put("pager", **pager(pagerduty))
+    pagerduty.answers = [(400, {}, b"{}")] * 3
+    stories = office.breach(*(Story(number=number) for number in range(3)))
+    await office.send()
+    code, listed = await ticketing("list", "--sink", "pager")
+    assert (code, listed.count("dead"), listed.count("answered 400")) == (0, 3, 3)
+    one, two, three = (each["delivery_id"] for each in (await office.get("deliveries"))["items"])
+    code, shown = await ticketing("show", one)
+    assert (code, json.loads(shown)["tries"][0]["http_status"]) == (0, 400)
+    assert await ticketing("replay", one) == (0, "replay: 1 done, 0 passed over\n")
+    assert await ticketing("discard", two) == (0, "discard: 1 done, 0 passed over\n")
+    code, again = await ticketing("replay", one)
+    assert (code, "only what was given up" in again) == (1, True)
+    code, said = await ticketing("replay", "--all")
+    assert (code, "--sink" in said) == (2, True)
+    office.desk.hear(*(story.agent_replied(NOON + 3 * HOUR) for story in stories))
+    code, said = await ticketing("replay", "--all", "--sink", "pager")
+    assert code == 0
+    assert f"{three}: 409" in said
+    assert "replay: 0 done, 1 passed over" in said, "its alert is over"
