@@ -30,6 +30,7 @@ from shared.events import Actor, ActorKind, Channel, Priority, Stamp, StatusCate
 from shared.events.messages import AttachedFile
 from shared.events.tickets import TicketOpened
 from shared.eventstore import Claim, EventStore, GroupCommitter, Outcome
+from shared.observability import metrics
 from shared.subjects import why_uninformative
 
 __all__ = ["Asking", "ByExternalId", "Intake", "Receipt", "Reference", "Tx"]
@@ -252,6 +253,9 @@ class Intake(Steps):
                 )
                 ticket = self.load(tx, one.ticket_id, asking)
                 events = self.decided(tx, ticket, EndPostponement(until=one.until), asking)
+                if events:
+                    late = (tx.now - one.until).total_seconds()
+                    metrics.INTAKE_POSTPONEMENT_DELAY_SECONDS.observe(max(late, 0.0))
                 if not self.save(tx, ticket, events).until:
                     continue
                 self.postponements.note(

@@ -55,6 +55,7 @@ from shared.events.tickets import NoteAdded, Origin, Person, TicketEvent, Ticket
 from shared.eventstore import Claim, EventTransaction
 from shared.eventstore.claims import find_claims
 from shared.identifiers import new_id
+from shared.observability import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -94,6 +95,7 @@ class Steps:
         )
         tx.append(event)
         shelf.note(tx, event)
+        metrics.INTAKE_TICKETS_OPENED.labels(event.via).inc()
         return event
 
     def changing(self, tx: Tx, which: Reference, command: Command, asking: Asking) -> Ticket:

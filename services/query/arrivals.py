@@ -1,13 +1,16 @@
-"""Read your own write: waits, bounded, until the projection has a ticket's version."""
+"""When events become visible: measured, and waited for by readers of their own write."""
 
 import asyncio
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from shared.errors import Refused
+from shared.events.base import Channel, Event
+from shared.observability import metrics
 
 _LOOK_AGAIN_SECONDS: Final = 0.1
 """Another process may project the ticket; then nobody here is told, and looking is the only way."""
@@ -18,6 +21,24 @@ class NotProjectedYet(Refused):
 
     status = 504
     title = "Not projected yet"
+
+
+class Visibility:
+    """Measures how long events took from their owner's record to a committed projection.
+
+    Imported history is not counted, nor what was recorded before `since` (this process's start): a
+    rebuild is no delay, and what waited while nobody ran is told by the consumer's lag.
+    """
+
+    def __init__(self, since: datetime) -> None:
+        self._since = since
+
+    def note(self, events: Iterable[Event], now: datetime) -> None:
+        """These were committed just now. From any thread."""
+        for event in events:
+            if event.recorded_at >= self._since and event.via is not Channel.IMPORT:
+                delay = (now - event.recorded_at).total_seconds()
+                metrics.QUERY_VISIBLE_SECONDS.observe(max(delay, 0.0))
 
 
 class Arrivals:
@@ -51,6 +72,7 @@ class Arrivals:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + seconds_max
         arrived = asyncio.Event()
+        has_waited = False
         if isinstance(reference, UUID):
             self._waiting.setdefault(reference, set()).add(arrived)
         try:
@@ -58,14 +80,17 @@ class Arrivals:
                 arrived.clear()
                 known = await _version(pool, reference, scope)
                 if known >= version:
+                    metrics.QUERY_VERSION_WAITS.labels("waited" if has_waited else "there").inc()
                     return
                 remaining = ends_at - loop.time()
                 if remaining <= 0:
+                    metrics.QUERY_VERSION_WAITS.labels("gave_up").inc()
                     raise NotProjectedYet(
                         f"version {version} has not been projected within {seconds_max:g} s"
                         f" (known: {known}); ask again soon",
                         field="query min_version",
                     )
+                has_waited = True
                 await _event_or_timeout(arrived, min(remaining, _LOOK_AGAIN_SECONDS))
         finally:
             if isinstance(reference, UUID):

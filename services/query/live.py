@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from services.query.settings import Settings
 from shared.errors import Refused
 from shared.http.health import HealthState
+from shared.observability import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +92,7 @@ class LiveBoard:
         Every snapshot is whole, so a viewer that was away needs only the newest. Ends when the board is closed.
         """
         self._viewers += 1
+        metrics.QUERY_LIVE_VIEWERS.inc()
         self._somebody_watches.set()
         try:
             seen = self._latest if self._latest is not None and self._latest.id == last_id else None
@@ -99,6 +101,7 @@ class LiveBoard:
                 yield event
         finally:
             self._viewers -= 1
+            metrics.QUERY_LIVE_VIEWERS.dec()
             if self._viewers == 0:
                 self._somebody_watches.clear()
                 self._latest = None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from services.query.api import make_router
-from services.query.arrivals import Arrivals
+from services.query.arrivals import Arrivals, Visibility
 from services.query.lag import LagWatch
 from services.query.live import LiveBoard
 from services.query.parts import Parts
@@ -13,6 +13,7 @@ from services.query.projections import Projections
 from services.query.settings import Settings
 from services.query.views.freshness import CONSUMER
 from services.query.web import pages
+from shared.clock import SystemClock
 from shared.database import Database
 from shared.http.app import build_api
 from shared.messaging import Consumer
@@ -37,6 +38,8 @@ def build(settings: Settings) -> Service:
     api.include_router(make_router(parts))
     api.include_router(session_router())
     api.include_router(pages.router)
+    clock = SystemClock()
+    visibility = Visibility(since=clock.now())
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def announce_here() -> None:
@@ -45,6 +48,7 @@ def build(settings: Settings) -> Service:
         await live.run()
 
     def after_commit(batch: Sequence[Received]) -> None:
+        visibility.note((received.event for received in batch), clock.now())
         changed = {received.event.stream_id for received in batch}
         for loop in loops:
             loop.call_soon_threadsafe(parts.arrivals.announce, changed)

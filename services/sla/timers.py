@@ -148,3 +148,5 @@ class Timers:
         is_late = earliest is not None and earliest <= horizon
         count = states.count_due(tx, horizon, limit=_OVERDUE_COUNT_MAX) if is_late else 0
         metrics.SLA_TIMERS_OVERDUE.set(count)
+        lag = (now - self._lateness - earliest).total_seconds() if earliest is not None else 0.0
+        metrics.SLA_TIMER_LAG_SECONDS.set(max(lag, 0.0))

@@ -211,13 +211,10 @@ CONSUMER_HELD_OLDEST_SECONDS: Final = _gauge(
 
 # --- intake
 
-INTAKE_COMMANDS: Final = _counter(
-    "ticketing_intake_commands_total",
-    "Commands on tickets, by operation and outcome (done, unchanged, refused).",
-    *("operation", "outcome"),
-)
 INTAKE_TICKETS_OPENED: Final = _counter(
-    "ticketing_intake_tickets_opened_total", "Tickets opened, by channel.", "via"
+    "ticketing_intake_tickets_opened_total",
+    "Tickets opened, by channel; a transaction that had to be repeated counts again.",
+    "via",
 )
 INTAKE_POSTPONEMENT_DELAY_SECONDS: Final = _histogram(
     "ticketing_intake_postponement_delay_seconds",
@@ -252,7 +249,8 @@ ROUTING_HEARTBEATS_LOST: Final = _counter(
 
 SLA_OUTCOMES: Final = _counter(
     "ticketing_sla_outcomes_total",
-    "What clocks came to, by metric and outcome (started, warned, breached, met, cancelled, retracted).",
+    "What clocks came to, by metric and outcome (started, warning, breached, met, cancelled, breach_retracted,"
+    " needs_review, unschedulable, failed and others).",
     *("metric", "outcome"),
 )
 SLA_DETECTION_SECONDS: Final = _histogram(
@@ -271,6 +269,10 @@ SLA_PAGES: Final = _counter(
     "ticketing_sla_pages_total",
     "Pages to people on call: `paged`, `nobody_on_call`, `acknowledged`, `unanswered`.",
     "outcome",
+)
+SLA_TIMER_LAG_SECONDS: Final = _gauge(
+    "ticketing_sla_timer_lag_seconds",
+    "How long ago the earliest deadline passed that is not judged yet; 0 when none waits.",
 )
 SLA_ALERTS: Final = _counter(
     "ticketing_sla_alerts_total",
@@ -306,11 +308,9 @@ SLA_SINK_BROKEN: Final = _gauge(
 
 QUERY_VISIBLE_SECONDS: Final = _histogram(
     "ticketing_query_visible_seconds",
-    "Time from an event being recorded by its owner to its being seen by readers; imports are not counted.",
+    "Time from an event being recorded by its owner to its being seen by readers; imports, and what was recorded"
+    " before the process started, are not counted.",
     buckets=_LONG,
-)
-QUERY_ROWS_WRITTEN: Final = _counter(
-    "ticketing_query_rows_written_total", "Rows written by projections, by table.", "table"
 )
 QUERY_VERSION_WAITS: Final = _counter(
     "ticketing_query_version_waits_total",

@@ -58,6 +58,11 @@ def read_sink(document: Mapping[str, Any]) -> AnySink:
         faults.append(FieldError("per_minute_max", f"1 to {PER_MINUTE_MAX}"))
     faults += _unknown("when.priorities", sink.when.priorities, [each.value for each in Priority])
     faults += _unknown("when.metrics", sink.when.metrics, list(METRICS))
+    faults += [
+        FieldError(f"when.{name}", "is empty, so no alert would come; leave it out to ask nothing")
+        for name in ("policies", "groups", "steps", "targets")
+        if getattr(sink.when, name) == frozenset()
+    ]
     faults += _unknown("when.kinds", sink.when.kinds, [each.value for each in Kind])
     if faults:
         raise Invalid("The sink cannot be accepted.", errors=faults)

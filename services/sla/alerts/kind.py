@@ -10,7 +10,9 @@ from services.sla.alerts.secrets import Secrets
 class When(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Which alerts go to a sink: every list that is given must hold the alert's own value.
 
-    `groups` and `policies` by id; `kinds`: `breach`, `warning`. Lists that are absent ask nothing.
+    `groups` and `policies` by id; `kinds`: `breach`, `warning`. `steps` of a ladder: `2` means all of the
+    step, `2:1` one level of its page. `targets`: one of those that the step calls (`agent:anna`). Lists
+    that are absent ask nothing.
     """
 
     policies: frozenset[str] | None = None
@@ -18,6 +20,8 @@ class When(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     priorities: frozenset[str] | None = None
     metrics: frozenset[str] | None = None
     kinds: frozenset[str] | None = None
+    steps: frozenset[str] | None = None
+    targets: frozenset[str] | None = None
 
     def holds(self, alert: Alert) -> bool:
         """Whether this alert is meant."""
@@ -28,7 +32,12 @@ class When(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
             (self.metrics, alert.metric),
             (self.kinds, alert.kind),
         )
-        return all(wanted is None or value in wanted for wanted, value in asked)
+        if not all(wanted is None or value in wanted for wanted, value in asked):
+            return False
+        step = alert.step or ""
+        return (self.steps is None or bool(self.steps & {step, step.partition(":")[0]})) and (
+            self.targets is None or not self.targets.isdisjoint(alert.targets)
+        )
 
 
 class SinkDocument(

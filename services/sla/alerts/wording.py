@@ -158,6 +158,8 @@ def _alert_facts(notice: AlertNotice) -> list[tuple[str, str]]:
         ("Due", alert.due_at.isoformat()),
         ("Group", alert.group_id),
         ("Agent", alert.agent_id),
+        ("For", ", ".join(alert.targets)),
+        ("Step", alert.step),
         ("Policy", f"{alert.policy_id}, version {alert.policy_version}"),
         ("Taken on by", alert.acknowledged_by),
         ("Ended by", alert.resolution if notice.action is Action.RESOLVE else None),

@@ -9,6 +9,7 @@ from services.sla.alerts.documents import read_sink
 from services.sla.alerts.secrets import SecretMissing, Secrets
 from services.sla.alerts.sinks_file import read_sinks_file
 from shared.errors import Invalid
+from tests.integration.sla.test_vendor_sinks import an_alert
 
 PAGER = {"kind": "pagerduty", "routing_key": "env:TICKETING_SINK_PAGER"}
 MAIL = {
@@ -37,6 +38,7 @@ MAIL = {
         (PAGER | {"when": {"metrics": ["mood"]}}, "when.metrics"),
         (PAGER | {"when": {"kinds": []}}, "when.kinds"),
         (PAGER | {"when": {"team": ["x"]}}, "when.team"),
+        (PAGER | {"when": {"targets": []}}, "when.targets"),
         ({"kind": "teams", "url": "https://example.com/workflow?sig=secret"}, "url"),
         ({"kind": "apprise", "url": "discord://id/token"}, "url"),
     ],
@@ -82,6 +84,32 @@ def test_secrets_come_from_where_they_are_named(tmp_path: Path) -> None:
             secrets.read(reference)
     with pytest.raises(SecretMissing, match="FOLDER"):
         Secrets({}, None).read("file:pager")
+
+
+@pytest.mark.parametrize(
+    ("when", "holds"),
+    [
+        ({}, True),
+        ({"priorities": ["urgent", "high"]}, True),
+        ({"priorities": ["low"]}, False),
+        ({"groups": ["billing"], "metrics": ["first_reply"], "policies": ["standard"]}, True),
+        ({"groups": ["billing"], "metrics": ["resolution"]}, False),
+        ({"kinds": ["warning"]}, False),
+        ({"steps": ["2"]}, True),
+        ({"steps": ["2:1"]}, True),
+        ({"steps": ["1", "2:2"]}, False),
+        ({"targets": ["agent:anna", "agent:bob"]}, True),
+        ({"targets": ["agent:bob"]}, False),
+    ],
+)
+def test_an_alert_must_be_in_every_list_that_is_given(when: dict[str, Any], holds: bool) -> None:
+    alert = an_alert(step="2:1", targets=["agent:anna"])
+    assert read_sink(PAGER | {"when": when}).when.holds(alert) is holds
+
+
+def test_an_alert_without_a_ladder_is_for_no_target_and_no_step() -> None:
+    for when in ({"steps": ["1"]}, {"targets": ["agent:anna"]}):
+        assert not read_sink(PAGER | {"when": when}).when.holds(an_alert())
 
 
 def test_a_settings_file_is_checked_before_anything_starts(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -81,3 +82,17 @@ async def test_a_blocked_event_loop_shows() -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await watch
     assert metrics.PROCESS_EVENT_LOOP_LAG_SECONDS._sum.get() - before > 0.1
+
+
+def test_every_metric_is_written_by_somebody() -> None:
+    """One that nobody writes shows zero for ever, and an alert on it can never fire."""
+    root = Path(__file__).parents[4]
+    code = "".join(
+        path.read_text()
+        for folder in ("services", "shared", "deploy")
+        for path in (root / folder).rglob("*.py")
+        if path != root / "shared" / "observability" / "metrics.py"
+        and "node_modules" not in str(path)
+    )
+    unused = [name for name in families() if not re.search(rf"\b{name}\b", code)]
+    assert unused == []
