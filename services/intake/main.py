@@ -8,6 +8,7 @@ from services.intake.api.attachments import attachments_router
 from services.intake.app import Intake
 from services.intake.attachments.store import AttachmentStore, BucketStore, FolderStore
 from services.intake.channels.mail.guard import Pace
+from services.intake.channels.mail.listeners import mail_listeners
 from services.intake.channels.mail.mailboxes import Mailboxes
 from services.intake.channels.mail.receiving import MailIn
 from services.intake.channels.mail.routes import mail_router
@@ -59,6 +60,7 @@ def build(settings: Settings) -> Service:
             PostponementTimer(intake, clock).run,
             ClosingTimer(intake, clock).run,
             ConfigurationWatch(intake).run,
+            *mail_listeners(mail, store, settings),
         ],
         needs_kafka=False,  # it goes on accepting while Kafka is away and catches up
     )

@@ -7,6 +7,8 @@ from pydantic import Field, SecretStr
 
 from shared.settings import ServiceSettings
 
+Listen = Annotated[str, Field(pattern=r"^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:.]+\]:\d{1,5}$")]
+
 
 class Settings(ServiceSettings):
     """Settings of intake."""
@@ -14,6 +16,23 @@ class Settings(ServiceSettings):
     mailboxes_file: Path | None = Field(
         default=None,
         description="our mailboxes (YAML, see channels-email.md): addresses, what their tickets get, IMAP accounts",
+    )
+    mail_smtp_listen: Listen | None = Field(
+        default=None, description="host:port to take mail at by SMTP; not set: no listener"
+    )
+    mail_lmtp_listen: Listen | None = Field(
+        default=None, description="host:port to take mail at by LMTP, from a mail server beside us"
+    )
+    mail_hostname: str | None = Field(
+        default=None, description="what the listeners call themselves; not set: the machine's name"
+    )
+    mail_certificate: Path | None = Field(
+        default=None,
+        description="PEM file with certificate and chain: the listeners offer STARTTLS",
+    )
+    mail_key: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate's private key, if it is not in the same file",
     )
     mail_bytes_max: Annotated[int, Field(ge=1_024, le=268_435_456)] = Field(
         default=41_943_040,

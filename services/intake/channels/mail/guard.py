@@ -16,7 +16,9 @@ from services.intake.channels.email_message import EmailMessage
 from services.intake.channels.mail.addresses import Mailbox
 from shared.database import Transaction
 
-Kind = Literal["person", "program", "auto_reply", "bounce", "loop", "flood", "empty", "unreadable"]
+Kind = Literal[
+    "person", "program", "auto_reply", "bounce", "loop", "flood", "empty", "unreadable", "too_large"
+]
 
 REASON_CHARS_MAX: Final = 300
 

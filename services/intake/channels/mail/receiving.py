@@ -14,7 +14,7 @@ from services.intake.app import Asking, Intake, Tx
 from services.intake.attachments.store import AttachmentStore
 from services.intake.channels.email_message import EmailMessage, parse
 from services.intake.channels.mail import files, guard, refusals, threading
-from services.intake.channels.mail.guard import Pace, Verdict
+from services.intake.channels.mail.guard import Kind, Pace, Verdict
 from services.intake.channels.mail.letters import Letter, clues_of, write_letter
 from services.intake.channels.mail.mailboxes import Mailboxes, OwnMailbox
 from services.intake.domain import OpenTicket, Ticket
@@ -114,6 +114,29 @@ class MailIn:
             replayed=outcome.replayed,
         )
         return outcome
+
+    async def refuse_unread(
+        self, arrival: Arrival, *, kind: Kind, reason: str, uid: int, raw: bytes | None = None
+    ) -> None:
+        """Write down a mail that could not be taken at all, so that somebody sees it; once for each `uid` and mailbox.
+
+        Raises:
+            psycopg.OperationalError, StoreIsAway: as `receive`.
+        """
+        sha256 = "" if raw is None else hashlib.sha256(raw).hexdigest()
+        if raw is not None:
+            await self._contents.put(sha256, raw)
+        box = arrival.mailbox.name if arrival.mailbox else None
+
+        def work(tx: Tx) -> Received:
+            refusal_id = refusals.keep(
+                tx, Verdict(kind, reason), sha256=sha256, size=len(raw or b""), mailbox=box
+            )
+            return Received(done="refused", why=f"{kind}: {reason}", refusal_id=refusal_id)
+
+        moment = "" if arrival.arrived_at is None else arrival.arrived_at.isoformat()
+        claim = Claim.of("email", f"unread\x1f{box}\x1f{uid}\x1f{moment}", b"")
+        await self._intake.together(work, Received, claim=claim)
 
     async def _is_known(self, claim: Claim) -> bool:
         pool = await self._store.pool()
@@ -244,12 +267,16 @@ class _Incoming:
         return self._received(tx, after, "recorded", f"{verdict.kind}: {verdict.reason}")
 
     def _refuse(self, tx: Tx, verdict: Verdict) -> Received:
+        letter = self._letter
         refusal_id = refusals.keep(
             tx,
             verdict,
-            self._letter,
-            size=len(self._raw),
             sha256=self.files[-1].facts.sha256,
+            size=len(self._raw),
+            subject=letter.subject,
+            sender=letter.sender,
+            message_id=letter.headers.message_id,
+            mailbox=letter.headers.mailbox,
         )
         why = f"{verdict.kind}: {verdict.reason}; it belongs to no ticket"
         return Received(done="refused", why=why, refusal_id=refusal_id)

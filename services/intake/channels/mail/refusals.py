@@ -4,7 +4,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from services.intake.channels.mail.guard import Verdict
-from services.intake.channels.mail.letters import Letter
 from shared.database import Transaction
 from shared.eventstore import EventStore
 from shared.identifiers import new_id
@@ -13,24 +12,36 @@ LISTED_MAX: Final = 200
 """A page of the list; more is for SQL."""
 
 
-def keep(tx: Transaction, verdict: Verdict, letter: Letter, *, size: int, sha256: str) -> UUID:
+def keep(
+    tx: Transaction,
+    verdict: Verdict,
+    *,
+    sha256: str,
+    size: int,
+    subject: str = "",
+    sender: str | None = None,
+    message_id: str | None = None,
+    mailbox: str | None = None,
+) -> UUID:
     """Store the refusal with the transaction; returns its id.
 
     Args:
         tx: the transaction of the mail's claim.
         verdict: why.
-        letter: the mail.
+        sha256: of the raw mail, "" when it was not fetched.
         size: bytes of the raw mail.
-        sha256: of the raw mail.
+        subject: as far as it is known, like what follows.
+        sender: the author's address.
+        message_id: without brackets.
+        mailbox: its name.
     """
     refusal_id = new_id()
-    headers = letter.headers
     tx.cursor.execute(
         "INSERT INTO mail_refusals (id, recorded_at, kind, reason, sender, subject, message_id,"
         " mailbox, size, sha256) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
-            refusal_id, tx.now, verdict.kind, verdict.reason, letter.sender, letter.subject,
-            headers.message_id, headers.mailbox, size, sha256,
+            refusal_id, tx.now, verdict.kind, verdict.reason, sender, subject, message_id,
+            mailbox, size, sha256,
         ),
     )  # fmt: skip
     return refusal_id
@@ -52,11 +63,11 @@ async def listed(
 
 
 async def original_of(store: EventStore[Any], refusal_id: UUID) -> str | None:
-    """The hash under which the refused mail is kept."""
+    """The hash under which the refused mail is kept; None for no such refusal, and for one too large to keep."""
     pool = await store.pool()
     async with pool.connection() as connection:
         found = await connection.execute(
             "SELECT sha256 FROM mail_refusals WHERE id = %s", (refusal_id,)
         )
         row = await found.fetchone()
-    return None if row is None else row["sha256"]
+    return row["sha256"] or None if row else None
