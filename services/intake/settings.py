@@ -7,7 +7,8 @@ from pydantic import Field, SecretStr
 
 from shared.settings import ServiceSettings
 
-Listen = Annotated[str, Field(pattern=r"^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:.]+\]:\d{1,5}$")]
+_LISTEN = r"^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:.]+\]:\d{1,5}$"
+"""host:port; an IPv6 address in brackets."""
 
 
 class Settings(ServiceSettings):
@@ -17,11 +18,15 @@ class Settings(ServiceSettings):
         default=None,
         description="our mailboxes (YAML, see channels-email.md): addresses, what their tickets get, IMAP accounts",
     )
-    mail_smtp_listen: Listen | None = Field(
-        default=None, description="host:port to take mail at by SMTP; not set: no listener"
+    mail_smtp_listen: str | None = Field(
+        default=None,
+        pattern=_LISTEN,
+        description="host:port to take mail at by SMTP; not set: no listener",
     )
-    mail_lmtp_listen: Listen | None = Field(
-        default=None, description="host:port to take mail at by LMTP, from a mail server beside us"
+    mail_lmtp_listen: str | None = Field(
+        default=None,
+        pattern=_LISTEN,
+        description="host:port to take mail at by LMTP, from a mail server beside us",
     )
     mail_hostname: str | None = Field(
         default=None, description="what the listeners call themselves; not set: the machine's name"
