@@ -18,9 +18,8 @@ from services.intake.channels.mail.guard import Kind, Pace, Verdict
 from services.intake.channels.mail.letters import Letter, clues_of, write_letter
 from services.intake.channels.mail.mailboxes import Mailboxes, OwnMailbox
 from services.intake.domain import OpenTicket, Ticket
-from services.intake.domain.commands import AddCustomerReply, RecordMessage, Relation
+from services.intake.domain.commands import AddCustomerReply, RecordMessage
 from services.intake.secrets import Secret
-from shared.errors import Refused
 from shared.events import Channel, StatusCategory
 from shared.eventstore import Claim, EventStore, Outcome
 from shared.identifiers import new_id
@@ -196,7 +195,9 @@ class _Incoming:
         if verdict.kind != "person":
             return self._record(tx, ticket, verdict)
         if ticket.category is StatusCategory.CLOSED and not is_requester:
-            return self._follow_up(tx, ticket, is_requester=is_requester)
+            return self._open(
+                tx, f"ticket #{ticket.number} is closed, and its sender a third party"
+            )
         assert thread is not None, "the ticket was found by it"
         return self._reply(tx, ticket, thread.words, is_requester=is_requester)
 
@@ -224,19 +225,6 @@ class _Incoming:
         assert ticket is not None, "it has just been opened"
         return self._received(tx, ticket, "opened", why)
 
-    def _follow_up(self, tx: Tx, closed: Ticket, *, is_requester: bool) -> Received:
-        """What others than the requester say about a closed ticket is a ticket of their own."""
-        opened = self._open(tx, f"ticket #{closed.number} is closed; this one follows it")
-        assert opened.ticket_id is not None, "an opened ticket has an id"
-        if is_requester:
-            try:
-                self._intake.linking(
-                    tx, closed.id, opened.ticket_id, Relation.FOLLOW_UP, self._asking
-                )
-            except Refused as refusal:  # it has all the links it may have; the mail counts more
-                log.warning("follow_up_not_linked", ticket_id=closed.id, reason=refusal.code)
-        return opened
-
     def _reply(self, tx: Tx, ticket: Ticket, why: str, *, is_requester: bool) -> Received:
         letter = self._letter
         command = AddCustomerReply(
@@ -250,6 +238,7 @@ class _Incoming:
         who = why if is_requester else f"{why}; its sender is a third party"
         if after.id != ticket.id:
             who = f"{who}; ticket #{ticket.number} has ended, #{after.number} follows it"
+            return self._received(tx, after, "opened", who)
         return self._received(tx, after, "replied", who)
 
     def _record(self, tx: Tx, ticket: Ticket, verdict: Verdict) -> Received:
