@@ -1,5 +1,6 @@
 """The settings file of mailboxes: what it may say, and how a mistake is named."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,12 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, named: str):
 def test_a_file_that_is_not_there_is_named(tmp_path: Path):
     with pytest.raises(MailboxesAreWrong, match=r"absent\.yaml"):
         Mailboxes.read(tmp_path / "absent.yaml")
+
+
+def test_the_example_of_the_documentation_is_a_file_of_mailboxes(tmp_path: Path):
+    page = Path(__file__).parents[3] / "docs" / "channels-email.md"
+    (example,) = re.findall(
+        r"```yaml mailboxes\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
+    )
+    boxes = read(tmp_path, example)
+    assert boxes.named("billing").imap.done == "Archive"
