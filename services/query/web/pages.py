@@ -8,6 +8,7 @@ from services.query.web import (
     login,
     oncall,
     people,
+    reports,
     stream,
     ticket_list,
     ticket_page,
@@ -15,5 +16,16 @@ from services.query.web import (
 )
 
 router = APIRouter()
-for room in (assets, login, wall, stream, ticket_list, ticket_page, people, oncall, audit_page):
+for room in (
+    assets,
+    login,
+    wall,
+    stream,
+    ticket_list,
+    ticket_page,
+    people,
+    oncall,
+    audit_page,
+    reports,
+):
     router.include_router(room.router)

@@ -68,7 +68,8 @@ async def update(reader: Reader, url: str, place: Path, **said: Any) -> Any:
     """Once no stranger's transaction on the same server holds anything back."""
     await eventually(
         lambda: reader.rows(
-            "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > max(change_tx) AS ok FROM tickets"
+            "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > greatest("
+            "(SELECT max(change_tx) FROM tickets), (SELECT max(change_tx) FROM tombstones)) AS ok"
         )[0]["ok"]
     )
     return export(url, Lake(str(place)), **said)

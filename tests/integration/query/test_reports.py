@@ -1,0 +1,143 @@
+"""The reports by name: figures worked out by hand, refusals by name, CSV, and a forecast that says how wrong it is."""
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.query.catalogue import METRICS, REPORTS
+from services.query.views.reports import ERROR_DAYS, expected, past_error
+from shared.security import Role
+from tests.integration.query.conftest import Reader
+from tests.integration.query.stories import Story
+
+HOUR = 3600.0
+
+
+def three_tickets() -> list[Story]:
+    one = Story(1).opened(ticket_type="=incident").give_group(0, "desk", "rule").assign(1, "anna")
+    one.promise(0, "first_reply", 4).answer(2).keep(2, "first_reply", 4).solve(10)
+    two = Story(2).opened(ticket_type="question").give_group(0, "desk", "rule").assign(0, "bob")
+    two.promise(0, "first_reply", 4).miss("first_reply", 4).answer(6)
+    two.keep(6, "first_reply", 4, late=True).solve(8).reopen(9)
+    three = Story(3).opened(ticket_type="question")
+    return [one, two, three]
+
+
+@pytest.mark.integration
+async def test_the_figures_are_those_worked_out_by_hand(reader: Reader) -> None:
+    reader.feed(*three_tickets())
+
+    async def rows(name: str, by: str) -> dict[Any, dict[str, Any]]:
+        told = await reader.read(f"/v1/reports/{name}", by=by)
+        return {row[by]: row for row in told["rows"]}
+
+    volume = await rows("volume", "type")
+    assert volume["question"] == {
+        "type": "question", "tickets": 2, "open": 2, "solved": 0, "breached": 1, "customers": 1,
+    }  # fmt: skip
+    reply = (await rows("first-reply", "group"))["desk"]
+    assert (reply["first_reply_p50"], reply["replied"]) == (4 * HOUR, 2)
+    assert reply["first_reply_p90"] == pytest.approx(5.6 * HOUR)
+    business = (await rows("business-time", "group"))["desk"]
+    assert business["first_reply_business_p50"] == 4 * HOUR
+    kept = (await rows("attainment", "metric"))["first_reply"]
+    assert (kept["decided"], kept["attained"], kept["missed"]) == (2, 1, 1)
+    assert kept["attained_share"] == 0.5
+    assert (await rows("breach-causes", "cause"))["too few agents"]["missed"] == 1
+    backlog = await rows("backlog", "status")
+    assert (backlog["open"]["tickets"], backlog["new"]["unassigned"]) == (1, 1)
+    # Anna had it from hour 1 to the end of the ticket at 10, all of it new: her turn.
+    assert (await rows("handle-time", "agent"))["anna"]["handle_mean"] == 9 * HOUR
+    agents = await rows("agents", "agent")
+    assert (agents["anna"]["agent_solved"], agents["anna"]["agent_replies"]) == (2, 2)
+    assert (await rows("customers", "customer"))["carl"]["reopened_share"] == pytest.approx(1 / 3)
+
+
+@pytest.mark.integration
+async def test_every_figure_says_what_it_means_and_how_fresh_it_is(reader: Reader) -> None:
+    told = await reader.read("/v1/reports")
+    assert {one["name"] for one in told["metrics"]} == METRICS.keys()
+    assert {one["name"] for one in told["reports"]} == REPORTS.keys()
+    assert all(one["meaning"] and one["unit"] and one["sql"] for one in told["metrics"])
+    answer = await reader.get("/v1/reports/volume")
+    assert "x-freshness-seconds" in answer.headers
+    assert all(one["meaning"] for one in answer.json()["metrics"])
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("path", "asked", "status", "field"),
+    [
+        ("weather", {}, 404, "path name"),
+        ("volume", {"by": "shoe_size"}, 422, "query by"),
+        ("volume", {"by": "t.status; DROP TABLE tickets"}, 422, "query by"),
+        ("volume", {"opened_from": "yesterday"}, 422, "query opened_from"),
+        ("volume", {"opened_from": "0001-01-01T00:00:00Z"}, 422, "query opened_from"),
+        ("volume", {"since": "2026"}, 422, "query since"),
+        ("agents", {"group": "desk"}, 422, "query group"),
+        ("forecast", {"by": "minute"}, 422, "query by"),
+        (
+            "volume",
+            {"opened_from": "2026-02-01T00:00:00Z", "opened_before": "2026-01-01T00:00:00Z"},
+            422,
+            "query opened_before",
+        ),
+    ],
+)
+async def test_nonsense_is_refused_by_name(
+    reader: Reader, path: str, asked: dict[str, str], status: int, field: str
+) -> None:
+    answer = await reader.get(f"/v1/reports/{path}", **asked)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["errors"][0]["field"] == field
+
+
+@pytest.mark.integration
+async def test_a_csv_has_the_same_rows_and_no_formula(reader: Reader) -> None:
+    reader.feed(*three_tickets())
+    answer = await reader.get("/v1/reports/volume", by="type", format="csv")
+    rows = {row["type"]: row for row in csv.DictReader(io.StringIO(answer.text))}
+    assert rows.keys() == {"question", "'=incident"}
+    assert rows["question"]["tickets"] == "2"
+    assert answer.headers["content-type"].startswith("text/csv")
+
+
+@pytest.mark.integration
+async def test_customers_see_no_report(reader: Reader) -> None:
+    for path in ("/v1/reports", "/v1/reports/volume", "/reports/volume"):
+        assert (await reader.get(path, role=Role.CUSTOMER)).status_code == 403
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", [*REPORTS, "forecast"])
+async def test_every_report_is_a_page_with_its_meanings_and_a_csv(
+    reader: Reader, name: str
+) -> None:
+    reader.feed(*three_tickets())
+    ways = [None, *(REPORTS[name].by if name in REPORTS else ["hour"])]
+    for by in ways:
+        answer = await reader.get(f"/reports/{name}", **({"by": by} if by else {}))
+        assert answer.status_code == 200, answer.text
+        assert "What these figures mean" in answer.text
+        assert f"/v1/reports/{name}?" in answer.text
+    assert (await reader.get(f"/reports/{name}", days="all")).status_code == 422
+
+
+def test_a_steady_week_is_forecast_without_error_and_a_jump_is_not() -> None:
+    today = datetime(2026, 6, 1, tzinfo=UTC)
+    first = today - timedelta(weeks=8)
+    steady = {first + timedelta(hours=hour): hour % 24 for hour in range(8 * 7 * 24)}
+    assert [expected(steady, today, hour) for hour in range(24)] == [float(h) for h in range(24)]
+    assert past_error(steady, today) == {"days": ERROR_DAYS, "mean_absolute": 0.0, "share": 0.0}
+    jump = {**steady, today - timedelta(hours=1): 23 + 48}
+    wrong = past_error(jump, today)
+    assert wrong["mean_absolute"] == pytest.approx(48 / (ERROR_DAYS * 24))
+    assert past_error({}, today)["share"] is None
+
+
+def test_a_forecast_of_a_day_knows_nothing_of_that_day() -> None:
+    day = datetime(2026, 6, 1, tzinfo=UTC)
+    assert expected({day + timedelta(hours=9): 1_000_000}, day, 9) == 0.0
