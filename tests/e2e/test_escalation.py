@@ -52,7 +52,9 @@ async def test_the_ladder_is_climbed_through_every_service_and_ends_with_the_ans
 ):
     customer, ben = product.door("customer", "carl"), product.door("agent", "ben", name="Ben")
     opened = customer.call(
-        "POST", "/v1/tickets", {"subject": "Mail is down", "body": "All of it.", "ticket_type": "outage"}
+        "POST",
+        "/v1/tickets",
+        {"subject": "Mail is down", "body": "All of it.", "ticket_type": "outage"},
     )
     ticket_id = opened["ticket_id"]
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, vDuration
 
 from shared.errors import NotFound, Refused
 from shared.eventstore import EventTransaction
@@ -78,9 +78,15 @@ def as_ical(rota_id: str, history: RotaHistory, *, now: datetime, agent_id: str 
     calendar.add("method", "PUBLISH")
     calendar.add("x-wr-calname", f"On call: {history.current.name}")
     calendar.add("refresh-interval", REFRESH, parameters={"value": "DURATION"})
-    calendar.add("x-published-ttl", REFRESH)
-    for span in history.spans(now - BEHIND, now + AHEAD):
+    calendar.add("x-published-ttl", vDuration(REFRESH).to_ical().decode())
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    begins, ends = today - BEHIND, today + AHEAD
+    for span in history.spans(begins, ends):
         if agent_id is not None and span.agent_id != agent_id:
+            continue
+        # A turn that the feed's own edge cuts would be another event each day.
+        is_cut = span.starts_at == begins or span.ends_at == ends
+        if is_cut and not span.starts_at <= now < span.ends_at:
             continue
         event = Event()
         # The same turn keeps its UID; another person's turn at the same time is another event.

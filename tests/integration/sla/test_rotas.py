@@ -162,6 +162,9 @@ async def test_a_calendar_program_reads_the_rota_by_its_address_alone(
         ]
         assert len({str(e["uid"]) for e in events}) == len(events) > 20
         assert all(e.get("dtstamp") and not e.errors for e in events)
+        assert str(calendar["x-published-ttl"]) == "PT15M"
+        weeks = {(e.end - e.start).days for e in events}
+        assert weeks <= {6, 7}, "whole turns only, however the feed's own edges lie"
         bens = Calendar.from_ical((await stranger.get(own["path"])).content).walk("VEVENT")
         assert {str(e["summary"]) for e in bens} == {"On call: ben (Desk)"}
         for wrong in ("/v1/oncall/desk.ics", "/v1/oncall/desk.ics?token=guess"):
