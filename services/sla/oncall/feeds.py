@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-from icalendar import Calendar, Event, vDuration
+from icalendar import Calendar, Event
 
 from shared.errors import NotFound, Refused
 from shared.eventstore import EventTransaction
@@ -78,7 +78,7 @@ def as_ical(rota_id: str, history: RotaHistory, *, now: datetime, agent_id: str 
     calendar.add("method", "PUBLISH")
     calendar.add("x-wr-calname", f"On call: {history.current.name}")
     calendar.add("refresh-interval", REFRESH, parameters={"value": "DURATION"})
-    calendar.add("x-published-ttl", vDuration(REFRESH).to_ical().decode())
+    calendar.add("x-published-ttl", f"PT{REFRESH // timedelta(minutes=1)}M")
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     begins, ends = today - BEHIND, today + AHEAD
     for span in history.spans(begins, ends):
