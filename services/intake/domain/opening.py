@@ -57,7 +57,7 @@ def check_opening(command: OpenTicket, context: Context) -> None:
         OpeningStatusIsNotPossible: it would begin postponed, solved or closed.
         TooManyTags: more than a ticket may have.
         NobodyOutsideToWriteTo: it would be internal and outbound.
-        Invalid: a field is not what its definition says, or is missing; history that is imported may be so.
+        Invalid: a field is not what its definition says, or is missing; imported history and mails may be so.
     """
     if command.category is not None and command.category not in OPENING:
         raise OpeningStatusIsNotPossible(command.category)
@@ -65,7 +65,8 @@ def check_opening(command: OpenTicket, context: Context) -> None:
         raise TooManyTags(limits.TAGS_MAX)
     if command.is_internal and command.is_outbound:
         raise NobodyOutsideToWriteTo
-    if not context.is_import and command.origin is None:
+    # A mail answers no questions: what it lacks is for agents to ask, and no reason to turn it away.
+    if not context.is_import and command.origin is None and command.mail is None:
         context.definitions.check_opening(command.ticket_type, command.fields)
 
 

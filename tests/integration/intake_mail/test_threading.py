@@ -5,6 +5,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.intake.channels.mail.threading import own_message_id
+from shared.events.tickets import ParticipantAdded
+from shared.security import Role
+from shared.security.issuer import LocalIssuer
+from tests.integration.intake.desk import Caller
 from tests.integration.intake_mail.post import Post, a_mail, new_address
 
 pytestmark = pytest.mark.integration
@@ -78,8 +82,11 @@ async def test_a_third_party_with_a_valid_token_is_a_flagged_participant(post: P
     )
     assert done["ticket_id"] == opened["ticket_id"]
     assert "third party" in done["why"]
-    first, replied = await post.desk.events(opened["ticket_id"])
+    events = await post.desk.events(opened["ticket_id"])
+    first, replied = events[:2]
     assert replied.is_third_party
+    (added,) = (event for event in events if isinstance(event, ParticipantAdded))
+    assert (added.person.email, added.role, added.is_trusted) == ("eve@other.example", "cc", False)
     assert replied.actor.id == "mailto:eve@other.example"
     assert first.requester.id != replied.actor.id
 
@@ -149,3 +156,20 @@ async def test_somebody_who_has_a_ticket_by_the_api_answers_it_by_mail(post: Pos
     done = await post.bring(a_mail(**{"from": address, "References": f"<{ours}>"}))
     assert done["done"] == "replied"
     assert not (await post.desk.events(opened["ticket_id"]))[1].is_third_party
+
+
+async def test_a_field_that_every_ticket_must_have_turns_no_mail_away(
+    post: Post, issuer: LocalIssuer
+):
+    admin = Caller(post.desk, issuer.issue("root", Role.ADMIN))
+    where = "/v1/fields/machine"
+    definition = {"label": "Machine", "type": "text", "required_on": "open"}
+    answer = await admin.send("PUT", where, definition)
+    assert answer.status_code in {200, 201}, answer.text
+    try:
+        said = {"subject": "x", "body": "y", "requester": {"id": "carl"}}
+        assert (await post.caller.post("/v1/tickets", said)).status_code == 422
+        assert (await post.bring(a_mail()))["done"] == "opened"
+    finally:
+        answer = await admin.send("DELETE", where)
+        assert answer.status_code == 200, answer.text

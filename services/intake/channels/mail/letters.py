@@ -90,16 +90,16 @@ def person_of(author: Mailbox | None) -> Person:
 
 
 def clues_of(message: EmailMessage, recipients: Sequence[str]) -> Clues:
-    """What the mail says about where it belongs: what bounced, then what it answers, then its own id."""
+    """What the mail says about where it belongs: what bounced, then what it answers."""
     ids = [
         message.bounced_message_id,
         message.in_reply_to,
         *reversed(message.references),
-        message.message_id,  # seen before, in another mailbox or with another date
     ]
     addresses = [one.address for one in (*message.to, *message.cc)]
     return Clues(
         message_ids=[one for one in ids if one],
+        own_id=message.message_id,
         subject=message.subject,
         addresses=[*recipients, *message.delivered_to, *addresses],
     )

@@ -18,8 +18,14 @@ from services.intake.channels.mail.guard import Kind, Pace, Verdict
 from services.intake.channels.mail.letters import Letter, clues_of, write_letter
 from services.intake.channels.mail.mailboxes import Mailboxes, OwnMailbox
 from services.intake.domain import OpenTicket, Ticket
-from services.intake.domain.commands import AddCustomerReply, RecordMessage
+from services.intake.domain.commands import (
+    AddCustomerReply,
+    AddParticipant,
+    ParticipantRole,
+    RecordMessage,
+)
 from services.intake.secrets import Secret
+from shared.errors import Refused
 from shared.events import Channel, StatusCategory
 from shared.eventstore import Claim, EventStore, Outcome
 from shared.identifiers import new_id
@@ -180,8 +186,7 @@ class _Incoming:
         thread = threading.find(tx, self._secret.key(tx), self._clues)
         ticket = None if thread is None else self._intake.standing(tx, thread.ticket_id)
         is_requester = ticket is not None and _is_requester(ticket, self._letter)
-        if ticket is not None and thread is not None and thread.evidence == "number":
-            # Anybody can write a number. Only of the requester is it believed.
+        if thread is not None and thread.evidence in threading.ONLY_OF_THE_REQUESTER:
             ticket = ticket if is_requester else None
         verdict = self._verdict
         if verdict.kind == "person" or (verdict.may_open and ticket is None):
@@ -234,12 +239,31 @@ class _Incoming:
             mail=letter.headers,
             is_third_party=not is_requester,
         )
-        after = self._intake.changing(tx, ticket.id, command, self._asking)
-        who = why if is_requester else f"{why}; its sender is a third party"
+        mark = tx.mark()
+        try:
+            after = self._intake.changing(tx, ticket.id, command, self._asking)
+        except Refused as refusal:  # the rules of the ticket say no, and the mail must not be lost
+            tx.rewind(mark)
+            return self._open(tx, f"ticket #{ticket.number} does not take it: {refusal.detail}")
+        if not is_requester:
+            self._add_participant(tx, after)
+            why = f"{why}; its sender is a third party"
         if after.id != ticket.id:
-            who = f"{who}; ticket #{ticket.number} has ended, #{after.number} follows it"
-            return self._received(tx, after, "opened", who)
-        return self._received(tx, after, "replied", who)
+            why = f"{why}; ticket #{ticket.number} has ended, #{after.number} follows it"
+            return self._received(tx, after, "opened", why)
+        return self._received(tx, after, "replied", why)
+
+    def _add_participant(self, tx: Tx, ticket: Ticket) -> None:
+        """Let people see who else writes here; until one of them says so, nobody trusts them."""
+        if self._letter.sender is None:
+            return
+        command = AddParticipant(
+            person=self._letter.person, role=ParticipantRole.CC, is_trusted=False
+        )
+        try:
+            self._intake.changing(tx, ticket.id, command, self._asking)
+        except Refused as refusal:  # there are as many as there may be; the message says who wrote
+            log.info("third_party_not_added", ticket_id=ticket.id, reason=refusal.code)
 
     def _record(self, tx: Tx, ticket: Ticket, verdict: Verdict) -> Received:
         letter, message = self._letter, self._message

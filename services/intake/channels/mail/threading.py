@@ -8,7 +8,8 @@ What counts, strongest first:
 1. `In-Reply-To`, then `References` from the newest: one of our own ids (signed: no look-up is needed), or one in
    the table `mail_ids`, which holds every Message-ID that we saw or sent.
 2. The token in the subject, `[#123-k7qx2mpa]`, or in the address, `help+123-k7qx2mpa@…`: signed, too.
-3. A bare number, `[#123]`: believed only of the requester; numbers can be guessed.
+3. The mail's own Message-ID, seen before, or a bare number, `[#123]`: believed only of the requester; ids can be
+   seen elsewhere and numbers guessed.
 
 None of these opens a ticket's contents to anybody: they say where a message goes, never who may read.
 """
@@ -25,7 +26,10 @@ from services.intake.secrets import is_signature, signature
 from shared.database import Transaction
 from shared.identifiers import derived_id
 
-Evidence = Literal["reference", "token", "number"]
+Evidence = Literal["reference", "token", "same_id", "number"]
+
+ONLY_OF_THE_REQUESTER: Final = frozenset({"same_id", "number"})
+"""What anybody can write who has seen or guessed it."""
 
 IDS_MAX: Final = 100
 """Ids looked up for one mail: a thread is found by any of its newest ones."""
@@ -47,11 +51,13 @@ class Clues(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         message_ids: without brackets, the nearest first.
+        own_id: the mail's own.
         subject: as people read it.
         addresses: where it was sent.
     """
 
     message_ids: Sequence[str] = ()
+    own_id: str | None = None
     subject: str = ""
     addresses: Sequence[str] = ()
 
@@ -138,13 +144,18 @@ def find(tx: Transaction, key: bytes, clues: Clues) -> Thread | None:
     own = {one: ticket_id for one in ids if (ticket_id := read_own_message_id(key, one))}
     signed = _signed_numbers(key, clues)
     bare = [int(one) for one in _NUMBER.findall(clues.subject)][:_TOKENS_MAX]
-    by_id, by_number = _look_up(tx, [one for one in ids if one not in own], [*signed, *bare])
+    asked = [one for one in ids if one not in own]
+    if clues.own_id is not None:
+        asked.append(clues.own_id)
+    by_id, by_number = _look_up(tx, asked, [*signed, *bare])
     for one in ids:
         if ticket_id := own.get(one) or by_id.get(_row_id(one)):
             return Thread(ticket_id, "reference", "it answers a message of the ticket")
     for number in signed:
         if number in by_number:
             return Thread(by_number[number], "token", f"it carries the signed token of #{number}")
+    if clues.own_id is not None and (ticket_id := by_id.get(_row_id(clues.own_id))):
+        return Thread(ticket_id, "same_id", "its Message-ID was used on the ticket before")
     for number in bare:
         if number in by_number:
             return Thread(by_number[number], "number", f"the requester names #{number}")
