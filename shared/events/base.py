@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import ClassVar, Final, TypedDict
 from uuid import UUID
 
@@ -127,7 +128,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     @property
     def wire_type(self) -> str:
         """For example `ticket.opened.v1`."""
-        return str(self.__struct_config__.tag)
+        return _wire_type(type(self))
 
     @property
     def event_id(self) -> str:
@@ -147,3 +148,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     @property
     def timestamp(self) -> datetime:
         return self.recorded_at
+
+
+@cache
+def _wire_type(kind: type[Event]) -> str:
+    """Looked up for every event that is stored, and its way through msgspec's configuration is a long one."""
+    return str(kind.__struct_config__.tag)

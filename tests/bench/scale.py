@@ -20,6 +20,8 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
         timers: open timers that stand by while deadlines pass.
         spread_dues, spread_seconds: deadlines that pass one after the other, evenly.
         sudden_dues: deadlines that pass at the same microsecond.
+        routing_queued, routing_agents, routing_groups: what waits, who is there, in how many groups.
+        routing_wave: tickets that one agent's coming frees. routing_calm_seconds: new tickets alone, before that.
         target_seconds: the promise of those tickets; all of them must be opened before the first is due.
     """
 
@@ -38,6 +40,11 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     spread_seconds: float
     sudden_dues: int
     target_seconds: int
+    routing_queued: int
+    routing_agents: int
+    routing_groups: int
+    routing_wave: int
+    routing_calm_seconds: float
 
 
 FULL: Final = Scale(
@@ -56,6 +63,11 @@ FULL: Final = Scale(
     spread_seconds=20.0,
     sudden_dues=1_000,
     target_seconds=40,
+    routing_queued=100_000,
+    routing_agents=2_000,
+    routing_groups=50,
+    routing_wave=10_000,
+    routing_calm_seconds=10.0,
 )
 
 QUICK: Final = Scale(
@@ -74,4 +86,9 @@ QUICK: Final = Scale(
     spread_seconds=2.0,
     sudden_dues=100,
     target_seconds=5,
+    routing_queued=1_000,
+    routing_agents=40,
+    routing_groups=5,
+    routing_wave=600,
+    routing_calm_seconds=1.0,
 )

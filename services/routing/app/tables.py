@@ -99,14 +99,16 @@ def heads(tx: Transaction, wanted: Mapping[int, int], *, at_most: int) -> list[T
     """The first tickets of lanes in the order of the queue (R3): lane → how many; `at_most` of them all."""
     if not wanted:
         return []
+    # Only keys are sorted, and only the chosen rows are read whole: a third of the time with fifty long lanes.
     return _decode(
         tx,
         SQL(
-            "SELECT coalesce(json_agg(t), '[]')::text AS found"
-            " FROM (SELECT t.* FROM unnest(%s::int[], %s::int[]) AS want (lane, count) CROSS JOIN LATERAL"
-            " (SELECT {} FROM tickets t WHERE t.lane = want.lane ORDER BY {} LIMIT want.count) t"
-            " ORDER BY {} LIMIT %s) t"
-        ).format(_WITHOUT_FACTS, _ORDER, _ORDER),
+            "SELECT coalesce(json_agg(t), '[]')::text AS found FROM (SELECT {} FROM"
+            " (SELECT t.* FROM unnest(%s::int[], %s::int[]) AS want (lane, count) CROSS JOIN LATERAL"
+            " (SELECT t.ticket_id, t.is_raised, t.rank, t.due_at, t.queued_at FROM tickets t"
+            " WHERE t.lane = want.lane ORDER BY {} LIMIT want.count) t ORDER BY {} LIMIT %s) h"
+            " JOIN tickets t USING (ticket_id) ORDER BY {}) t"
+        ).format(_WITHOUT_FACTS, _ORDER, _ORDER, _ORDER),
         (list(wanted), list(wanted.values()), at_most),
     )
 
