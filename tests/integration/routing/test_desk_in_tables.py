@@ -47,7 +47,7 @@ async def test_a_long_queue_is_drained_in_bounded_transactions(office: Office) -
     assert (queue["waiting"], queue["reasons"]) == (1_200, {"offline": 1_200})
     await office.done("POST", "/v1/agents/ann/presence", {"presence": "online"})
     (first,) = await office.rows("SELECT count(*) AS n FROM tickets WHERE agent_id = 'ann'")
-    assert first["n"] == 500
+    assert first["n"] == 200
     await office.swept()
     assert not await office.rows("SELECT 1 FROM tickets WHERE lane IS NOT NULL")
     await office.check()
