@@ -10,7 +10,8 @@ from services.query.projections import assignments, tickets
 from services.query.projections.promises import PromiseFacts, Promises
 from services.query.projections.writes import Writes
 from services.query.views.pools import Pool
-from services.query.views.ticket import MESSAGES_MAX
+from services.query.views.scope import Scope
+from services.query.views.ticket import conversation
 from shared.errors import NotFound
 from shared.events import Event, decode
 from shared.events.assignments import AssignmentEvent
@@ -18,21 +19,9 @@ from shared.events.sla import SlaEvent
 from shared.events.tickets import TicketEvent
 from shared.topics import Topic
 
-STEPS_MAX: Final = 2_000
-"""Instants at which one ticket changed; more than any honest ticket has."""
-
 _EVENTS: Final[LiteralString] = """
 SELECT stream_id, topic, type, occurred_at, raw::text AS raw FROM timeline
 WHERE stream_id = ANY(%s) AND topic = ANY(%s) ORDER BY stream_id, topic, version
-"""
-_MESSAGES: Final[LiteralString] = """
-SELECT message_id, version, kind, is_automatic, body, sent_at, author_kind, author_id, author_name, via AS channel,
-       count(*) OVER () AS total
-FROM messages WHERE ticket_id = %s AND version <= %s AND sent_at <= %s ORDER BY version DESC LIMIT %s
-"""
-_STEPS: Final[LiteralString] = """
-SELECT DISTINCT occurred_at FROM timeline
-WHERE stream_id = %s AND topic = ANY(%s) ORDER BY occurred_at LIMIT %s
 """
 _TOPICS: Final = [topic.value for topic in (Topic.TICKETS, Topic.ASSIGNMENTS, Topic.SLA)]
 
@@ -67,13 +56,13 @@ async def ticket_at(pool: Pool, ticket_id: UUID, instant: datetime) -> dict[str,
     if ticket_id not in found:
         raise NotFound("this ticket was opened later")
     ticket = found[ticket_id]
-    async with pool.connection() as connection:
-        values = (ticket_id, ticket["version"], instant, MESSAGES_MAX)
-        rows = await (await connection.execute(_MESSAGES, values)).fetchall()
-    total = rows[0]["total"] if rows else 0
-    for row in rows:
-        del row["total"]
-    return {**ticket, "messages": rows[::-1], "messages_total": total}
+    written = (await conversation(pool, ticket_id, Scope()))["messages"]
+    messages = [
+        message
+        for message in written
+        if message["sent_at"] <= instant and message["version"] <= ticket["version"]
+    ]
+    return {**ticket, "messages": messages, "messages_total": len(messages)}
 
 
 async def states_at(
@@ -99,13 +88,6 @@ async def states_at(
         for ticket_id in ids
         if (ticket_id, Topic.TICKETS.value) in streams and ticket_id in fields
     }
-
-
-async def steps_of(pool: Pool, ticket_id: UUID) -> list[datetime]:
-    """The instants at which anything of the ticket changed, oldest first."""
-    async with pool.connection() as connection:
-        rows = await (await connection.execute(_STEPS, (ticket_id, _TOPICS, STEPS_MAX))).fetchall()
-    return [row["occurred_at"] for row in rows]
 
 
 def _agreed(fields: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,105 @@
+"""The slider over a ticket's past, in a real Chromium with and without scripts."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from shared.events import Priority, StatusCategory
+from shared.security import Role
+from tests.integration.query.conftest import Reader
+from tests.integration.query.stories import Story
+from tests.integration.query_web.test_browser import (
+    Served,
+    browser_page,
+    pytestmark,
+    served,
+    signed_in,
+)
+from tests.support.waiting import eventually
+
+__all__ = ["browser_page", "pytestmark", "served"]
+
+
+def a_life() -> Story:
+    story = Story(7).opened(subject="Printer").prioritise(1, Priority.URGENT).note(2, "look at it")
+    return story.move(3, StatusCategory.PENDING).solve(4)
+
+
+async def is_shown(served: Served) -> bool:
+    import httpx2
+
+    token = served.issuer.issue("anna", Role.AGENT)
+    async with httpx2.AsyncClient(base_url=served.address) as http:
+        answer = await http.get("/v1/tickets/7", headers={"Authorization": f"Bearer {token}"})
+    return answer.status_code == 200 and answer.json()["ticket"]["status"] == "solved"
+
+
+async def test_the_slider_steps_through_the_past(served: Served, browser_page: Page):
+    page = browser_page
+    await served.publish(a_life())
+    await eventually(lambda: is_shown(served), what="the ticket is projected")
+    complaints = await signed_in(page, served, "/tickets/7")
+    await page.click("#past")
+    await expect(page.locator("h1")).to_contain_text("Printer")
+    then = page.locator("section:has(#h-then)")
+    await expect(then).to_contain_text("Normal")
+    slider = page.locator("#p-slider")
+    await slider.focus()
+    await page.keyboard.press("ArrowRight")
+    await expect(then).to_contain_text("Urgent")
+    await expect(page.locator(".message.note")).to_have_count(0)
+    await expect(slider).to_be_focused()
+    await page.keyboard.press("ArrowRight")
+    await expect(page.locator(".message.note")).to_contain_text("look at it")
+    await page.keyboard.press("End")
+    await expect(then).to_contain_text("Solved")
+    assert "as_of=2026-03-02T16" in page.url
+    await page.keyboard.press("Home")
+    await expect(page.locator("[aria-current=step]")).to_contain_text("opened ticket")
+    await page.reload()
+    await expect(then).to_contain_text("New")
+    assert complaints == []
+
+
+async def test_without_scripts_the_links_do_the_same(served: Served, browser_page: Page):
+    await served.publish(a_life())
+    await eventually(lambda: is_shown(served), what="the ticket is projected")
+    browser = browser_page.context.browser
+    assert browser is not None
+    context = await browser.new_context(java_script_enabled=False)
+    token = served.issuer.issue("anna", Role.AGENT)
+    await context.set_extra_http_headers({"Authorization": f"Bearer {token}"})
+    page = await context.new_page()
+    await page.goto(f"{served.address}/tickets/7/past")
+    await expect(page.locator("#p-slider")).to_be_hidden()
+    await page.click("#p-after")
+    await expect(page.locator("section:has(#h-then)")).to_contain_text("Urgent")
+    await page.click("#p-before")
+    await expect(page.locator("section:has(#h-then)")).to_contain_text("Normal")
+    await page.click("[data-step='5']")
+    await expect(page.locator("section:has(#h-then)")).to_contain_text("Solved")
+    await context.close()
+
+
+async def test_only_staff_and_only_what_was(reader: Reader):
+    reader.feed(a_life())
+    assert (await reader.get("/tickets/7/past", role=Role.CUSTOMER)).status_code == 403
+    assert (await reader.get("/tickets/7/past", as_of="2020-01-01T00:00:00Z")).status_code == 404
+    assert (await reader.get("/tickets/7/past", as_of="x")).status_code == 422
+    assert (await reader.get("/tickets/99/past")).status_code == 404
+
+
+async def test_what_people_typed_stays_text_in_the_past(reader: Reader):
+    evil = "<script>alert(1)</script>"
+    reader.feed(Story(8).opened(subject=evil, body=evil, tags=(evil,)).note(1, evil))
+    html = (await reader.get("/tickets/8/past")).text
+    assert evil not in html
+    assert "&lt;script&gt;" in html
+
+
+@pytest.mark.parametrize("hours", [0, 2, 9])
+async def test_any_instant_between_steps_is_shown(reader: Reader, hours: int):
+    story = a_life()
+    reader.feed(story)
+    when = f"2026-03-02T{12 + hours:02}:30:00Z"
+    html = (await reader.get("/tickets/7/past", as_of=when)).text
+    assert f"step {min(hours, 4) + 1} of 5" in html
