@@ -1,6 +1,7 @@
 """Addresses and limits come from the environment, each checked at start with its own name in the error."""
 
 import socket
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -45,11 +46,25 @@ class ServiceSettings(BaseSettings):
     def _named_after_its_machine(cls, instance: str) -> str:
         return instance or socket.gethostname()
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, networks: str) -> str:
+        for network in networks.split(","):
+            ip_network(network.strip())
+        return networks
+
     http_host: str = Field(
         default="127.0.0.1", description="address to listen on; 0.0.0.0 only behind a front door"
     )
     http_port: Annotated[int, Field(ge=1, le=65535)] = Field(
         default=8000, description="port to listen on"
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.0/8,::1/128",
+        description=(
+            "networks (CIDR, separated by commas) whose `X-Forwarded-For` is believed: where the front door is. The"
+            " address found so stands in events as the actor's `ip`"
+        ),
     )
     http_body_bytes_max: Annotated[int, Field(ge=1024)] = Field(
         default=1_048_576,

@@ -27,11 +27,15 @@ class ActorKind(StrEnum):
 
 
 class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who did it. `id` is stable (a subject of the identity provider, an agent's id); `name` is for people."""
+    """Who did it. `id` is stable (a subject of the identity provider, an agent's id); `name` is for people.
+
+    `ip`: the address that a command over HTTP came from; shown to supervisors and admins only.
+    """
 
     kind: ActorKind
     id: str
     name: str | None = None
+    ip: str | None = None
 
 
 class Channel(StrEnum):

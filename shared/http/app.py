@@ -9,6 +9,7 @@ from fastapi import FastAPI, Response
 from fastapi.telemetry import TelemetryConfig
 
 from shared.http import openapi, problems
+from shared.http.client_ip import TrustedProxies
 from shared.http.health import HealthState, health_router
 from shared.http.limits import LimitsMiddleware
 from shared.http.shortcuts import ShortcutMiddleware, Shortcuts
@@ -70,6 +71,7 @@ def build_api(
             "set TICKETING_JWKS_FILE or TICKETING_JWKS_URL: without keys every token is refused"
         )
         app.state.health.set("keys", False, missing)
+    app.state.trusted_proxies = TrustedProxies(settings.trusted_proxies.split(","))
     problems.install(app)
     openapi.install(app)
     # The last one added is the outermost.

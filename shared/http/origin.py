@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from shared.errors import Forbidden, Invalid
 from shared.events.base import Actor, Channel, Stamp
+from shared.http.client_ip import TrustedProxies
 from shared.observability.correlation import current_correlation_id, new_correlation_id
 from shared.security import Principal, Role, authenticate
 
@@ -36,11 +37,10 @@ class Origin(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, request: Request, principal: Principal) -> "Origin":
         """The plain function for hot paths. `via` is `agent` for people who work here, else `api`."""
-        del (
-            request
-        )  # its correlation id is the current one; the argument keeps callers independent of that
+        actor = principal.actor
+        proxies: TrustedProxies = request.app.state.trusted_proxies
         return cls(
-            actor=principal.actor,
+            actor=Actor(actor.kind, actor.id, actor.name, proxies.address(request.scope)),
             via=_VIA[principal.role],
             correlation_id=current_correlation_id() or new_correlation_id(),
             principal=principal,

@@ -4,8 +4,6 @@ from datetime import datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
-import msgspec
-
 from services.query.views.pools import Pool
 from services.query.views.told import sentence
 from shared.http import cursor
@@ -95,5 +93,11 @@ def _entry(ticket_id: UUID, row: dict[str, Any]) -> dict[str, Any]:
         ],
         "correlation_id": row["correlation_id"],
         "causation_id": row["causation_id"],
-        "data": msgspec.to_builtins(row["raw"]),
+        "data": _without_address(row["raw"]),
     }
+
+
+def _without_address(raw: dict[str, Any]) -> dict[str, Any]:
+    """The event as it is, but for the address it came from: that is for supervisors, in the audit."""
+    actor = {name: value for name, value in raw["actor"].items() if name != "ip"}
+    return {**raw, "actor": actor}

@@ -267,3 +267,16 @@ async def test_links_stand_and_fall_on_both_tickets(desk, agent):
     assert (second.status_code, second.json()["code"]) == (409, "ticket_has_a_parent")
     assert (await agent.send("DELETE", f"/v1/tickets/{one}/links/{two}")).status_code == 200
     assert (await desk.names(one))[-1] == (await desk.names(two))[-1] == "TicketUnlinked"
+
+
+async def test_an_event_says_from_which_address_its_command_came(desk, agent):
+    """Behind the front door it is the address that the front door saw; a hop before it may say anything."""
+    through = {"x_forwarded_for": "6.6.6.6, 198.51.100.7"}
+    opened = await agent.post(
+        "/v1/tickets", {"subject": "Fire", "body": "It burns.", **FOR_BEN}, **through
+    )
+    ticket_id = opened.json()["ticket_id"]
+    await agent.post(f"/v1/tickets/{ticket_id}/notes", {"body": "x"}, **through)
+    await agent.post(f"/v1/tickets/{ticket_id}/notes", {"body": "y"})
+    addresses = [event.actor.ip for event in await desk.events(ticket_id)]
+    assert addresses == ["198.51.100.7", "198.51.100.7", "127.0.0.1"]

@@ -230,3 +230,17 @@ async def test_late_facts_stand_where_they_were_recorded(reader: Reader):
     reader.feed_events([*story.events, late])
     content = await reader.read("/v1/audit", **SEEN_BY)
     assert [event["ticket_number"] for event in content["events"]] == [6, 5]
+
+
+async def test_the_address_is_told_in_the_audit_and_nowhere_else(reader: Reader):
+    story = Story(8).opened()
+    story.tell(SubjectChanged, 1, by=msgspec.structs.replace(ANNA, ip="198.51.100.7"),
+               subject="Other", previous="Printer")  # fmt: skip
+    reader.feed(story)
+    (changed,) = (await reader.read("/v1/audit", **SEEN_BY, field="subject", actor="anna"))[
+        "events"
+    ]
+    assert changed["actor"]["ip"] == "198.51.100.7"
+    assert "198.51.100.7" in (await reader.get("/audit", **SEEN_BY)).text
+    for path in ("/v1/tickets/8", "/v1/tickets/8/timeline", "/tickets/8", "/tickets/8/past"):
+        assert "198.51.100.7" not in (await reader.get(path)).text

@@ -40,7 +40,7 @@ async def test_the_request_tells(
 
     headers = as_(role, "pat") | {"X-Correlation-Id": "corr-1"}
     told = (await client.get("/origin", headers=headers)).json()
-    assert told["actor"] == {"kind": kind, "id": "pat"}
+    assert told["actor"] == {"kind": kind, "id": "pat", "ip": "127.0.0.1"}
     assert told["via"] == via
     assert told["correlation_id"] == "corr-1"
 
