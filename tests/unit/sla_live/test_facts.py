@@ -174,9 +174,9 @@ def test_every_kind_of_ticket_event_was_thought_of() -> None:
         "TicketReopened", "TicketMerged", "TicketUnmerged", "MergeReceived",
     }  # fmt: skip
     silent = {
-        "NoteAdded", "SubjectChanged", "TicketLinked", "TicketUnlinked", "MergeUndone", "MessagesSplit",
-        "SplitUndone", "FamilyRuleChanged", "TaskAdded", "TaskChanged", "TaskRemoved", "ParticipantAdded",
-        "ParticipantRemoved",
+        "NoteAdded", "MessageRecorded", "SubjectChanged", "TicketLinked", "TicketUnlinked", "MergeUndone",
+        "MessagesSplit", "SplitUndone", "FamilyRuleChanged", "TaskAdded", "TaskChanged", "TaskRemoved",
+        "ParticipantAdded", "ParticipantRemoved",
     }  # fmt: skip
     known = {kind.__name__ for kind in get_args(tickets.TicketEvent)}
     assert known == spoken | silent
