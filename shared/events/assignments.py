@@ -37,7 +37,7 @@ class _AssignmentEvent(Event, frozen=True, kw_only=True):
 class GroupChanged(_AssignmentEvent, frozen=True, kw_only=True, tag="assignment.group_changed.v1"):
     """The ticket belongs to another group. `why` is one plain sentence.
 
-    `mode`: `rule`, `manual`, `import`, `escalation`.
+    `mode`: `rule`, `manual`, `import`, `escalation`, `follow_up`.
     """
 
     group_id: str | None
@@ -75,8 +75,9 @@ class TicketQueued(_AssignmentEvent, frozen=True, kw_only=True, tag="assignment.
 class TicketAssigned(_AssignmentEvent, frozen=True, kw_only=True, tag="assignment.assigned.v1"):
     """One agent has it. Everything that the decision looked at is here (R14).
 
-    `mode`: `auto`, `offer`, `manual`, `pull`, `import`. `candidates` is cut to the ten best plus the first refused;
-    `candidates_count` and `refused_counts` are whole. `load_before` and `load_after` are in capacity units.
+    `mode`: `auto`, `offer`, `manual`, `pull`, `import`, `follow_up`.
+    `candidates` is cut to the ten best plus the first refused; `candidates_count` and `refused_counts` are whole.
+    `load_before` and `load_after` are in capacity units.
     """
 
     agent_id: str

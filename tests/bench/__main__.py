@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from deploy.local.problems import CannotStart
-from tests.bench import creates, deciding, mails, path, plumbing, projections, timers
+from tests.bench import creates, deciding, mails, path, plumbing, projections, replies, timers
 from tests.bench.figures import Figure, Goal, Missed, Report
 from tests.bench.memory import MemoryWatch
 from tests.bench.product import Product
@@ -30,6 +30,7 @@ class Section(StrEnum):
     PROJECTIONS = projections.SECTION
     EMAIL = mails.SECTION
     ROUTING = deciding.SECTION
+    REPLIES = replies.SECTION
     CREATES = creates.SECTION
     PATH = path.SECTION
     TIMERS = timers.SECTION
@@ -40,6 +41,7 @@ _MEASURES: Final[dict[Section, Callable[[Product, Scale, Report], None]]] = {
     Section.PROJECTIONS: projections.measure,
     Section.EMAIL: mails.measure,
     Section.ROUTING: deciding.measure,
+    Section.REPLIES: replies.measure,
     Section.CREATES: creates.measure,
     Section.PATH: path.measure,
     Section.TIMERS: timers.measure,

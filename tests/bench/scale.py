@@ -45,6 +45,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     routing_groups: int
     routing_wave: int
     routing_calm_seconds: float
+    reply_tickets: int
 
 
 FULL: Final = Scale(
@@ -68,6 +69,7 @@ FULL: Final = Scale(
     routing_groups=50,
     routing_wave=10_000,
     routing_calm_seconds=10.0,
+    reply_tickets=200,
 )
 
 QUICK: Final = Scale(
@@ -91,4 +93,5 @@ QUICK: Final = Scale(
     routing_groups=5,
     routing_wave=600,
     routing_calm_seconds=1.0,
+    reply_tickets=20,
 )

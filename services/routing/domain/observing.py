@@ -213,12 +213,36 @@ def _opened(desk: Desk, ticket: Ticket, event: TicketOpened) -> None:
     )
     if ticket.is_held:
         ticket.queued_at = event.occurred_at
-    else:
+    elif not _kept_by_its_owner(desk, ticket, event):
         if ticket.group_id is None:  # an escalation may have been heard of first
             route(desk, ticket, _cause(event), event.occurred_at)
         if ticket.needs_agent:
             desk.wait(ticket, _cause(event))
     ticket.facts = msgspec.structs.replace(ticket.facts, body="")
+
+
+def _kept_by_its_owner(desk: Desk, ticket: Ticket, event: TicketOpened) -> bool:
+    """A follow-up goes to the group that had the older ticket, and to its agent if online, as reopening does (R5).
+
+    The life policy of intake says so on the event. False: the rules decide, as for any new ticket.
+    """
+    origin = event.origin
+    if origin is None or origin.kind != "follow_up" or not origin.keeps_owner:
+        return False
+    if origin.group_id not in desk.roster.groups:
+        return False
+    because = f"It follows #{origin.number}, which this group had."
+    desk.move_to_group(
+        ticket, origin.group_id, mode="follow_up", because=because, cause=_cause(event)
+    )
+    agent = desk.roster.agents.get(origin.agent_id) if origin.agent_id else None
+    is_member = agent is not None and origin.group_id in agent.profile.groups
+    if agent is not None and is_member and agent.is_online and ticket.needs_agent:
+        words = f"{agent.profile.name} had #{origin.number}, which it follows."
+        desk.hand_over(ticket, agent, mode="follow_up", because=words, cause=_cause(event))
+    elif ticket.needs_agent:
+        desk.wait(ticket, _cause(event))
+    return True
 
 
 def _moved(

@@ -32,6 +32,7 @@ from shared.events.base import (
 )
 from shared.events.sla import SlaEvent, SlaStarted
 from shared.events.tickets import (
+    Origin,
     Person,
     PriorityChanged,
     StatusChanged,
@@ -129,6 +130,7 @@ class Floor:
         requester: str = "cora",
         tags: tuple[str, ...] = (),
         ticket_id: UUID | None = None,
+        origin: Origin | None = None,
     ) -> UUID:
         ticket_id = ticket_id or new_id()
         self.heard(
@@ -143,6 +145,7 @@ class Floor:
                 priority=priority,
                 category=category,
                 tags=tags,
+                origin=origin,
             )
         )
         return ticket_id
