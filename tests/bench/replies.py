@@ -27,9 +27,7 @@ _OPENING: Final[dict[str, Any]] = {
 def measure(product: Product, scale: Scale, report: Report) -> None:
     """Replies one after the other, old and new tickets in turn, so that a busier machine harms both alike."""
     for is_cold in (False, True):
-        product.start_services(
-            "intake"
-        )  # and stopped below: what follows wants to begin without it
+        product.start_services("intake")  # stopped below: the next section wants it so
         tickets = scale.reply_tickets
         with _door(product) as door:
             new = [_opened(door) for _ in range(tickets)]

@@ -69,7 +69,7 @@ FULL: Final = Scale(
     routing_groups=50,
     routing_wave=10_000,
     routing_calm_seconds=10.0,
-    reply_tickets=200,
+    reply_tickets=40,
 )
 
 QUICK: Final = Scale(
@@ -93,5 +93,5 @@ QUICK: Final = Scale(
     routing_groups=5,
     routing_wave=600,
     routing_calm_seconds=1.0,
-    reply_tickets=20,
+    reply_tickets=10,
 )

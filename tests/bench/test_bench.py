@@ -37,7 +37,17 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_every_measurement_left_its_figures(document: dict[str, Any]):
     sections = {figure["section"] for figure in document["figures"]}
     assert sections == {
-        *("plumbing", "projections", "email", "replies", "routing", "creates", "path", "timers", "memory")
+        *(
+            "plumbing",
+            "projections",
+            "email",
+            "replies",
+            "routing",
+            "creates",
+            "path",
+            "timers",
+            "memory",
+        )
     }
     assert all(figure["value"] > 0 for figure in document["figures"])
 
