@@ -15,7 +15,7 @@ from services.sla.alerts.deliveries import Counts
 from services.sla.alerts.documents import read_sink
 from services.sla.alerts.kind import Parts
 from services.sla.alerts.notice import TEST_METRIC, Action, Alert, AlertNotice, Kind, Opening
-from services.sla.alerts.registry import Defined, FixedSink
+from services.sla.alerts.registry import FixedSink, SinkDefined
 from services.sla.alerts.senders import Condition, Senders
 from services.sla.alerts.sink import NotDelivered, Sent, Sink
 from shared.clock import Clock
@@ -104,7 +104,7 @@ class AlertDesk:
 
     async def define(
         self, sink_id: str, document: Mapping[str, Any], *, origin: Origin, expected: int | None
-    ) -> Defined:
+    ) -> SinkDefined:
         """Make or change a sink; in force at once here, within a second in other processes.
 
         Raises:
@@ -236,7 +236,7 @@ class AlertDesk:
             ]
         )
 
-    def _state(self, defined: Defined, counts: Counts) -> SinkState:
+    def _state(self, defined: SinkDefined, counts: Counts) -> SinkState:
         condition = self._senders.condition(defined.id)
         return SinkState(
             id=defined.id,

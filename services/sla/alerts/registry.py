@@ -22,7 +22,7 @@ class FixedSink(Refused):
     """The sink is defined by a settings file or a variable, and changes there."""
 
 
-class Defined(msgspec.Struct, frozen=True, kw_only=True):
+class SinkDefined(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a sink. It holds no secret: only where each is kept."""
 
     id: str
@@ -57,7 +57,7 @@ def routes(tx: Transaction, sinks: Sequence[Sink]) -> list[Route]:
     return fixed + [route_of(defined) for defined in current(tx) if defined.id not in names]
 
 
-def route_of(defined: Defined) -> Route:
+def route_of(defined: SinkDefined) -> Route:
     """The routing of one document."""
     sink = read_sink(defined.definition)
     return Route(
@@ -78,7 +78,7 @@ def define(
     reserved: frozenset[str],
     source: Source = "api",
     expected: int | None = None,
-) -> Defined:
+) -> SinkDefined:
     """Make or change a sink; the same again changes nothing.
 
     Raises:
@@ -114,7 +114,7 @@ def define(
         " VALUES (%s, %s, %s, %s, %s, %s)",
         (sink_id, version + 1, Jsonb(definition), source, now, by),
     )
-    return Defined(
+    return SinkDefined(
         id=sink_id,
         version=version + 1,
         definition=definition,
@@ -152,16 +152,16 @@ def take_over(
             )
 
 
-def current(tx: Transaction) -> list[Defined]:
+def current(tx: Transaction) -> list[SinkDefined]:
     """The newest version of each, by id."""
     tx.cursor.execute(
         "SELECT DISTINCT ON (sink_id) sink_id AS id, version, definition, source, recorded_at,"
         " recorded_by FROM sink_versions ORDER BY sink_id, version DESC"
     )
-    return [msgspec.convert(row, Defined) for row in tx.cursor.fetchall()]
+    return [msgspec.convert(row, SinkDefined) for row in tx.cursor.fetchall()]
 
 
-def find(tx: Transaction, sink_id: str, version: int | None = None) -> Defined | None:
+def find(tx: Transaction, sink_id: str, version: int | None = None) -> SinkDefined | None:
     """One version, the newest without `version`."""
     tx.cursor.execute(
         "SELECT sink_id AS id, version, definition, source, recorded_at, recorded_by"
@@ -170,10 +170,10 @@ def find(tx: Transaction, sink_id: str, version: int | None = None) -> Defined |
         (sink_id, version, version),
     )
     row = tx.cursor.fetchone()
-    return None if row is None else msgspec.convert(row, Defined)
+    return None if row is None else msgspec.convert(row, SinkDefined)
 
 
-def get(tx: Transaction, sink_id: str, version: int | None = None) -> Defined:
+def get(tx: Transaction, sink_id: str, version: int | None = None) -> SinkDefined:
     """The same, for callers who name it.
 
     Raises:

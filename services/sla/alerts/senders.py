@@ -13,7 +13,7 @@ from services.sla.alerts import registry
 from services.sla.alerts.breaker import State
 from services.sla.alerts.documents import read_sink
 from services.sla.alerts.kind import Parts
-from services.sla.alerts.registry import Defined
+from services.sla.alerts.registry import SinkDefined
 from services.sla.alerts.sender import Sender
 from services.sla.alerts.sink import Sink
 from services.sla.settings import Settings
@@ -144,7 +144,7 @@ class Senders:
             lambda tx: registry.take_over(tx, documents, now=now, reserved=self.reserved),
         )
 
-    async def _follow_one(self, name: str, defined: Defined) -> None:
+    async def _follow_one(self, name: str, defined: SinkDefined) -> None:
         running = self._running.get(name)
         try:
             document = read_sink(defined.definition)
@@ -176,7 +176,7 @@ class Senders:
             "sink_in_force", sink=name, version=defined.version, kind=defined.definition["kind"]
         )
 
-    def _digest(self, defined: Defined) -> str:
+    def _digest(self, defined: SinkDefined) -> str:
         """Changes when a secret was replaced, so that a rotation needs no restart."""
         digest = hashlib.sha256()
         for reference in registry.references(read_sink(defined.definition)):

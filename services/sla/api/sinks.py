@@ -6,7 +6,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.sla.alerts.desk import AlertDesk, SinkState, Tested
-from services.sla.alerts.registry import Defined
+from services.sla.alerts.registry import SinkDefined
 from shared.http.bodies import json_answer, read_json
 from shared.http.conditional import ExpectedVersion, etag
 from shared.http.openapi import openapi_body
@@ -55,7 +55,7 @@ def router(desk: AlertDesk) -> APIRouter:
         "/{sink_id}",
         summary="Make a sink, or a new version of it; secrets are named, never written out.",
         dependencies=_EDITORS,
-        openapi_extra=openapi_body(dict[str, Any], answer=Defined),
+        openapi_extra=openapi_body(dict[str, Any], answer=SinkDefined),
     )
     async def put_sink(
         sink_id: str, request: Request, origin: RequestOrigin, expected: ExpectedVersion
