@@ -108,5 +108,5 @@ def _own_database() -> str:
     port = remembered_port(home, "postgres")
     if port is None:
         raise CannotStart(f"no installation in {home}; name a database with --database")
-    password = StateFolder(home).secret(BI_READER)
+    password = StateFolder(home).secret(f"postgres-{BI_READER}")
     return f"postgresql://{BI_READER}:{password}@{ports.LOOPBACK}:{port}/{DATABASE}"

@@ -11,7 +11,17 @@ import typer
 from rich.console import Console
 
 from deploy.local.problems import CannotStart
-from tests.bench import creates, deciding, mails, path, plumbing, projections, replies, timers
+from tests.bench import (
+    creates,
+    deciding,
+    export,
+    mails,
+    path,
+    plumbing,
+    projections,
+    replies,
+    timers,
+)
 from tests.bench.figures import Figure, Goal, Missed, Report
 from tests.bench.memory import MemoryWatch
 from tests.bench.product import Product
@@ -28,6 +38,7 @@ class Section(StrEnum):
 
     PLUMBING = plumbing.SECTION
     PROJECTIONS = projections.SECTION
+    EXPORT = export.SECTION
     EMAIL = mails.SECTION
     ROUTING = deciding.SECTION
     REPLIES = replies.SECTION
@@ -39,6 +50,7 @@ class Section(StrEnum):
 _MEASURES: Final[dict[Section, Callable[[Product, Scale, Report], None]]] = {
     Section.PLUMBING: plumbing.measure,
     Section.PROJECTIONS: projections.measure,
+    Section.EXPORT: export.measure,
     Section.EMAIL: mails.measure,
     Section.ROUTING: deciding.measure,
     Section.REPLIES: replies.measure,

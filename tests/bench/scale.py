@@ -17,6 +17,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
         path_rate, path_seconds: the open-loop load whose way through the services is timed.
         stories: tickets with a whole life (12 events each) for relay, consumer and projections.
         plumbing_rounds: repetitions of each of those; the median counts.
+        exported_rows: tickets written to Parquet.
         timers: open timers that stand by while deadlines pass.
         spread_dues, spread_seconds: deadlines that pass one after the other, evenly.
         sudden_dues: deadlines that pass at the same microsecond.
@@ -35,6 +36,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     path_seconds: float
     stories: int
     plumbing_rounds: int
+    exported_rows: int
     timers: int
     spread_dues: int
     spread_seconds: float
@@ -59,6 +61,7 @@ FULL: Final = Scale(
     path_seconds=20.0,
     stories=10_000,
     plumbing_rounds=3,
+    exported_rows=1_000_000,
     timers=1_000_000,
     spread_dues=2_000,
     spread_seconds=20.0,
@@ -83,6 +86,7 @@ QUICK: Final = Scale(
     path_seconds=3.0,
     stories=400,
     plumbing_rounds=1,
+    exported_rows=4_000,
     timers=2_000,
     spread_dues=100,
     spread_seconds=2.0,

@@ -40,6 +40,7 @@ def test_every_measurement_left_its_figures(document: dict[str, Any]):
         *(
             "plumbing",
             "projections",
+            "export",
             "email",
             "replies",
             "routing",

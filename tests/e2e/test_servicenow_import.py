@@ -8,11 +8,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from deploy.imports.servicenow import history
 from deploy.imports.servicenow_file import read_log
+from deploy.lake import Lake
+from services.query.catalogue import REPORTS, query_of
+from shared.security.principal import Role
 from tests.support.product import Product
 from tests.unit.imports.oracle import figures, retell
 from tests.unit.imports.samples import a_file, a_row
@@ -86,10 +92,50 @@ def test_the_report_tells_what_the_file_says(product: Product, file: Path):
     assert (found["closed"], found["resolved"]) == (expected.closed, expected.resolved)
     hours = found["opened_to_closed_median_seconds"] / 3600
     assert hours == pytest.approx(expected.opened_to_closed_median_hours)
+    _three_ways_agree(product, file.parent / "lake", found)
     # A command that was done is claimed, in the transaction of its events.
     for owner, lines in (("intake", "intake"), ("routing", "routing")):
         done = count(product, owner, "SELECT count(*) FROM claims") - claims[owner]
         assert done == sum(len(getattr(one, lines)) for one in histories)
+
+
+def _three_ways_agree(product: Product, lake: Path, told: dict[str, Any]) -> None:
+    """The API's figures, the catalogue's SQL as `bi_reader`, and the same SQL on Parquet with DuckDB."""
+
+    def is_whole() -> bool:
+        status, output = run(product, "export", "--to", str(lake))
+        assert status == 0, output
+        return Lake(str(lake)).newest().entities["fct_ticket"].rows >= told["tickets"]
+
+    # The agents' heartbeats and the timers go on writing: rows wait for transactions that are still under way.
+    assert any(is_whole() for _ in range(20))
+    for name, by in (("reopens", "channel"), ("resolution", "channel"), ("attainment", "metric")):
+        sql = query_of(REPORTS[name], by, placeholder="%({})s", channel=True).replace(
+            "%(channel)s", "'import'"
+        )
+        status, output = run(product, "report", "--lake", str(lake), "--sql", sql, "--json")
+        assert status == 0, output
+        on_lake = json.loads(output)
+        with psycopg.connect(
+            product.stack.database_url("bi_reader"), row_factory=dict_row
+        ) as connection:
+            by_sql = connection.execute(sql).fetchall()
+        by_api = product.door(Role.AGENT, "bi").call(
+            "GET", f"/v1/reports/{name}?by={by}&channel=import"
+        )["rows"]
+        assert len(by_api) > 0
+        # The two databases interpolate percentiles in another order: the last binary digit may differ.
+        for other in (by_sql, on_lake):
+            for ours, theirs in zip(by_api, other, strict=True):
+                assert ours == {
+                    key: pytest.approx(value, rel=1e-12) if isinstance(value, float) else value
+                    for key, value in theirs.items()
+                }
+        if name == "reopens":
+            assert by_api[0]["reopened"] == told["reopened"]
+            assert by_api[0]["tickets"] == told["tickets"]
+        if name == "resolution":
+            assert by_api[0]["resolution_p50"] == told["opened_to_resolved_median_seconds"]
 
 
 def test_a_file_with_an_unreadable_row_is_imported_and_called_failed(
