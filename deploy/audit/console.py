@@ -81,6 +81,8 @@ def verify(
                     )
                     verdict = check.run()
                     verdicts.append(verdict)
+                    if service == "query":
+                        continue  # its readings of sensitive tickets are published nowhere
                     if from_kafka and places.kafka is not None:
                         copy = KafkaCopy(
                             source, bootstrap_servers=places.kafka, prefix=places.prefix

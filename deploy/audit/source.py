@@ -19,6 +19,7 @@ TABLES: Final = {
     "intake": "intake_events",
     "routing": "routing_events",
     "sla": "sla_events",
+    "query": "reads",
 }
 """Service (and its schema) → its event table."""
 

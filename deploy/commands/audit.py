@@ -50,7 +50,7 @@ def verify(
     for name in services:
         if name not in TABLES:
             raise typer.BadParameter(f"one of {', '.join(TABLES)}", param_hint="--service")
-    wanted = [*services, "query"] if with_query else services
+    wanted = sorted({*services, "query"}) if with_query else services
     found = places(
         wanted,
         database=database,

@@ -10,9 +10,11 @@ from services.query.lag import LagWatch
 from services.query.live import LiveBoard
 from services.query.parts import Parts
 from services.query.projections import Projections
+from services.query.reads import TABLE, Reads
 from services.query.settings import Settings
 from services.query.views.freshness import CONSUMER
 from services.query.web import pages
+from shared.audit import Sealer
 from shared.clock import SystemClock
 from shared.database import Database
 from shared.http.app import build_api
@@ -32,7 +34,7 @@ def build(settings: Settings) -> Service:
         version=metadata.version("ticketing"),
         settings=settings,
     )
-    parts = Parts(settings, store, LagWatch(settings, store), Arrivals())
+    parts = Parts(settings, store, LagWatch(settings, store), Arrivals(), Reads(store, settings))
     live = LiveBoard(settings, parts.dashboard, api.state.health)
     api.state.parts, api.state.live = parts, live
     api.include_router(make_router(parts))
@@ -67,7 +69,14 @@ def build(settings: Settings) -> Service:
         settings,
         api=api,
         store=store,
-        migrations=("services.query",),
+        migrations=("shared.audit", "services.query"),
+        sealer=Sealer(
+            store,
+            service="query",
+            table=TABLE,
+            seconds=settings.audit_seal_seconds,
+            secret=settings.audit_secret.get_secret_value() if settings.audit_secret else None,
+        ),
         consumers=(consumer,),
         tasks=(announce_here, parts.lag.run),
         on_drain=(live.close,),

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.query.arrivals import Arrivals
 from services.query.lag import LagWatch
+from services.query.reads import Reads
 from services.query.settings import Settings
 from services.query.views.board import board
 from services.query.views.pools import Pool
@@ -19,6 +20,7 @@ class Parts:
     store: Database
     lag: LagWatch
     arrivals: Arrivals
+    reads: Reads
 
     async def pool(self) -> Pool:
         """Connections for reading."""

@@ -33,3 +33,14 @@ class Settings(ServiceSettings):
         default=2,
         description="exports that one process answers at a time; each holds a database connection while it is read",
     )
+    sensitive_tags: str = Field(
+        default="",
+        description="reading a ticket with one of these tags (separated by commas) is recorded in the audit",
+    )
+    sensitive_types: str = Field(default="", description="the same for ticket types")
+    sensitive_fields: str = Field(
+        default="", description="the same for tickets on which one of these custom fields is set"
+    )
+    sensitive_internal: bool = Field(
+        default=True, description="the same for internal tickets, which no customer sees"
+    )

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.query.api.answers import Text, answer
@@ -91,10 +91,14 @@ def make_router(parts: Parts) -> APIRouter:
         response_class=Response,
     )
     async def export_history(
-        ticket: str, principal: Supervisor, query: Annotated[HistoryQuery, Query()]
+        ticket: str,
+        request: Request,
+        principal: Supervisor,
+        query: Annotated[HistoryQuery, Query()],
     ) -> Response:
         pool = await parts.pool()
         found = await find_ticket(pool, parse_reference(ticket), Scope())
+        await parts.reads.note(request, principal, found)
         events = await whole_history(pool, found["ticket_id"])
         body = await history_file(query.format, found, events, asked_by=principal.id)
         name = f"ticket-{found['number']}-history.{query.format}"

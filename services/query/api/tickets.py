@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.query.api import past
@@ -133,7 +133,7 @@ def make_router(parts: Parts) -> APIRouter:
         "/tickets/{ticket}", summary="A ticket (by id or number) with its conversation and figures."
     )
     async def read_ticket(
-        ticket: str, principal: Anybody, query: Annotated[TicketQuery, Query()]
+        ticket: str, request: Request, principal: Anybody, query: Annotated[TicketQuery, Query()]
     ) -> Response:
         reference, scope, pool = parse_reference(ticket), Scope.of(principal), await parts.pool()
         if query.min_version is not None:
@@ -145,6 +145,7 @@ def make_router(parts: Parts) -> APIRouter:
                 seconds_max=parts.settings.min_version_seconds_max,
             )
         found = await find_ticket(pool, reference, scope)
+        await parts.reads.note(request, principal, found)
         if query.as_of is not None:
             past.only_staff(principal)
             return await past.ticket_answer(parts, found["ticket_id"], query.as_of)
@@ -156,10 +157,11 @@ def make_router(parts: Parts) -> APIRouter:
         summary="Every event of a ticket: who, when, old and new value, as sentence and as data.",
     )
     async def read_timeline(
-        ticket: str, principal: Agent, query: Annotated[TimelineQuery, Query()]
+        ticket: str, request: Request, principal: Agent, query: Annotated[TimelineQuery, Query()]
     ) -> Response:
         pool = await parts.pool()
         found = await find_ticket(pool, parse_reference(ticket), Scope.of(principal))
+        await parts.reads.note(request, principal, found)
         page = await timeline.timeline(
             pool,
             found["ticket_id"],

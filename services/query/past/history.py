@@ -19,7 +19,7 @@ EVENTS_MAX: Final = 20_000
 _EVENTS: Final[LiteralString] = """
 SELECT e.stream_id, e.topic, e.version, e.ticket_id, e.type, e.occurred_at, e.recorded_at, e.actor_kind, e.actor_id,
        e.actor_name, e.via, e.correlation_id, e.causation_id, e.changes, e.raw, t.number
-FROM timeline AS e LEFT JOIN tickets AS t ON t.ticket_id = e.ticket_id
+FROM audit_log AS e LEFT JOIN tickets AS t ON t.ticket_id = e.ticket_id
 WHERE e.stream_id = %s
 ORDER BY e.occurred_at, array_position(ARRAY['tickets.v1', 'assignments.v1', 'sla.v1'], e.topic), e.version LIMIT %s
 """

@@ -15,10 +15,13 @@ from services.query.views.pools import Pool
 from services.query.views.told import sentence
 from shared.errors import Refused
 from shared.http import cursor
-from shared.topics import OWNERS, Topic, topic_of
+from shared.topics import OWNERS, Topic
 
 LIMIT_MAX: Final = 200
 """Entries of a page; one with its contents is some 2 kB."""
+
+READS: Final = "reads.v1"
+"""Stands for the topic with recorded readings of sensitive tickets, which are in no Kafka."""
 
 _SECONDS_MAX: Final = 5
 """A search through more than can be read in so long is refused, with the advice to narrow it."""
@@ -100,7 +103,7 @@ async def audit(
         )
         values |= {"at": at, "stream_id": stream_id, "topic": topic, "version": version}
     statement = SQL(
-        "SELECT {columns}, t.number FROM timeline AS e LEFT JOIN tickets AS t ON t.ticket_id = e.ticket_id"
+        "SELECT {columns}, t.number FROM audit_log AS e LEFT JOIN tickets AS t ON t.ticket_id = e.ticket_id"
         " WHERE {conditions} ORDER BY e.recorded_at DESC, e.stream_id DESC, e.topic DESC, e.version DESC"
         " LIMIT %(limit)s"
     ).format(columns=SQL(_COLUMNS), conditions=SQL(" AND ").join(conditions))
@@ -199,11 +202,15 @@ _TICKET_TOPICS: Final = {
 
 
 def _event_id(row: dict[str, Any]) -> str:
-    return f"{OWNERS[topic_of(row['type'])]}:{row['stream_id']}:{row['version']}"
+    owner = "query" if row["topic"] == READS else OWNERS[Topic(row["topic"])]
+    return f"{owner}:{row['stream_id']}:{row['version']}"
 
 
 def _sentence(row: dict[str, Any]) -> str:
-    return f"{row['actor_name'] or row['actor_id']} {sentence(row['type'], row['raw'])}"
+    who = row["actor_name"] or row["actor_id"]
+    if row["topic"] == READS:
+        return f"{who} read this ticket ({', '.join(row['raw']['reasons'])})"
+    return f"{who} {sentence(row['type'], row['raw'])}"
 
 
 async def _within_time(

@@ -52,7 +52,7 @@ async def audit_page(
         principal,
         **content,
         fields=FIELDS,
-        types=sorted(known_types()),
+        types=sorted([*known_types(), "ticket.read.v1"]),
     )
 
 

@@ -33,6 +33,7 @@ async def past_page(
     """The ticket at an instant; without one, at its first."""
     pool = await parts_of(request).pool()
     ticket = await find_ticket(pool, parse_reference(reference), Scope())
+    await parts_of(request).reads.note(request, principal, ticket)
     events, has_more = await _events(request, ticket)
     steps = _steps(events)
     instant = past_instant(as_of) if as_of else steps[0]["at"]

@@ -91,6 +91,7 @@ def _stamp(ticket: dict[str, Any]) -> str:
 async def _shown(request: Request, principal: Principal, reference: str) -> dict[str, Any]:
     pool, scope = await parts_of(request).pool(), Scope.of(principal)
     ticket = await find_ticket(pool, parse_reference(reference), scope)
+    await parts_of(request).reads.note(request, principal, ticket)
     shown: dict[str, Any] = {
         "ticket": ticket | await conversation(pool, ticket["ticket_id"], scope),
         "now": datetime.now(UTC),

@@ -22,7 +22,7 @@ from tests.support.database import Database as TestDatabase
 from tests.support.database import fresh_database
 from tests.support.servers import Servers
 
-PACKAGES = ("shared.messaging", "services.query")
+PACKAGES = ("shared.messaging", "shared.audit", "services.query")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,118 @@
+"""Reading a sensitive ticket is recorded before it is shown, appears in the audit, and is sealed like any event."""
+
+from typing import Any
+
+import pytest
+
+from services.query.reads import Sensitivity
+from services.query.settings import Settings
+from shared.database import Transaction
+from shared.security import Role
+from tests.integration.query.conftest import Reader
+from tests.integration.query.stories import Story
+
+SEEN_BY = {"role": Role.SUPERVISOR, "subject": "wanda"}
+VIEWS = (
+    "/v1/tickets/1", "/v1/tickets/1/timeline", "/v1/tickets/1?as_of=2026-03-02T13:00:00Z", "/tickets/1",
+    "/tickets/1/parts", "/tickets/1/past",
+)  # fmt: skip
+
+
+async def readings(reader: Reader) -> list[dict[str, Any]]:
+    return (await reader.read("/v1/audit", **SEEN_BY, type="ticket.read.v1"))["events"]
+
+
+@pytest.mark.parametrize("path", VIEWS)
+async def test_every_way_to_a_sensitive_ticket_is_recorded(reader: Reader, path: str):
+    reader.feed(Story(1).opened(is_internal=True), Story(2).opened())
+    path, _, asked = path.partition("?as_of=")
+    assert (await reader.get(path, **({"as_of": asked} if asked else {}))).status_code == 200
+    (read,) = await readings(reader)
+    assert (read["actor"]["id"], read["actor"]["ip"]) == ("anna", "127.0.0.1")
+    assert (read["ticket_number"], read["data"]["path"]) == (1, path)
+    assert read["sentence"] == "anna read this ticket (internal)"
+    assert read["event_id"].startswith("query:")
+
+
+async def test_the_export_of_a_sensitive_history_is_recorded_and_in_the_next_one(reader: Reader):
+    reader.feed(Story(1).opened(is_internal=True))
+    await reader.get("/v1/audit/tickets/1", **SEEN_BY)
+    text = (await reader.get("/v1/audit/tickets/1", **SEEN_BY, format="csv")).text
+    assert text.count("wanda read this ticket") == 2
+
+
+async def test_other_tickets_lists_and_customers_leave_no_trace(reader: Reader):
+    reader.feed(Story(1).opened(is_internal=True), Story(2).opened())
+    for path in ("/v1/tickets/2", "/tickets/2", "/v1/tickets", "/tickets"):
+        assert (await reader.get(path)).status_code == 200
+    await reader.get("/v1/tickets/2", role=Role.CUSTOMER, subject="carl")
+    assert await readings(reader) == []
+
+
+async def test_what_cannot_be_recorded_is_not_shown(reader: Reader):
+    reader.feed(Story(1).opened(is_internal=True, subject="secret plan"))
+    reader.store.transact(lambda tx: tx.cursor.execute("ALTER TABLE reads RENAME TO away"))
+    try:
+        answer = await reader.get("/v1/tickets/1")
+    finally:
+        reader.store.transact(lambda tx: tx.cursor.execute("ALTER TABLE away RENAME TO reads"))
+    assert answer.status_code == 500
+    assert "secret plan" not in answer.text
+
+
+async def test_readings_are_filtered_by_person_and_ticket_and_paged_with_events(reader: Reader):
+    reader.feed(Story(1).opened(is_internal=True).note(1, "x"))
+    for _ in range(3):
+        await reader.get("/v1/tickets/1")
+    content = await reader.read("/v1/audit", **SEEN_BY, ticket="1", limit=4)
+    assert [event["type"] for event in content["events"]] == [
+        "ticket.read.v1", "ticket.read.v1", "ticket.read.v1", "ticket.note_added.v1",
+    ]  # fmt: skip
+    rest = await reader.read("/v1/audit", **SEEN_BY, ticket="1", limit=4, cursor=content["next"])
+    assert [event["type"] for event in rest["events"]] == ["ticket.opened.v1"]
+    assert len((await reader.read("/v1/audit", **SEEN_BY, actor="anna"))["events"]) == 4
+
+
+async def test_readings_are_sealed_like_events(reader: Reader):
+    reader.feed(Story(1).opened(is_internal=True))
+    for _ in range(3):
+        await reader.get("/v1/tickets/1")
+    sealer = reader.service.sealer
+    assert sealer is not None
+    assert sealer.seal_next() == 3
+    (sealed,) = reader.rows("SELECT event_count, last FROM audit_seals")
+    (newest,) = reader.rows("SELECT max(notification_id) AS last FROM reads")
+    assert (sealed["event_count"], sealed["last"]) == (3, newest["last"])
+
+
+def test_what_is_sensitive_is_configured(settings: Settings):
+    chosen = settings.model_copy(
+        update={
+            "sensitive_tags": "vip, legal",
+            "sensitive_types": "hr",
+            "sensitive_fields": "iban",
+            "sensitive_internal": False,
+        }
+    )
+    ticket = {"tags": ["vip", "x"], "type": "hr", "fields": {"iban": "DE"}, "is_internal": True}
+    assert Sensitivity(chosen).reasons(ticket) == ("field:iban", "tag:vip", "type:hr")
+    plain = {"tags": [], "type": None, "fields": {}, "is_internal": True}
+    assert Sensitivity(chosen).reasons(plain) == ()
+    assert Sensitivity(settings).reasons(plain) == ("internal",)
+
+
+async def test_the_audit_is_walked_along_its_indexes(reader: Reader):
+    """The union of events and readings is merged in the order of time, not sorted as a whole."""
+
+    def plan(tx: Transaction) -> str:
+        tx.cursor.execute("SET LOCAL enable_seqscan = off")
+        tx.cursor.execute(
+            "EXPLAIN SELECT e.*, t.number FROM audit_log AS e LEFT JOIN tickets AS t ON t.ticket_id = e.ticket_id"
+            " ORDER BY e.recorded_at DESC, e.stream_id DESC, e.topic DESC, e.version DESC LIMIT 50"
+        )
+        return "\n".join(row["QUERY PLAN"] for row in tx.cursor.fetchall())
+
+    shown = reader.store.transact(plan)
+    assert "Merge Append" in shown, shown
+    assert "timeline_time" in shown
+    assert "reads_time" in shown
