@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
+import msgspec
+
 from shared.events.base import Event, Owner, Priority
 
 
@@ -135,6 +137,44 @@ class SlaBreachRetracted(_CycleEvent, frozen=True, kw_only=True, tag="sla.breach
     needs_review: bool = False
 
 
+class SlaUnschedulable(_CycleEvent, frozen=True, kw_only=True, tag="sla.unschedulable.v1"):
+    """No deadline can be found for this clock, so nobody would ever be warned: an operator must act (C9).
+
+    `reason`: `no_open_time` (the calendar opens too little in the ten years that are searched) or `unknown_calendar`.
+    """
+
+    started_at: datetime
+    reason: str
+
+
+class SecondVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """One clock as judged again, beside what was said of it first.
+
+    Statuses: `met`, `breached`, `open`, `cancelled`; null: that judgement has no such clock.
+    """
+
+    metric: str
+    cycle: int
+    status: str | None
+    first_status: str | None
+    policy_id: str | None = None
+    policy_version: int | None = None
+    due_at: datetime | None = None
+    breached_at: datetime | None = None
+    met_at: datetime | None = None
+    first_breached_at: datetime | None = None
+
+
+class SlaJudgedAgain(_SlaEvent, frozen=True, kw_only=True, tag="sla.judged_again.v1"):
+    """Somebody (the actor) had the ticket judged a second time, under `label`: only where that says something else.
+
+    The first verdicts stand. `verdicts`: the clocks that differ.
+    """
+
+    label: str
+    verdicts: tuple[SecondVerdict, ...]
+
+
 class SlaEscalationStep(_CycleEvent, frozen=True, kw_only=True, tag="sla.escalation_step.v1"):
     """A step of the policy's ladder fired at `occurred_at`; by the promise it was due at `planned_at`.
 
@@ -205,6 +245,8 @@ SlaEvent = (
     | SlaWarning
     | SlaBreached
     | SlaBreachRetracted
+    | SlaUnschedulable
+    | SlaJudgedAgain
     | SlaEscalationStep
     | SlaPaged
     | SlaPageAcknowledged

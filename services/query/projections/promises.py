@@ -12,11 +12,13 @@ from shared.events.sla import (
     SlaCancelled,
     SlaDueChanged,
     SlaEvent,
+    SlaJudgedAgain,
     SlaMet,
     SlaPaused,
     SlaPolicyApplied,
     SlaResumed,
     SlaStarted,
+    SlaUnschedulable,
     SlaWarning,
 )
 
@@ -30,6 +32,7 @@ _CycleEvent = (
     | SlaWarning
     | SlaBreached
     | SlaBreachRetracted
+    | SlaUnschedulable
 )
 
 
@@ -65,6 +68,8 @@ class Cycle(msgspec.Struct, kw_only=True):
     breach_agent_id: str | None = None
     retracted_at: datetime | None = None
     cancel_reason: str | None = None
+    unschedulable_reason: str | None = None
+    needs_review: bool = False
 
     @property
     def is_active(self) -> bool:
@@ -116,7 +121,8 @@ class Promises:
         facts.sla_version = event.version
         if isinstance(event, SlaPolicyApplied):
             facts.policy_id, facts.policy_version = event.policy_id, event.policy_version
-        elif not isinstance(event, ESCALATION_EVENTS):  # these say nothing about the clock itself
+        elif not isinstance(event, (*ESCALATION_EVENTS, SlaJudgedAgain)):
+            # Those say nothing about the clock itself, and a second judgement stands beside it.
             _fold_cycle(self._cycle(event), event)
 
     def _cycle(self, event: _CycleEvent) -> Cycle:
@@ -164,14 +170,15 @@ class Promises:
         facts.clocks = [newest[metric] for metric in sorted(newest)]
 
 
-def _fold_cycle(cycle: Cycle, event: _CycleEvent) -> None:
+def _fold_cycle(cycle: Cycle, event: _CycleEvent) -> None:  # noqa: C901, PLR0912  # one case a kind
     cycle.version = event.version
     cycle.policy_id, cycle.policy_version = event.policy_id, event.policy_version
     cycle.calendar_id, cycle.calendar_version = event.calendar_id, event.calendar_version
     cycle.priority, cycle.target_seconds = event.priority.value, event.target_seconds
     match event:
         case SlaStarted():
-            cycle.state = "running" if event.due_at else "paused"
+            is_paused = event.due_at is None and cycle.unschedulable_reason is None
+            cycle.state = "paused" if is_paused else "running"
             cycle.started_at, cycle.due_at = event.started_at, event.due_at
             cycle.remaining_seconds = event.target_seconds
         case SlaPaused():
@@ -185,6 +192,8 @@ def _fold_cycle(cycle: Cycle, event: _CycleEvent) -> None:
             cycle.paused_seconds = event.paused_seconds
         case SlaDueChanged():
             cycle.due_at = event.due_at
+            if event.due_at is not None:
+                cycle.unschedulable_reason = None
             if cycle.state == "paused":
                 cycle.remaining_seconds = event.target_seconds - (cycle.elapsed_seconds or 0.0)
         case SlaMet():
@@ -208,8 +217,11 @@ def _fold_cycle(cycle: Cycle, event: _CycleEvent) -> None:
             cycle.due_at = event.due_at if cycle.state == "running" else cycle.due_at
             cycle.breach_cause, cycle.breach_category = event.cause, event.category
             cycle.breach_group_id, cycle.breach_agent_id = event.group_id, event.agent_id
+        case SlaUnschedulable():
+            cycle.unschedulable_reason, cycle.due_at = event.reason, None
         case SlaBreachRetracted(needs_review=True):
-            pass  # it came too late to take the breach back by itself (S20); a person decides, the breach stands
+            # It came too late to take the breach back by itself (S20); a person decides, the breach stands.
+            cycle.needs_review = True
         case SlaBreachRetracted():
             cycle.is_breached, cycle.breached_at = False, None
             cycle.retracted_at = event.occurred_at

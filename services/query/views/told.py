@@ -35,6 +35,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "sla.warning.v1": "warned that {metric} is due {due_at} ({threshold} reached)",
     "sla.breached.v1": "found {metric} breached: it was due {breached_at} ({cause})",
     "sla.breach_retracted.v1": "took back the breach of {metric}: {reason}",
+    "sla.unschedulable.v1": "found no deadline for {metric}: {reason}",
     "sla.page_unanswered.v1": "found the page about {metric} unanswered after {pages_count} calls and told everybody",
     "sla.page_ended.v1": "ended the page about {metric} ({reason})",
     "agent.defined.v1": "defined agent {agent_id}",
@@ -100,6 +101,12 @@ def _told(  # noqa: C901, PLR0911, PLR0912  # one sentence each
             return f"escalated it ({change}): {facts['reason']}"
         case "sla.policy_applied.v1":
             return _change("the SLA policy", facts.get("previous_policy_id"), facts["policy_id"])
+        case "sla.judged_again.v1":
+            said = "; ".join(
+                f"{one['metric']} {one['status'] or 'not promised'}, first {one['first_status'] or 'not promised'}"
+                for one in facts["verdicts"]
+            )
+            return f"judged it again as “{facts['label']}”: {said}"
         case "sla.escalation_step.v1":
             return _escalation(facts)
         case "sla.paged.v1":

@@ -21,6 +21,7 @@ from shared.events.sla import (
     SlaDueChanged,
     SlaEscalationStep,
     SlaEvent,
+    SlaJudgedAgain,
     SlaMet,
     SlaPageAcknowledged,
     SlaPaged,
@@ -30,6 +31,7 @@ from shared.events.sla import (
     SlaPolicyApplied,
     SlaResumed,
     SlaStarted,
+    SlaUnschedulable,
     SlaWarning,
 )
 from shared.events.tickets import (
@@ -144,6 +146,8 @@ def observe_promise(desk: Desk, event: SlaEvent) -> None:
             | SlaEscalationStep()  # `tiers` moves the ticket
             | SlaBreached()
             | SlaBreachRetracted()
+            | SlaUnschedulable()
+            | SlaJudgedAgain()
             | SlaPaged()
             | SlaPageAcknowledged()
             | SlaPageUnanswered()

@@ -42,6 +42,7 @@ from services.sla.engine.facts import (
     clamped,
 )
 from services.sla.engine.fold import TicketNotCreated, advance, fold, next_due
+from services.sla.engine.impossible import impossible, unreachable
 from services.sla.engine.ladders import Ladder, Level, Page, Step
 from services.sla.engine.metrics import METRICS, Metric, Signal
 from services.sla.engine.outcomes import (
@@ -146,10 +147,12 @@ __all__ = [
     "encode",
     "evaluate",
     "fold",
+    "impossible",
     "next_due",
     "parse_calendars",
     "parse_policies",
     "parse_policy",
     "parse_timeline",
     "remarks",
+    "unreachable",
 ]

@@ -226,7 +226,7 @@ class Clockwork:
             clock.due_us = reached_us(clock, calendar, clock.target_us)
         except NoOpenTime:
             clock.due_us = None
-            self.tell(tell.Unschedulable, clock, calendar)
+            self.tell(tell.Unschedulable, clock, calendar, reason="no_open_time")
             return
         if clock.status == PAUSED and clock.due_us is not None and clock.due_us < self.at_us:
             clock.due_us = None  # nothing fires during a pause: it breaches on resuming (S8)
@@ -353,7 +353,7 @@ class Clockwork:
         clock.calendar_version = calendar.version if calendar and target.calendar_id else None
         if calendar is None:
             clock.status, clock.due_us, clock.warning_us = LATENT, None, None
-            self.tell(tell.Unschedulable, clock, _UNKNOWN)
+            self.tell(tell.Unschedulable, clock, _UNKNOWN, reason="unknown_calendar")
         return calendar
 
     def _target(self, clock: Clock) -> Target | None:

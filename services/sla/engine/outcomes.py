@@ -132,7 +132,9 @@ class NeedsReview(_ClockOutcome, frozen=True, kw_only=True, tag="needs_review"):
 
 
 class Unschedulable(_ClockOutcome, frozen=True, kw_only=True, tag="unschedulable"):
-    """The calendar has too little open time within ten years for a deadline (C9)."""
+    """No deadline can be found: too little open time within ten years, or no such calendar (C9)."""
+
+    reason: Literal["no_open_time", "unknown_calendar"]
 
 
 ClockOutcome = (

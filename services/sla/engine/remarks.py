@@ -6,10 +6,41 @@ from services.sla.engine.policies import Policy, Target
 
 
 def remarks(policy: Policy) -> tuple[str, ...]:
-    """One sentence per priority whose first reply is promised later than its resolution.
+    """One sentence for each mistake.
 
-    Targets narrowed by `when` are left aside: which of them meet is for the tickets to say.
+    A first reply promised later than its resolution (for which priorities; targets narrowed by `when`
+    are left aside, which of them meet is for the tickets to say), a target that is never chosen, a
+    warning that is never given.
     """
+    return (*_late_replies(policy), *_never_chosen(policy), *_never_warned(policy))
+
+
+def _never_chosen(policy: Policy) -> list[str]:
+    """Targets behind one that fits every ticket they fit: the first that fits counts."""
+    return [
+        f"targets[{index}]: never chosen, targets[{first}] fits every such ticket"
+        for index, target in enumerate(policy.targets)
+        for first, earlier in enumerate(policy.targets[:index])
+        if earlier.metric == target.metric
+        and earlier.priority in (None, target.priority)
+        and (not earlier.when or earlier.when == target.when)
+    ]
+
+
+def _never_warned(policy: Policy) -> list[str]:
+    """Warnings so long before due that the clock has not begun yet, for each target they are for."""
+    return [
+        f"warnings[{index}]: never given for targets[{place}], {warn.seconds_before} s before due"
+        f" of a target of {target.seconds} s"
+        for index, warn in enumerate(policy.warnings)
+        for place, target in enumerate(policy.targets)
+        if warn.seconds_before is not None
+        and warn.metric in (None, target.metric)
+        and warn.seconds_before >= target.seconds
+    ]
+
+
+def _late_replies(policy: Policy) -> tuple[str, ...]:
     late: dict[tuple[int, int], list[str]] = {}
     for priority in PRIORITIES:
         first = _target(policy, FIRST_REPLY, priority)

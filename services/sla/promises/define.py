@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from psycopg.types.json import Jsonb
 
-from services.sla.engine import remarks
+from services.sla.engine import Policy, impossible, remarks, unreachable
 from services.sla.oncall.rotas import known_rotas
 from services.sla.promises.documents import (
     as_sent,
@@ -20,6 +20,7 @@ from services.sla.promises.documents import (
     read_policy,
     tzdata_version,
 )
+from shared.calendar import Calendar
 from shared.errors import Conflict, FieldError, Invalid
 from shared.events.policies import (
     CalendarDefined,
@@ -80,6 +81,7 @@ def define_policy(
     ]
     if unknown:
         raise Invalid("The policy speaks of calendars or rotas that do not exist.", errors=unknown)
+    _refuse_impossible(tx, policy, known)
     if previous != definition:
         version += 1
         _store_policy(tx, policy_id, version, definition, previous, origin)
@@ -134,7 +136,8 @@ def define_calendar(
     version, previous = current_calendars(tx).get(calendar_id, (0, None))
     _check_expected("calendar", calendar_id, version, expected)
     definition = as_sent(document)
-    read_calendar(calendar_id, version + 1, definition, first_day=tx.now.date())
+    calendar = read_calendar(calendar_id, version + 1, definition, first_day=tx.now.date())
+    _keep_promises_possible(tx, calendar)
     if previous == definition:
         return Defined(id=calendar_id, version=version, definition=definition)
     version += 1
@@ -222,6 +225,33 @@ def _store_policy(
         " VALUES (%s, %s, %s, %s)",
         (policy_id, version, Jsonb(definition), tx.now),
     )
+
+
+def _refuse_impossible(
+    tx: EventTransaction[Any], policy: Policy, known: Mapping[str, tuple[int, dict[str, Any]]]
+) -> None:
+    """A promise that never comes due is none (C8): refused at write time, with an example."""
+    asked = {target.calendar_id for target in policy.targets if target.calendar_id is not None}
+    calendars = {name: read_calendar(name, *known[name]) for name in asked}
+    errors = impossible(policy, calendars, at=tx.now)
+    if errors:
+        raise Invalid(
+            "A part of the policy can never come due.",
+            errors=[FieldError(each.field, each.message) for each in errors],
+        )
+
+
+def _keep_promises_possible(tx: EventTransaction[Any], calendar: Calendar) -> None:
+    """A calendar's new hours must not make a policy's target unreachable (C9)."""
+    errors = [
+        FieldError("hours", f"policy {name}, {each.field}: {each.message}")
+        for name, (version, document) in sorted(current_policies(tx).items())
+        for place, target in enumerate(read_policy(name, version, document).targets)
+        if target.calendar_id == calendar.id
+        for each in unreachable(target, calendar, field=f"targets[{place}]", at=tx.now)
+    ]
+    if errors:
+        raise Invalid("A policy's target on this calendar could never come due.", errors=errors)
 
 
 def _lock(tx: EventTransaction[Any]) -> None:

@@ -18,6 +18,7 @@ CONDITION_FIELDS: Final = (
     "language",
     "requester.id",
     "requester.organization",
+    "requester.tier",
     "group",
     "assignee",
     "priority",

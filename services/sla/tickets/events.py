@@ -28,10 +28,8 @@ def breach_id(ticket_id: UUID, metric: str, cycle: int, attempt: int) -> UUID:
     return derived_id("sla_breach", ticket_id, metric, cycle, attempt)
 
 
-def event_of(outcome: engine.Outcome, row: Row, cause: Cause) -> Event | None:  # noqa: PLR0911  # one case a kind
-    """The event that says so; takes the stream's next version. None: there is no event for it."""
-    if isinstance(outcome, engine.Unschedulable):
-        return None  # not a fact about the world but a fault of the policy: log and metric (C9)
+def event_of(outcome: engine.Outcome, row: Row, cause: Cause) -> Event:  # noqa: PLR0911  # one case a kind
+    """The event that says so; takes the stream's next version."""
     row.stream_version += 1
     stamp: dict[str, Any] = {
         "version": row.stream_version,
@@ -128,6 +126,10 @@ def event_of(outcome: engine.Outcome, row: Row, cause: Cause) -> Event | None:  
                 category=row.state.category if row.state else "",
                 group_id=row.group_id,
                 agent_id=row.agent_id,
+            )
+        case engine.Unschedulable():
+            return sla.SlaUnschedulable(
+                **stamp, started_at=outcome.started_at, reason=outcome.reason
             )
         case engine.BreachRetracted() | engine.NeedsReview():
             return sla.SlaBreachRetracted(

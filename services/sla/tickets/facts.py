@@ -110,6 +110,7 @@ def _created(event: tickets.TicketOpened, row: Row) -> engine.Created:
         "language": event.language,
         "requester.id": event.requester.id,
         "requester.organization": event.requester.organization,
+        "requester.tier": event.requester.tier,
         "group": row.group_id,
         "assignee": row.agent_id,
         **_fields(event.fields),

@@ -185,9 +185,7 @@ class _Work:
         """Take the engine's word: state, events, pages, metrics."""
         row.state, outcomes = judged
         for outcome in outcomes:
-            event = event_of(outcome, row, cause)
-            if event is not None:
-                self.events.append(event)
+            self.events.append(event_of(outcome, row, cause))
             self.paging.note(outcome, row, now=self.tx.now)
             if isinstance(outcome, engine.PolicyApplied):
                 continue
@@ -199,6 +197,7 @@ class _Work:
                     metric=outcome.metric,
                     policy_id=outcome.policy_id,
                     calendar_id=outcome.calendar_id,
+                    reason=outcome.reason,
                 )
             elif isinstance(outcome, engine.Breached) and not row.is_imported:
                 late = (self.tx.now - outcome.breached_at).total_seconds()

@@ -5,7 +5,14 @@ from typing import Any
 
 from services.query.projections.promises import Cycle, _fold_cycle
 from shared.events import Priority
-from shared.events.sla import SlaBreached, SlaBreachRetracted, SlaDueChanged, SlaPaused
+from shared.events.sla import (
+    SlaBreached,
+    SlaBreachRetracted,
+    SlaDueChanged,
+    SlaPaused,
+    SlaStarted,
+    SlaUnschedulable,
+)
 from shared.identifiers import new_id
 from tests.support.events import NOON, stamp
 
@@ -87,3 +94,16 @@ def test_a_fact_that_came_too_late_leaves_the_breach_for_a_person_to_review():
     _fold_cycle(cycle, SlaBreachRetracted(**told(2), reason="two days late", needs_review=True))
     assert (cycle.is_breached, cycle.breached_at) == (True, DUE)
     assert cycle.retracted_at is None
+
+
+def test_a_clock_without_a_deadline_is_not_paused_but_says_that_nobody_can_be_warned() -> None:
+    cycle = a_broken_promise()
+    plain = {name: value for name, value in told(2).items() if not name.startswith("breach")}
+    _fold_cycle(cycle, SlaUnschedulable(**plain, started_at=NOON, reason="no_open_time"))
+    _fold_cycle(cycle, SlaStarted(**plain, started_at=NOON, due_at=None))
+    assert (cycle.state, cycle.unschedulable_reason) == ("running", "no_open_time")
+    moved = SlaDueChanged(
+        **plain, due_at=DUE, previous_due_at=None, previous_target_seconds=3600.0, cause="c"
+    )
+    _fold_cycle(cycle, moved)
+    assert (cycle.due_at, cycle.unschedulable_reason) == (DUE, None)
