@@ -5,11 +5,12 @@ from typing import Any, Final, cast
 
 from services.routing.app import tables
 from services.routing.app.desks import Desks
-from services.routing.domain import commands, offers, people, timing
+from services.routing.domain import commands, people, timing
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk, codes
 from services.routing.domain.hours import CalendarVersion
 from services.routing.domain.observing import FACT_EVENTS, observe, observe_promise
+from services.routing.domain.ticket import Ticket
 from services.routing.domain.tiers import follow_ladder
 from shared.events.assignments import (
     GroupChanged,
@@ -45,6 +46,22 @@ _KINDS: Final = {
     TicketWithdrawn: "withdrawn",
     GroupChanged: "group_changed",
 }
+
+
+class _Tables:
+    """The tables as time asks them."""
+
+    def __init__(self, tx: EventTransaction[Any]) -> None:
+        self._tx = tx
+
+    def due(self) -> list[Ticket]:
+        return tables.due(self._tx, at_most=SWEEP_TICKETS_MAX)
+
+    def left_behind(self, agent_id: str, groups: Sequence[str]) -> list[Ticket]:
+        return tables.left_behind(self._tx, agent_id, groups, at_most=SWEEP_TICKETS_MAX)
+
+    def offered_to(self, agents: Sequence[str]) -> list[Ticket]:
+        return tables.offered_to(self._tx, agents, at_most=SWEEP_TICKETS_MAX)
 
 
 class Deciding:
@@ -140,20 +157,7 @@ class Deciding:
 
     def _let_time_pass(self, tx: EventTransaction[Any], desk: Desk, cause: Cause) -> bool:
         """Offers and leases run out, waits widen, shifts begin and end, grace ends (R7, R9, R10)."""
-        timing.review_shifts(desk)
-        due = tables.due(tx, at_most=SWEEP_TICKETS_MAX)
-        for ticket in desk.add(due):
-            timing.ticket_due(desk, ticket, cause)
-        more = len(due) == SWEEP_TICKETS_MAX
-        for agent in timing.agents_due(desk):
-            groups = timing.groups_over(desk, agent)
-            left = tables.left_behind(tx, agent.agent_id, groups, at_most=SWEEP_TICKETS_MAX)
-            is_all = len(left) < SWEEP_TICKETS_MAX
-            timing.grace_over(desk, agent, desk.add(left), cause, is_all=is_all)
-            more = more or not is_all
-        unheard = tables.offered_to(tx, timing.cannot_answer(desk), at_most=SWEEP_TICKETS_MAX)
-        for ticket in desk.add(unheard):
-            offers.cancel(desk, ticket, f"{ticket.offered_to} is not there.", cause)
+        more = timing.pass_time(desk, _Tables(tx), cause, at_most=SWEEP_TICKETS_MAX)
         self._desks.wake_at(timing.next_of_agents(desk))
         self._desks.wake_at(tables.next_timer_at(tx))
         return more

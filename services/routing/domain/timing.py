@@ -3,8 +3,9 @@
 Every moment is kept with the ticket or the agent, so a restart forgets none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from services.routing.domain import offers, why
 from services.routing.domain.agent import Agent
@@ -48,6 +49,46 @@ def next_of_agents(desk: Desk) -> datetime | None:
     moments = [one.grace_at for one in desk.roster.agents.values() if one.grace_at is not None]
     shift_change = desk.roster.next_shift_change(desk.now)
     return min((*moments, *((shift_change,) if shift_change else ())), default=None)
+
+
+class Kept(Protocol):
+    """Where tickets are kept between desks: tables in the service, memory in a rehearsal."""
+
+    def due(self) -> list[Ticket]:
+        """Tickets to which time does something now, the earliest first."""
+
+    def left_behind(self, agent_id: str, groups: Sequence[str]) -> list[Ticket]:
+        """Unanswered tickets of these groups in the agent's hands that nobody gave there by hand (R9)."""
+
+    def offered_to(self, agents: Sequence[str]) -> list[Ticket]:
+        """Tickets that are offered to these agents."""
+
+
+def pass_time(desk: Desk, kept: Kept, cause: Cause, *, at_most: int) -> bool:
+    """Offers and leases run out, waits widen, shifts begin and end, grace ends (R7, R9, R10).
+
+    Args:
+        desk: where it happens; the caller places what waits afterwards.
+        kept: never gives more than `at_most` at once.
+        cause: of everything that time does.
+        at_most: so many at once means that there is more.
+
+    Returns:
+        Whether there is more to do at once.
+    """
+    review_shifts(desk)
+    due = desk.add(kept.due())
+    for ticket in due:
+        ticket_due(desk, ticket, cause)
+    more = len(due) >= at_most
+    for agent in agents_due(desk):
+        left = desk.add(kept.left_behind(agent.agent_id, groups_over(desk, agent)))
+        is_all = len(left) < at_most
+        grace_over(desk, agent, left, cause, is_all=is_all)
+        more = more or not is_all
+    for ticket in desk.add(kept.offered_to(cannot_answer(desk))):
+        offers.cancel(desk, ticket, f"{ticket.offered_to} is not there.", cause)
+    return more
 
 
 def ticket_due(desk: Desk, ticket: Ticket, cause: Cause) -> None:
@@ -121,6 +162,12 @@ def review_shifts(desk: Desk) -> None:
         for agent in desk.roster.agents.values():
             if agent.profile.shift_calendar is not None:
                 review_absence(desk, agent)
+
+
+def review_everybody(desk: Desk) -> None:
+    """Note who is not there at the beginning."""
+    for agent in desk.roster.agents.values():
+        review_absence(desk, agent)
 
 
 def cannot_answer(desk: Desk) -> list[str]:

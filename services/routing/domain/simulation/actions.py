@@ -4,11 +4,11 @@ from typing import Final, assert_never
 
 import msgspec
 
-from services.routing.domain import commands, people, why
+from services.routing.domain import commands, escalation, offers, people, why
 from services.routing.domain.agent import Agent
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
-from services.routing.domain.observing import observe
+from services.routing.domain.observing import observe, observe_promise
 from services.routing.domain.simulation import scenario as asked
 from services.routing.domain.simulation import tickets
 from services.routing.domain.simulation.rehearsal import Rehearsal
@@ -55,7 +55,7 @@ class Actions:
         self._names = names
         self._home = home
 
-    def do(self, action: asked.Action) -> Acted:
+    def do(self, action: asked.Action) -> Acted:  # noqa: C901, PLR0912  # one line each
         """Do it.
 
         Raises:
@@ -80,6 +80,12 @@ class Actions:
                 acted = self._team(action)
             case asked.Next():
                 acted = self._next(action)
+            case asked.Accept() | asked.Decline():
+                acted = self._answer(action)
+            case asked.Escalate():
+                acted = self._escalate(action)
+            case asked.Warn():
+                acted = self._warn(action)
             case asked.ChangePresence() | asked.ChangeCapacity():
                 acted = self._change(action)
             case asked.Wait():
@@ -120,6 +126,8 @@ class Actions:
             ticket = desk.ticket(ticket_id)
             ticket.group_id = group
             ticket.skills = levels(action.skills)
+            ticket.optional = levels(action.optional_skills)
+            ticket.channel = action.channel.value
             if action.customer is None:
                 ticket.requester_id = None
             if action.due_at is not None:
@@ -207,6 +215,53 @@ class Actions:
         acted.events = self._hear(ticket, event)
         acted.why = f"It is {action.priority.value} now."
         return acted
+
+    def _answer(self, action: asked.Accept | asked.Decline) -> Acted:
+        ticket = self._ticket(action.ticket)
+        agent_id = action.agent or ticket.offered_to
+        if agent_id is None:
+            raise offers.NotOffered("it is offered to nobody", field="ticket")
+
+        def act(desk: Desk) -> None:
+            if isinstance(action, asked.Accept):
+                offers.accept(desk, ticket, agent_id, _cause())
+            else:
+                offers.decline(desk, ticket, agent_id, action.reason, _cause())
+
+        events = self._rehearsal.at_desk(act, [ticket])
+        sentence = f"{agent_id} has it."
+        return Acted(
+            ticket=action.ticket,
+            agent=agent_id,
+            outcome="unchanged",
+            code="already_assigned",
+            why=sentence,
+            events=events,
+        )
+
+    def _escalate(self, action: asked.Escalate) -> Acted:
+        ticket = self._ticket(action.ticket)
+        events = self._rehearsal.at_desk(
+            lambda desk: escalation.escalate(
+                desk, ticket, action.reason, _cause(), group_id=action.group, note=action.note
+            ),
+            [ticket],
+        )
+        return Acted(
+            ticket=action.ticket, code="escalation", why="It was escalated.", events=events
+        )
+
+    def _warn(self, action: asked.Warn) -> Acted:
+        ticket = self._ticket(action.ticket)
+        event = tickets.warned(ticket, self._stamp(ticket))
+        events = self._rehearsal.at_desk(lambda desk: observe_promise(desk, event), [ticket])
+        return Acted(
+            ticket=action.ticket,
+            agent=ticket.agent_id,
+            code="sla_warning",
+            why="Sla warned.",
+            events=events,
+        )
 
     def _skip(self, action: asked.Skip) -> Acted:
         ticket = self._ticket(action.ticket)

@@ -20,8 +20,13 @@ from services.routing.domain.simulation.scenario import (
     Resolve,
     Scenario,
 )
-from services.routing.domain.simulation.setting import levels
-from services.routing.domain.working import CAPACITY_MAX
+from services.routing.domain.simulation.setting import levels, roster_of
+from services.routing.domain.working import (
+    CAPACITY_MAX,
+    channel_capacity_faults,
+    working_faults,
+)
+from shared.calendar import InvalidCalendar, parse_calendar
 from shared.errors import FieldError, Invalid
 from shared.events.agents import Strategy
 
@@ -49,7 +54,7 @@ def check(scenario: Scenario) -> None:
     Raises:
         Invalid: every fault with its path.
     """
-    found = list(_faults(scenario))
+    found = list(_faults(scenario)) or list(_working_faults(scenario))
     if found:
         raise Invalid(f"{found[0].field}: {found[0].message}", errors=found)
 
@@ -66,6 +71,8 @@ def _faults(scenario: Scenario) -> Iterator[FieldError]:
     for place, agent in enumerate(scenario.agents):
         yield from _agent_faults(agent, f"agents[{place}]", seen)
         seen.add(agent.id)
+        yield from _shift_faults(agent, f"agents[{place}]", scenario.config)
+    yield from _calendar_faults(scenario.config)
     yield from _moment_faults(scenario.start_at, "start_at")
     for place, action in enumerate(scenario.actions):
         yield from _action_faults(action, f"actions[{place}]")
@@ -82,6 +89,37 @@ def _config_faults(config: Config, agents: set[str]) -> Iterator[FieldError]:
     yield from _group_faults(everywhere, "config", agents)
     for group_id, said in config.groups.items():
         yield from _group_faults(said, f"config.groups.{group_id[:64]}", agents)
+
+
+def _working_faults(scenario: Scenario) -> Iterator[FieldError]:
+    """Of what a group says of its own, and of what `config` says for all; each once."""
+    groups = roster_of(scenario).groups
+    told: set[str] = set()
+    for group_id, group in groups.items():
+        said = scenario.config.groups.get(group_id, GroupSettings())
+        for fault in working_faults(group_id, group.profile, groups):
+            name = fault.field.partition(".")[0].partition("[")[0]
+            is_own = getattr(said, name) is not msgspec.UNSET
+            path = f"config.groups.{group_id[:64]}" if is_own else "config"
+            if f"{path}.{fault.field}" not in told:
+                told.add(f"{path}.{fault.field}")
+                yield FieldError(f"{path}.{fault.field}", fault.message)
+
+
+def _calendar_faults(config: Config) -> Iterator[FieldError]:
+    for name, definition in config.calendars.items():
+        try:
+            parse_calendar(definition)
+        except InvalidCalendar as invalid:
+            for error in invalid.errors:
+                yield FieldError(f"config.calendars.{name[:64]}.{error.field}", error.message)
+
+
+def _shift_faults(agent: AgentGiven, path: str, config: Config) -> Iterator[FieldError]:
+    for fault in channel_capacity_faults(agent.channel_capacity):
+        yield FieldError(f"{path}.{fault.field}", fault.message)
+    if agent.shift_calendar is not None and agent.shift_calendar not in config.calendars:
+        yield FieldError(f"{path}.shift_calendar", "is not among config.calendars")
 
 
 def _group_faults(said: GroupSettings, path: str, agents: set[str]) -> Iterator[FieldError]:
@@ -123,6 +161,7 @@ def _action_faults(action: Action, path: str) -> Iterator[FieldError]:
     match action:
         case Assign():
             yield from skill_faults(levels(action.skills), path)
+            yield from skill_faults(levels(action.optional_skills), f"{path}.optional_skills")
             yield from _moment_faults(action.due_at, f"{path}.due_at")
         case ChangeCapacity():
             yield from _capacity_faults(action.capacity, f"{path}.capacity")

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import datetime
 
+from services.routing.domain import timing
 from services.routing.domain.simulation.actions import Acted, Actions
 from services.routing.domain.simulation.faults import check
 from services.routing.domain.simulation.rehearsal import Rehearsal
@@ -47,6 +48,7 @@ class _Play:
         self._assigned: Counter[str] = Counter()
 
     def run(self) -> Outcome:
+        self._rehearsal.at_desk(timing.review_everybody)
         for place, (action, moment) in enumerate(
             zip(self._scenario.actions, self._moments, strict=True)
         ):
@@ -63,10 +65,13 @@ class _Play:
         )
 
     def _pass_until(self, moment: datetime) -> None:
-        """Time speaks: whatever a rate limit lets go on meanwhile goes on at its own moment."""
-        while (at := self._rehearsal.next_room_at()) is not None and at <= moment:
-            self._rehearsal.now = at
-            decisions = self._tell(self._rehearsal.at_desk(everywhere=True))
+        """Time speaks: what a rate limit lets go on, and what has a moment of its own, happens at its own moment."""
+        while (at := self._rehearsal.next_moment()) is not None and at <= moment:
+            self._rehearsal.now = max(at, self._rehearsal.now)
+            room_at = self._rehearsal.next_room_at()
+            decisions = self._tell(self._rehearsal.pass_time())
+            if not decisions and at != room_at:
+                continue  # a shift or a grace time ends, and nothing hangs on it
             self._note(None, "time", None, "done", None, "time", "Time went by.", decisions)
 
     def _do(self, place: int, action: Action) -> None:

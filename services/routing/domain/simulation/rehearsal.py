@@ -1,16 +1,18 @@
 """A rehearsal: desks follow one another as in the live service; what its tables keep is kept in memory."""
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from services.routing.domain import timing
+from services.routing.domain.cause import Cause
 from services.routing.domain.customers import LastAgent
 from services.routing.domain.desk import Desk
 from services.routing.domain.roster import Roster
 from services.routing.domain.ticket import Ticket, queue_key
-from shared.events.base import Event
+from shared.events.base import Event, StatusCategory
 
 DRAIN_MAX: Final = 500
 """Assignments of one desk, as in the service; here the next desk follows at once."""
@@ -32,6 +34,8 @@ class Rehearsal:
         self._lane_of: dict[UUID, int] = {}
         self._last_agents: dict[str, LastAgent] = {}
         self._next_room_at: datetime | None = None
+        self._next_of_agents: datetime | None = None
+        self._timed: dict[UUID, Ticket] = {}
 
     def at_desk(
         self,
@@ -62,14 +66,61 @@ class Rehearsal:
             is_cut_short = len(heads) == DRAIN_MAX < sum(wanted.values())
             has_more = desk.place(heads, at_most=DRAIN_MAX) or is_cut_short
             desk.forget_empty_lanes()
+            timing.set_timers(desk)
             self._keep(desk)
             events += desk.events
             act, tickets, everywhere = (lambda _desk: None), (), True
         return events
 
+    def next_moment(self) -> datetime | None:
+        """When time alone will next do something; None when nothing waits for it.
+
+        A rate limit lets something go on, an offer or lease runs out, a wait widens, grace ends, a shift changes.
+        """
+        moments = [ticket.timer_at for ticket in self._timed.values()]
+        moments += [self._next_room_at, self._next_of_agents]
+        return min((moment for moment in moments if moment is not None), default=None)
+
     def next_room_at(self) -> datetime | None:
         """When a rate limit will first let something that waits go on; None when nothing waits for that."""
         return self._next_room_at
+
+    def pass_time(self) -> list[Event]:
+        """Do what time does now, as the service's sweep."""
+        cause = Cause.by_router("simulation")
+        events: list[Event] = []
+        more = True
+        while more:
+            left = False
+
+            def act(desk: Desk) -> None:
+                nonlocal left
+                left = timing.pass_time(desk, self, cause, at_most=DRAIN_MAX)
+
+            events += self.at_desk(act, everywhere=True)
+            more = left
+        return events
+
+    def due(self) -> list[Ticket]:
+        """Tickets to which time does something now, the earliest first."""
+        found = [one for one in self._timed.values() if one.timer_at and one.timer_at <= self.now]
+        return sorted(found, key=lambda one: (one.timer_at, one.ticket_id))[:DRAIN_MAX]
+
+    def left_behind(self, agent_id: str, groups: Sequence[str]) -> list[Ticket]:
+        """Unanswered tickets of these groups in the agent's hands that nobody gave there by hand (R9)."""
+        return [
+            ticket
+            for ticket in self.tickets.values()
+            if ticket.agent_id == agent_id
+            and ticket.group_id in groups
+            and ticket.category in {StatusCategory.NEW, StatusCategory.OPEN}
+            and not ticket.is_held
+            and not ticket.is_by_hand
+        ][:DRAIN_MAX]
+
+    def offered_to(self, agents: Sequence[str]) -> list[Ticket]:
+        """Tickets that are offered to these agents."""
+        return [one for one in self._timed.values() if one.offered_to in agents][:DRAIN_MAX]
 
     def queue(self) -> list[Ticket]:
         """All that waits, in order."""
@@ -86,6 +137,10 @@ class Rehearsal:
     def _keep(self, desk: Desk) -> None:
         for ticket_id, ticket in desk.changed_tickets.items():
             self.tickets[ticket_id] = ticket
+            if ticket.timer_at is None:
+                self._timed.pop(ticket_id, None)
+            else:
+                self._timed[ticket_id] = ticket
             before = self._lane_of.pop(ticket_id, None)
             if before is not None:
                 del self._waiting[before][ticket_id]
@@ -94,3 +149,4 @@ class Rehearsal:
                 self._waiting.setdefault(ticket.lane, {})[ticket_id] = ticket
         self._last_agents.update(desk.customers.changed)
         self._next_room_at = desk.next_room_at()
+        self._next_of_agents = timing.next_of_agents(desk)

@@ -1,11 +1,12 @@
 """What a scenario says: settings, agents, and what happens one after the other."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from shared.events.agents import Presence, RateLimit
-from shared.events.base import Priority, StatusCategory
+from shared.events.agents import CapacityUnits, OfferMode, Presence, RateLimit, WideningStep
+from shared.events.base import Channel, Priority, StatusCategory
 
 TicketName = str | int
 Skills = dict[str, int] | list[str]
@@ -26,6 +27,13 @@ class GroupSettings(_Part, frozen=True, kw_only=True):
     weights: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     rate_limit: RateLimit | msgspec.UnsetType | None = msgspec.UNSET
     sticky_seconds: int | msgspec.UnsetType | None = msgspec.UNSET
+    units: CapacityUnits | msgspec.UnsetType | None = msgspec.UNSET
+    widening: tuple[WideningStep, ...] | msgspec.UnsetType = msgspec.UNSET
+    grace_seconds: int | msgspec.UnsetType | None = msgspec.UNSET
+    offer: OfferMode | msgspec.UnsetType | None = msgspec.UNSET
+    pull_lease_seconds: int | msgspec.UnsetType | None = msgspec.UNSET
+    escalates_to: str | msgspec.UnsetType | None = msgspec.UNSET
+    on_sla_warning: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     is_active: bool = True
 
 
@@ -33,7 +41,7 @@ class Config(_Part, frozen=True, kw_only=True):
     """How every group shares out its work.
 
     `capacity_default`: for agents who do not say (`null`: no limit). `group`: where tickets and agents belong that name
-    none; left out, the only group that is named anywhere, else one called `default`.
+    none; left out, the only group that is named anywhere, else one called `default`. `calendars`: for shifts, by id.
     """
 
     strategy: str = "least_loaded"
@@ -43,6 +51,14 @@ class Config(_Part, frozen=True, kw_only=True):
     capacity_default: float | None = None
     group: str | None = None
     groups: dict[str, GroupSettings] = {}
+    units: CapacityUnits | None = None
+    widening: tuple[WideningStep, ...] = ()
+    grace_seconds: int | None = None
+    offer: OfferMode | None = None
+    pull_lease_seconds: int | None = None
+    escalates_to: str | None = None
+    on_sla_warning: tuple[str, ...] = ()
+    calendars: dict[str, dict[str, Any]] = {}
 
 
 class AgentGiven(_Part, frozen=True, kw_only=True):
@@ -63,6 +79,8 @@ class AgentGiven(_Part, frozen=True, kw_only=True):
     idle_since: datetime | None = None
     pushed_at: tuple[datetime, ...] | None = None
     is_active: bool = True
+    channel_capacity: dict[str, float] = {}
+    shift_calendar: str | None = None
 
 
 class _Action(_Part, frozen=True, kw_only=True, tag_field="type"):
@@ -81,6 +99,8 @@ class Assign(_Action, frozen=True, kw_only=True, tag="assign"):
     skills: Skills = {}
     customer: str | None = None
     due_at: datetime | None = None
+    channel: Channel = Channel.API
+    optional_skills: Skills = {}
 
 
 class Unassign(_Action, frozen=True, kw_only=True, tag="unassign"):
@@ -153,6 +173,36 @@ class Next(_Action, frozen=True, kw_only=True, tag="next"):
     agent: str
 
 
+class Accept(_Action, frozen=True, kw_only=True, tag="accept"):
+    """The agent (left out: to whom it is offered) takes what is offered."""
+
+    ticket: TicketName
+    agent: str | None = None
+
+
+class Decline(_Action, frozen=True, kw_only=True, tag="decline"):
+    """The agent (left out: to whom it is offered) does not take what is offered; `reason` is needed."""
+
+    ticket: TicketName
+    agent: str | None = None
+    reason: str = ""
+
+
+class Escalate(_Action, frozen=True, kw_only=True, tag="escalate"):
+    """A ticket goes to `group`, or to the next tier of its group; `reason` is needed."""
+
+    ticket: TicketName
+    group: str | None = None
+    reason: str = ""
+    note: str = ""
+
+
+class Warn(_Action, frozen=True, kw_only=True, tag="sla_warning"):
+    """Sla warns that a promise about the ticket is in danger."""
+
+    ticket: TicketName
+
+
 class Wait(_Action, frozen=True, kw_only=True, tag="wait"):
     """Nothing happens but that time goes by."""
 
@@ -169,6 +219,10 @@ Action = (
     | Skip
     | ChangeTeam
     | Next
+    | Accept
+    | Decline
+    | Escalate
+    | Warn
     | Wait
 )
 

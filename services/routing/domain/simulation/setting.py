@@ -6,10 +6,17 @@ from typing import Final
 import msgspec
 
 from services.routing.domain.agent import Agent, Group
+from services.routing.domain.hours import Calendars, CalendarVersion
 from services.routing.domain.roster import Roster
 from services.routing.domain.simulation.scenario import AgentGiven, GroupSettings, Scenario, Skills
 from shared.errors import Invalid
 from shared.events.agents import AgentProfile, GroupProfile, Strategy
+
+WORKING: Final = (
+    *("units", "widening", "grace_seconds", "offer", "pull_lease_seconds", "escalates_to"),
+    "on_sla_warning",
+)
+"""What a group may say of its own about how it works; else what `config` says holds."""
 
 _DEFAULT_GROUP: Final = "default"
 _DEFAULT_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -60,6 +67,10 @@ def roster_of(scenario: Scenario) -> Roster:
         agents=agents,
         groups=[_group(scenario, group_id) for group_id in sorted(_groups(scenario) | {home})],
         turn=len(turns),
+        calendars=Calendars(
+            CalendarVersion(calendar_id=name, version=1, definition=definition)
+            for name, definition in scenario.config.calendars.items()
+        ),
     )
 
 
@@ -101,6 +112,8 @@ def _agent(scenario: Scenario, position: int, given: AgentGiven, home: str) -> A
             skills=levels(given.skills),
             capacity=capacity,
             is_active=given.is_active,
+            channel_capacity=given.channel_capacity,
+            shift_calendar=given.shift_calendar,
         ),
         presence=given.presence,
         chosen_presence=given.presence,
@@ -117,6 +130,10 @@ def _group(scenario: Scenario, group_id: str) -> Group:
     config = scenario.config
     said = config.groups.get(group_id, GroupSettings())
     weights = config.weights if isinstance(said.weights, msgspec.UnsetType) else said.weights
+    working = {
+        name: getattr(config if getattr(said, name) is msgspec.UNSET else said, name)
+        for name in WORKING
+    }
     own = {one.id: one.weight for one in scenario.agents if one.weight is not None}
     return Group(
         group_id=group_id,
@@ -126,6 +143,7 @@ def _group(scenario: Scenario, group_id: str) -> Group:
                 config.strategy if isinstance(said.strategy, msgspec.UnsetType) else said.strategy
             ),
             is_active=said.is_active,
+            **working,
             weights={**own, **weights},
             rate_limit=config.rate_limit
             if isinstance(said.rate_limit, msgspec.UnsetType)

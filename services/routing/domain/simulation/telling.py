@@ -12,6 +12,9 @@ from shared.events.assignments import (
     Candidate,
     GroupChanged,
     TicketAssigned,
+    TicketEscalated,
+    TicketOffered,
+    TicketOfferEnded,
     TicketQueued,
     TicketUnassigned,
     TicketWithdrawn,
@@ -22,7 +25,8 @@ from shared.events.base import Event
 class Decided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One decision about one ticket. `code` is for programs, `why` for people.
 
-    `outcome`: `assigned`, `queued`, `unassigned`, `withdrawn`, `moved`. `code`: the strategy (or `sticky`, `manual`,
+    `outcome`: `assigned`, `offered`, `offer_ended`, `queued`, `unassigned`, `withdrawn`, `moved`, `escalated`.
+    `code`: the strategy (or `sticky`, `manual`,
     `pull`) of an assignment, the commonest refusal of a queued ticket, else the reason. `refused_counts` counts all
     refused agents by reason; `candidates` names the ten best and the first refused.
     """
@@ -39,6 +43,9 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     waited_seconds: float | None = None
     candidates: tuple[Candidate, ...] = ()
     refused_counts: dict[str, int] = {}
+    relaxed: tuple[str, ...] = ()
+    overflow: tuple[str, ...] = ()
+    expires_at: datetime | None = None
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +98,9 @@ def last_about(decisions: Sequence[Decided], ticket: TicketName | None) -> Decid
     return next((one for one in reversed(decisions) if one.ticket == ticket), None)
 
 
-def _decided(event: Event, name_of: Callable[[UUID], TicketName]) -> Decided | None:
+def _decided(  # noqa: PLR0911  # one for each kind
+    event: Event, name_of: Callable[[UUID], TicketName]
+) -> Decided | None:
     match event:
         case TicketAssigned():
             return Decided(
@@ -107,6 +116,43 @@ def _decided(event: Event, name_of: Callable[[UUID], TicketName]) -> Decided | N
                 waited_seconds=event.waited_seconds,
                 candidates=event.candidates,
                 refused_counts=event.refused_counts,
+                relaxed=event.relaxed,
+                overflow=event.overflow,
+            )
+        case TicketOffered():
+            return Decided(
+                ticket=name_of(event.ticket_id),
+                outcome="offered",
+                code=event.strategy,
+                why=event.why,
+                agent=event.agent_id,
+                group=event.group_id,
+                load_before=event.load_before,
+                load_after=event.load_after,
+                capacity=event.capacity,
+                waited_seconds=event.waited_seconds,
+                candidates=event.candidates,
+                refused_counts=event.refused_counts,
+                relaxed=event.relaxed,
+                overflow=event.overflow,
+                expires_at=event.expires_at,
+            )
+        case TicketOfferEnded():
+            return Decided(
+                ticket=name_of(event.ticket_id),
+                outcome="offer_ended",
+                code=event.outcome,
+                why=event.reason,
+                agent=event.agent_id,
+                group=event.group_id,
+            )
+        case TicketEscalated():
+            return Decided(
+                ticket=name_of(event.ticket_id),
+                outcome="escalated",
+                code="escalation",
+                why=event.reason,
+                group=event.group_id,
             )
         case TicketQueued():
             return Decided(
@@ -117,6 +163,8 @@ def _decided(event: Event, name_of: Callable[[UUID], TicketName]) -> Decided | N
                 group=event.group_id,
                 candidates=event.candidates,
                 refused_counts=event.reasons,
+                relaxed=event.relaxed,
+                overflow=event.overflow,
             )
         case TicketUnassigned():
             said: dict[str, Any] = {"outcome": "unassigned", "why": event.why}

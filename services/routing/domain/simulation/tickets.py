@@ -14,6 +14,7 @@ from shared.events.base import (
     Stamp,
     StatusCategory,
 )
+from shared.events.sla import SlaWarning
 from shared.events.tickets import (
     Person,
     PriorityChanged,
@@ -120,4 +121,24 @@ def reprioritised(ticket: Ticket, priority: Priority, stamp: Stamp) -> PriorityC
     """Intake says: it is more or less urgent."""
     return PriorityChanged(
         **stamp, ticket_id=ticket.ticket_id, priority=priority, previous=ticket.priority
+    )
+
+
+def warned(ticket: Ticket, stamp: Stamp) -> SlaWarning:
+    """Sla says: a promise is in danger."""
+    moment = stamp["recorded_at"]
+    return SlaWarning(
+        **stamp,
+        ticket_id=ticket.ticket_id,
+        metric="scenario",
+        cycle=1,
+        policy_id="scenario",
+        policy_version=1,
+        priority=ticket.priority,
+        target_seconds=0.0,
+        threshold="scenario",
+        due_at=ticket.due_at or moment,
+        elapsed_seconds=0.0,
+        remaining_seconds=0.0,
+        detected_at=moment,
     )

@@ -1,0 +1,244 @@
+"""Two routing processes, real PostgreSQL, random interleavings (R17): both decide at once and neither oversteps."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg.rows import dict_row
+
+from services.routing.app.asking import Asking
+from services.routing.app.desks import Desks
+from services.routing.domain.cause import Cause
+from shared.errors import Refused
+from shared.events.agents import (
+    AgentProfile,
+    CapacityUnits,
+    GroupProfile,
+    OfferMode,
+    Presence,
+    RoutingRule,
+    RoutingSettings,
+    RuleMode,
+    Strategy,
+    WideningStep,
+)
+from shared.events.assignments import TicketAssigned, TicketOffered, TicketUnassigned
+from shared.events.base import Actor, ActorKind, Channel, Priority, StatusCategory
+from shared.eventstore import EventTransaction
+from tests.integration.routing.conftest import clean
+from tests.integration.routing.office import Office
+from tests.support.database import Database
+
+pytestmark = pytest.mark.integration
+
+AGENTS = ("ann", "bob", "han")
+TICKETS = 12
+WHICH = st.integers(0, TICKETS - 1)
+BOSS = Cause(Actor(kind=ActorKind.AGENT, id="boss"), Channel.AGENT, "by-hand")
+STEP = st.one_of(
+    st.tuples(st.just("open"), WHICH, st.sampled_from([Channel.EMAIL, Channel.CHAT])),
+    st.tuples(st.just("solve"), WHICH, st.none()),
+    st.tuples(st.just("answer"), WHICH, st.booleans()),
+    st.tuples(st.just("assign"), WHICH, st.sampled_from(AGENTS)),
+    st.tuples(st.just("presence"), st.sampled_from(AGENTS), st.sampled_from(Presence)),
+    st.tuples(st.just("hour"), st.none(), st.none()),
+    st.tuples(st.just("pull"), st.sampled_from(AGENTS), st.none()),
+)
+PLAN = st.lists(STEP, min_size=5, max_size=25)
+
+
+class Process:
+    """One of the two; what it is asked in vain changes nothing."""
+
+    def __init__(self, office: Office, events: list[Any], opened: set[UUID]) -> None:
+        self.office = office
+        self.events = events
+        self.opened = opened
+        self.asking = Asking(Desks(drain_max=5))
+
+    def run(self, plan: list[tuple[str, Any, Any]]) -> None:
+        for kind, subject, detail in plan:
+            try:
+                self.do(kind, subject, detail)
+            except Refused:
+                continue
+
+    def do(self, kind: str, subject: Any, detail: Any) -> None:
+        if kind == "open":
+            event = self.events[subject]
+            self.opened.add(event.ticket_id)
+            self.office.hear_now([event])
+        elif kind == "presence":
+            self.ask(lambda tx: self.asking.choose_presence(tx, subject, detail, BOSS))
+        elif kind == "pull":
+            self.ask(lambda tx: self.asking.pull(tx, subject, BOSS))
+        elif kind == "hour":
+            self.office.store.transact(an_hour_goes)
+            while self.office.store.transact(self.office.deciding.sweep):
+                pass
+        else:
+            self.about(kind, self.events[subject].ticket_id, detail)
+
+    def about(self, kind: str, ticket: UUID, detail: Any) -> None:
+        if ticket not in self.opened:
+            return
+        if kind == "assign":
+            self.ask(lambda tx: self.asking.assign(tx, ticket, detail, BOSS, None))
+        elif kind == "answer":
+            for agent in AGENTS:
+                self.answer(ticket, agent, takes=detail)
+        else:
+            self.office.hear_now([self.office.tickets.moved(ticket, StatusCategory.SOLVED)])
+
+    def answer(self, ticket: UUID, agent: str, *, takes: bool) -> None:
+        if takes:
+            self.ask(lambda tx: self.asking.accept(tx, ticket, agent, BOSS, None))
+        else:
+            self.ask(lambda tx: self.asking.decline(tx, ticket, agent, "no", BOSS, None))
+
+    def ask(self, verb: Callable[[EventTransaction[Any]], object]) -> None:
+        try:
+            self.office.store.transact(verb)
+        except Refused:
+            return
+
+
+def an_hour_goes(tx: EventTransaction[Any]) -> None:
+    for column in ("offer_until", "waits_since", "forgive_at", "timer_at"):
+        tx.cursor.execute(f"UPDATE tickets SET {column} = {column} - interval '1 hour'")  # type: ignore[arg-type]
+    tx.cursor.execute(
+        "UPDATE agents SET left_at = left_at - interval '1 hour',"
+        " grace_at = grace_at - interval '1 hour'"
+    )
+    tx.cursor.execute("UPDATE desk SET stamp = gen_random_uuid()")
+
+
+def begin(office: Office, units: CapacityUnits) -> None:
+    asking = Asking(Desks(drain_max=50))
+
+    def define(tx: EventTransaction[Any]) -> None:
+        helpers = GroupProfile(name="Helpers", strategy=Strategy.ROUND_ROBIN)
+        asking.define_group(tx, "helpers", helpers, BOSS, None)
+        support = GroupProfile(
+            name="Support",
+            strategy=Strategy.LEAST_LOADED,
+            offer=OfferMode(seconds=600),
+            widening=(WideningStep(after_seconds=900, overflow=("helpers",)),),
+            grace_seconds=600,
+        )
+        asking.define_group(tx, "support", support, BOSS, None)
+        rules = (RoutingRule(id="all", group="support"),)
+        asking.define_rules(tx, rules, RuleMode.FIRST, BOSS, None)
+        asking.define_settings(tx, RoutingSettings(units=units), BOSS, None)
+        for agent in AGENTS:
+            groups = ("helpers",) if agent == "han" else ("support",)
+            profile = AgentProfile(
+                name=agent, groups=groups, capacity=3, channel_capacity={"chat": 1.5}
+            )
+            asking.define_agent(tx, agent, profile, Presence.ONLINE, BOSS, None)
+
+    office.store.transact(define)
+
+
+async def test_whatever_two_processes_do_at_once(
+    office: Office, second_office: Office, database: Database
+) -> None:
+    @settings(
+        max_examples=20,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+    @given(one=PLAN, two=PLAN, chats=st.sampled_from([0.5, 1.0, 1.5]))
+    def explore(
+        one: list[tuple[str, Any, Any]], two: list[tuple[str, Any, Any]], chats: float
+    ) -> None:
+        clean(database)
+        begin(office, CapacityUnits(channels={"chat": chats}))
+        play(office, second_office, one, two)
+        check(database, office)
+
+    await asyncio.to_thread(explore)
+
+
+def play(office: Office, other: Office, one: list[Any], two: list[Any]) -> None:
+    """Each ticket's own events come to one process, as Kafka's partitions see to it; everything else to both."""
+    via = [Channel.EMAIL, Channel.CHAT]
+    events = [
+        office.tickets.opened(via=via[place % 2], priority=Priority.NORMAL)
+        for place in range(TICKETS)
+    ]
+    opened: set[UUID] = set()
+    plans = [
+        [step for step in plan if step[0] not in {"open", "solve"} or step[1] % 2 == parity]
+        for parity, plan in enumerate((one, two))
+    ]
+    plans = [_once(plan) for plan in plans]
+    processes = [Process(office, events, opened), Process(other, events, opened)]
+    with ThreadPoolExecutor(2) as pool:
+        running = [
+            pool.submit(process.run, plan) for process, plan in zip(processes, plans, strict=True)
+        ]
+        for one_of_two in running:
+            one_of_two.result()
+
+
+def _once(plan: list[Any]) -> list[Any]:
+    """A ticket is opened and solved once: what comes twice is the consumer's to refuse."""
+    seen: set[Any] = set()
+    kept = []
+    for step in plan:
+        if step[0] in {"open", "solve"}:
+            if step[:2] in seen or (step[0] == "solve" and ("open", step[1]) not in seen):
+                continue
+            seen.add(step[:2])
+        kept.append(step)
+    return kept
+
+
+def check(database: Database, office: Office) -> None:
+    with psycopg.connect(
+        database.url("routing"), options="-c search_path=routing", row_factory=dict_row
+    ) as connection:
+        tickets = connection.execute("SELECT * FROM tickets").fetchall()
+        agents = connection.execute("SELECT * FROM agents").fetchall()
+        lanes = connection.execute(
+            "SELECT lane, waiting, (SELECT count(*) FROM tickets t WHERE t.lane = l.lane) AS n FROM lanes l"
+        ).fetchall()
+    for agent in agents:
+        mine = [one for one in tickets if agent["agent_id"] in {one["agent_id"], one["offered_to"]}]
+        assert agent["load"] == sum(one["units"] for one in mine)
+    assert all(lane["waiting"] == lane["n"] for lane in lanes)
+    for ticket in tickets:
+        places = [ticket[name] for name in ("agent_id", "lane", "offered_to")]
+        if ticket["category"] in {"new", "open", "answered"}:
+            assert sum(place is not None for place in places) == 1
+        else:
+            assert ticket["lane"] is None
+            assert ticket["offered_to"] is None
+        follow(office, ticket)
+
+
+def follow(office: Office, ticket: dict[str, Any]) -> None:
+    """The log of one ticket: one holder at a time, nobody pushed above the limit, nothing by hand undone."""
+    holder: str | None = None
+    by_hand = False
+    for number, event in enumerate(office.store.history(ticket["ticket_id"]), 1):
+        assert event.version == number
+        if isinstance(event, TicketOffered):
+            assert event.load_after <= 3
+        elif isinstance(event, TicketAssigned):
+            assert event.previous_agent_id == holder
+            assert event.mode == "manual" or not by_hand
+            assert event.mode in {"manual", "offer"} or event.load_after <= 3
+            holder, by_hand = event.agent_id, event.mode == "manual"
+        elif isinstance(event, TicketUnassigned):
+            assert event.previous_agent_id == holder
+            assert not by_hand
+            holder = None
+    assert holder == ticket["agent_id"]
