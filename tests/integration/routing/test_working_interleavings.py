@@ -110,6 +110,7 @@ class Process:
 
 
 def an_hour_goes(tx: EventTransaction[Any]) -> None:
+    tx.cursor.execute("SELECT stamp FROM desk FOR UPDATE")  # first, as whoever decides
     for column in ("offer_until", "waits_since", "forgive_at", "timer_at"):
         tx.cursor.execute(f"UPDATE tickets SET {column} = {column} - interval '1 hour'")  # type: ignore[arg-type]
     tx.cursor.execute(
