@@ -200,6 +200,9 @@ class Ledger:
                 ticket.lease_until = None
             case TicketWithdrawn():
                 self._leave_lane(ticket)
+                # The next time that it needs somebody is another wait, with nothing given up or declined yet.
+                ticket.step, ticket.waits_since = 0, None
+                ticket.declined, ticket.forgive_at, ticket.is_raised = (), None, False
             case TicketSkipped():
                 ticket.excluded = tuple(sorted({*ticket.excluded, event.agent_id}))
             case TicketEscalated():

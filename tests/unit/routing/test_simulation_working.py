@@ -125,6 +125,21 @@ def test_a_tier_up_a_lease_and_a_warning() -> None:
     assert [one.ticket for one in outcome.queue] == [2]
 
 
+def test_a_wait_that_begins_again_has_given_up_nothing_yet() -> None:
+    outcome = played(
+        {"widening": [{"after_seconds": 60, "relax": ["german"]}]},
+        [{"id": "ann", "skills": {"french": 1}, "presence": "busy"}],
+        {"type": "assign", "ticket": 1, "skills": {"german": 2}},
+        {"type": "status", "at": 70, "ticket": 1, "category": "pending"},
+        {"type": "status", "at": 200, "ticket": 1, "category": "open"},
+        {"type": "presence", "at": 210, "agent": "ann", "presence": "online"},
+        {"type": "wait", "at": 300},
+    )
+    given = outcome.results[-2]
+    assert (given.type, given.at.minute, given.at.second) == ("time", 4, 20)
+    assert given.decisions[0].agent == "ann"
+
+
 @pytest.mark.parametrize(
     ("config", "field"),
     [
