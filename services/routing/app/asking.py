@@ -265,6 +265,7 @@ class Asking:
         with self._desks.open(tx) as desk:
             people.define_settings(desk, settings, cause, expected=expected)
             self._place(tx, desk, cause)
+            self._nudge()  # what waits may ask for something else now
         return SettingsView(desk.roster.settings_version, desk.roster.settings)
 
     def pull(self, tx: EventTransaction[Any], agent_id: str, cause: Cause) -> PulledView:
@@ -355,6 +356,7 @@ class Asking:
         with self._desks.open(tx) as desk:
             group = people.define_group(desk, group_id, profile, cause, expected=expected)
             self._place(tx, desk, cause)
+            self._nudge()  # what waits may ask for something else now, and time may have ended some grace
         return GroupView(group.group_id, group.version, group.profile)
 
     def define_rules(

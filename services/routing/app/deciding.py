@@ -63,6 +63,9 @@ class _Tables:
     def offered_to(self, agents: Sequence[str]) -> list[Ticket]:
         return tables.offered_to(self._tx, agents, at_most=SWEEP_TICKETS_MAX)
 
+    def waiting_in(self, lanes: Sequence[int]) -> list[Ticket]:
+        return tables.waiting_in(self._tx, lanes, at_most=SWEEP_TICKETS_MAX)
+
 
 class Deciding:
     """The verbs of the stream and of the timers; each works inside the transaction it is given.

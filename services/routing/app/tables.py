@@ -200,6 +200,11 @@ def offered_to(tx: Transaction, agents: Sequence[str], *, at_most: int) -> list[
     return _select(tx, SQL("t.offered_to = ANY(%s) LIMIT %s"), (list(agents), at_most))
 
 
+def waiting_in(tx: Transaction, lanes: Sequence[int], *, at_most: int) -> list[Ticket]:
+    """Tickets that wait in these lanes."""
+    return _select(tx, SQL("t.lane = ANY(%s) LIMIT %s"), (list(lanes), at_most))
+
+
 def misinformed(tx: Transaction, reasons: Mapping[int, str], *, at_most: int) -> list[Ticket]:
     """Queued tickets whose last told reasons are not those of their lane now: lane → reason codes."""
     if not reasons:

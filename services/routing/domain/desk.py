@@ -133,7 +133,7 @@ class Desk(Handing):
     def forget_empty_lanes(self) -> None:
         """Lanes with excluded agents are made for single tickets; empty ones would pile up."""
         for lane in list(self.roster.lanes.values()):
-            if lane.excluded and not lane.waiting:
+            if (lane.excluded or lane.is_retired) and not lane.waiting:
                 self.roster.forget_lane(lane)
                 self.changed_lanes.pop(lane.lane, None)
                 self.forgotten_lanes.add(lane.lane)

@@ -7,7 +7,7 @@ from services.routing.domain.agent import Agent
 from services.routing.domain.cause import Cause
 from services.routing.domain.choice import Decision
 from services.routing.domain.ledger import Ledger
-from services.routing.domain.needs import overflow, relaxed, steps_taken, units_of
+from services.routing.domain.needs import overflow, relaxed, step_at, steps_taken, units_of
 from services.routing.domain.ticket import Ticket
 from shared.events.assignments import (
     GroupChanged,
@@ -32,6 +32,7 @@ class Handing(Ledger):
             ticket.queued_at = self.now
         if ticket.waits_since is None:
             ticket.waits_since = self.now
+        ticket.step = step_at(ticket, self.roster, self.now)
         self._newcomers[ticket.ticket_id] = cause
 
     def withdraw(self, ticket: Ticket, reason: str, cause: Cause) -> None:

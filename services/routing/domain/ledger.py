@@ -3,7 +3,7 @@
 So the tables can always be made again from the log.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Final, assert_never
 from uuid import UUID
@@ -152,6 +152,17 @@ class Ledger:
         ticket.version = event.version
         self._evolve(ticket, event)
 
+    def retire_lanes(self, groups: Collection[str]) -> None:
+        """What tickets of these groups ask is another question now; `timing.pass_time` moves those that wait."""
+        self.changed_lanes.update((lane.lane, lane) for lane in self.roster.retire_lanes(groups))
+
+    def relane(self, ticket: Ticket) -> None:
+        """It waits in the lane of what it asks now; where it stands in time stays the same."""
+        self.changed_tickets[ticket.ticket_id] = ticket
+        refusals = ticket.refusals
+        self._enter_lane(ticket)
+        ticket.refusals = refusals
+
     def closed_calendars(self) -> frozenset[str]:
         """Calendars of shifts in which it is not working time now (R4)."""
         if self._closed is None:
@@ -214,6 +225,7 @@ class Ledger:
         self._leave_lane(ticket)
         ticket.offered_to, ticket.offer_until = event.agent_id, event.expires_at
         ticket.offered_at = event.recorded_at
+        ticket.forgive_at = None  # if this one declines too, all are given the time anew
         agent = self.roster.agents.get(event.agent_id)
         if agent is not None:
             self.take(ticket, agent)

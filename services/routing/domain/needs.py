@@ -1,5 +1,6 @@
 """What a ticket asks of an agent: the room that it takes, the skills, and who may help out (R5, R7). Pure."""
 
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.routing.domain.choice import Demand
@@ -54,6 +55,16 @@ def widening_of(ticket: Ticket, roster: Roster) -> tuple[WideningStep, ...]:
     """All steps of its group, earliest first."""
     group = roster.groups.get(ticket.group_id) if ticket.group_id is not None else None
     return group.profile.widening if group is not None else ()
+
+
+def step_at(ticket: Ticket, roster: Roster, now: datetime) -> int:
+    """How many steps it will have taken by this moment; never fewer than it has."""
+    steps, step = widening_of(ticket, roster), ticket.step
+    if ticket.waits_since is not None:
+        waited = now - ticket.waits_since
+        while step < len(steps) and timedelta(seconds=steps[step].after_seconds) <= waited:
+            step += 1
+    return step
 
 
 def steps_taken(ticket: Ticket, roster: Roster) -> tuple[WideningStep, ...]:

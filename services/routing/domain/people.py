@@ -104,6 +104,11 @@ def define_group(
         group.saved_turns = {}
     desk.changed_groups.add(group_id)
     desk.stir_groups((group_id,))
+    if previous is not None and (previous.units, previous.widening) != (
+        profile.units,
+        profile.widening,
+    ):
+        desk.retire_lanes((group_id,))
     if previous is None or previous.grace_seconds != profile.grace_seconds:
         for agent in desk.roster.agents.values():
             if agent.left_at is not None:
@@ -250,6 +255,8 @@ def define_settings(
         previous=roster.settings if roster.settings_version else None,
     )
     desk.events.append(event)
+    if roster.settings.units != settings.units:
+        desk.retire_lanes(roster.groups)
     roster.settings = settings
     roster.settings_version = event.version
     desk.is_settings_changed = True

@@ -30,6 +30,7 @@ class Lane(msgspec.Struct, kw_only=True):
     units: float = 1.0
     optional: tuple[tuple[str, int], ...] = ()
     overflow: tuple[str, ...] = ()
+    is_retired: bool = False
 
     @property
     def demand(self) -> Demand:
@@ -78,7 +79,7 @@ class Roster:
         self.settings = settings
         self.settings_version = settings_version
         self.calendars = calendars or Calendars()
-        self._lane_of = {lane.demand: lane for lane in self.lanes.values()}
+        self._lane_of = {lane.demand: lane for lane in self.lanes.values() if not lane.is_retired}
         self._shift_calendars: set[str] | None = None
         self._shift_changes: dict[str, datetime] = {}
         self._members: dict[str, list[Agent]] | None = None
@@ -187,7 +188,18 @@ class Roster:
     def forget_lane(self, lane: Lane) -> None:
         """Nobody waits in it, and perhaps nobody ever will again."""
         del self.lanes[lane.lane]
-        del self._lane_of[lane.demand]
+        if self._lane_of.get(lane.demand) is lane:
+            del self._lane_of[lane.demand]
+
+    def retire_lanes(self, groups: Collection[str]) -> list[Lane]:
+        """Tickets of these groups ask for something else from now on: those that wait are to be moved (R3)."""
+        retired = [
+            lane for lane in self.lanes.values() if lane.group_id in groups and not lane.is_retired
+        ]
+        for lane in retired:
+            lane.is_retired = True
+            self._lane_of.pop(lane.demand, None)
+        return retired
 
     def lanes_of(self, groups: Iterable[str]) -> list[Lane]:
         """The lanes in which somebody waits for agents of these groups."""

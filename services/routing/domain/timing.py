@@ -12,7 +12,7 @@ from services.routing.domain.agent import Agent
 from services.routing.domain.cause import Cause
 from services.routing.domain.commands import requeue
 from services.routing.domain.desk import Desk
-from services.routing.domain.needs import widening_of
+from services.routing.domain.needs import step_at, widening_of
 from services.routing.domain.people import review_absence
 from services.routing.domain.roster import Roster
 from services.routing.domain.ticket import Ticket
@@ -63,6 +63,9 @@ class Kept(Protocol):
     def offered_to(self, agents: Sequence[str]) -> list[Ticket]:
         """Tickets that are offered to these agents."""
 
+    def waiting_in(self, lanes: Sequence[int]) -> list[Ticket]:
+        """Tickets that wait in these lanes."""
+
 
 def pass_time(desk: Desk, kept: Kept, cause: Cause, *, at_most: int) -> bool:
     """Offers and leases run out, waits widen, shifts begin and end, grace ends (R7, R9, R10).
@@ -81,6 +84,12 @@ def pass_time(desk: Desk, kept: Kept, cause: Cause, *, at_most: int) -> bool:
     for ticket in due:
         ticket_due(desk, ticket, cause)
     more = len(due) >= at_most
+    retired = [one.lane for one in desk.roster.lanes.values() if one.is_retired and one.waiting]
+    moving = desk.add(kept.waiting_in(retired)) if retired else []
+    for ticket in moving:
+        if ticket.lane is not None:
+            desk.relane(ticket)
+    more = more or bool(moving)  # they are found in their new lanes once these are stored
     for agent in agents_due(desk):
         left = desk.add(kept.left_behind(agent.agent_id, groups_over(desk, agent)))
         is_all = len(left) < at_most
@@ -106,12 +115,7 @@ def ticket_due(desk: Desk, ticket: Ticket, cause: Cause) -> None:
     if ticket.forgive_at is not None and ticket.forgive_at <= desk.now:
         ticket.declined, ticket.forgive_at = (), None
         desk.wait(ticket, cause)
-    steps = widening_of(ticket, desk.roster)
-    taken = ticket.step
-    while taken < len(steps) and _is_over(ticket.waits_since, steps[taken].after_seconds, desk.now):
-        taken += 1
-    if taken != ticket.step:
-        ticket.step = taken
+    if step_at(ticket, desk.roster, desk.now) != ticket.step:
         desk.wait(ticket, cause)
 
 

@@ -392,3 +392,19 @@ async def test_two_processes_share_offers_and_never_overfill(
         ]
         assert len(taken) == 1
     await office.check()
+
+
+async def test_lighter_units_reach_what_waits_and_what_is_in_hand_keeps_its_room(
+    office: Office,
+) -> None:
+    await office.done("PUT", "/v1/routing/settings", {"units": {"default": 2}})
+    await office.ready("ann", capacity=3)
+    held, waiting = await office.opened(), await office.opened()
+    assert [await office.holder(one) for one in (held, waiting)] == ["ann", None]
+    await office.done("PUT", "/v1/routing/settings", {"units": {"default": 1}})
+    await office.swept()
+    assert await office.holder(waiting) == "ann"
+    assert await load(office, "ann") == 3
+    lanes = await office.rows("SELECT 1 FROM lanes WHERE is_retired")
+    assert lanes == []
+    await office.check()

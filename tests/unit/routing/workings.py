@@ -52,6 +52,7 @@ class Working:
 
     def settings(self, settings: RoutingSettings) -> None:
         self.floor.at_desk(lambda desk: people.define_settings(desk, settings, by_hand()))
+        self.pass_time()  # the service is nudged
 
     def calendar(self, name: str, definition: dict[str, Any]) -> None:
         version = CalendarVersion(calendar_id=name, version=1, definition=definition)
@@ -141,6 +142,9 @@ class Working:
 
     def offered_to(self, agents: Sequence[str]) -> list[Ticket]:
         return [one for one in self.floor.tickets.values() if one.offered_to in agents]
+
+    def waiting_in(self, lanes: Sequence[int]) -> list[Ticket]:
+        return [one for one in self.floor.tickets.values() if one.lane in lanes]
 
     # What can be seen.
 

@@ -122,6 +122,10 @@ class Rehearsal:
         """Tickets that are offered to these agents."""
         return [one for one in self._timed.values() if one.offered_to in agents][:DRAIN_MAX]
 
+    def waiting_in(self, lanes: Sequence[int]) -> list[Ticket]:
+        """Tickets that wait in these lanes."""
+        return [one for lane in lanes for one in self._waiting.get(lane, {}).values()][:DRAIN_MAX]
+
     def queue(self) -> list[Ticket]:
         """All that waits, in order."""
         waiting = (ticket for lane in self._waiting.values() for ticket in lane.values())
