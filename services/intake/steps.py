@@ -34,7 +34,7 @@ from services.intake.domain.commands import (
     Resolve,
     Together,
 )
-from services.intake.domain.conversation import is_follow_up
+from services.intake.domain.conversation import is_follow_up, refuse_crossing
 from services.intake.domain.house import EMPTY
 from services.intake.domain.life_policy import NO_TERMS
 from services.intake.domain.refusals import (
@@ -143,6 +143,7 @@ class Steps:
             named = which if isinstance(which, UUID) else f"external_id {which.external_id!r}"
             raise NotFound(f"there is no ticket {named}", field=field)
         if asking.expected_version not in {None, ticket.version}:
+            refuse_crossing(ticket, asking.expected_version, asking.actor.id)
             raise Conflict(
                 f"ticket {ticket.number} is at version {ticket.version},"
                 f" not {asking.expected_version}"

@@ -103,10 +103,12 @@ class Resolution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 class Reply(Asked, frozen=True, kw_only=True):
     """A public message. An agent may say in the same breath how the ticket stands: `status` or `resolve`.
 
-    `quotes`: the id of the message that it answers.
+    `quotes`: the id of the message that it answers. `seen_version`: of the ticket that the writer has read: 412 if
+    another agent has answered since (other changes do not matter; `If-Match` would refuse those too).
     """
 
     body: Body
+    seen_version: Version | None = None
     is_automatic: bool | None = None
     status: Status | None = None
     resolve: Resolution | None = None

@@ -117,6 +117,7 @@ def reply(
         is_automatic=is_machine if body.is_automatic is None else body.is_automatic,
         then=_then(body),
         quotes=body.quotes,
+        seen_version=body.seen_version,
     )
 
 

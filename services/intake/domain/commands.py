@@ -120,7 +120,8 @@ class AddAgentReply(_Command, frozen=True, kw_only=True):
     """An agent writes to the customer.
 
     `then`: what the agent says about the status in the same breath; it replaces the rule "who speaks".
-    `is_automatic`: a robot writes; it moves nothing and meets no promise (rule S1).
+    `is_automatic`: a robot writes; it moves nothing and meets no promise (rule S1). `seen_version`: of the ticket that
+    the writer has read; somebody else's answer after it is in the way.
     """
 
     message_id: UUID
@@ -131,6 +132,7 @@ class AddAgentReply(_Command, frozen=True, kw_only=True):
     quotes: UUID | None = None
     written_to: int | None = None
     copied: Copied | None = None
+    seen_version: int | None = None
 
 
 class AddNote(_Command, frozen=True, kw_only=True):

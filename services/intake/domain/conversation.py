@@ -13,7 +13,12 @@ from services.intake.domain.commands import (
     Resolve,
 )
 from services.intake.domain.context import Context, Stamps
-from services.intake.domain.refusals import ReopenWindowIsOver, TicketIsClosed, TicketIsInternal
+from services.intake.domain.refusals import (
+    AnswerCrossed,
+    ReopenWindowIsOver,
+    TicketIsClosed,
+    TicketIsInternal,
+)
 from services.intake.domain.standing import refuse_closed, refuse_merged
 from services.intake.domain.status import AFTER_AN_AGENT_SPOKE, AFTER_THE_CUSTOMER_SPOKE, ENDED
 from services.intake.domain.ticket import Ticket
@@ -75,6 +80,19 @@ def decide(
             ]
         case _:
             assert_never(command)
+
+
+def refuse_crossing(ticket: Ticket, seen_version: int | None, writer_id: str) -> None:
+    """Refuse what was written without having read somebody else's answer; one's own is known.
+
+    Raises:
+        AnswerCrossed: with who and when.
+    """
+    answer = ticket.last_answer
+    if seen_version is None or answer is None or answer.by_id == writer_id:
+        return
+    if answer.version > seen_version:
+        raise AnswerCrossed(ticket.number, answer, seen_version)
 
 
 def is_follow_up(ticket: Ticket, command: AddCustomerReply, at: datetime, context: Context) -> bool:
@@ -152,6 +170,7 @@ def _agent_reply(
     refuse_closed(ticket)
     if ticket.is_internal:
         raise TicketIsInternal(ticket.number)
+    refuse_crossing(ticket, command.seen_version, context.actor.id)
     events: list[TicketEvent] = [
         AgentReplied(
             **stamps.next(),

@@ -3,8 +3,21 @@
 from datetime import datetime
 from uuid import UUID
 
-from shared.errors import Refused
+from services.intake.domain.ticket import Answer
+from shared.errors import Conflict, Refused
 from shared.events import StatusCategory
+
+
+class AnswerCrossed(Conflict):
+    """Somebody else answered the customer after what the writer has read."""
+
+    title = "Somebody else has answered"
+
+    def __init__(self, number: int, answer: Answer, seen_version: int) -> None:
+        super().__init__(
+            f"{answer.by_name} answered ticket {number} on {answer.at:%d %B %Y at %H:%M} UTC, after what you have"
+            f" read (version {seen_version}); nothing was stored. Read that answer, then decide again."
+        )
 
 
 class TicketIsClosed(Refused):

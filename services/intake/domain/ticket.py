@@ -78,6 +78,15 @@ class Split(msgspec.Struct, frozen=True, gc=False):
     message_ids: tuple[UUID, ...]
 
 
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """A person's answer to the customer: with which version of the ticket, whose, when."""
+
+    version: int
+    by_id: str
+    by_name: str
+    at: datetime
+
+
 class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the rules look at. Messages are not part of it: no rule reads them.
 
@@ -86,6 +95,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         requester_email: the address a mail of theirs comes from; anybody else's is a third party's.
         until: when postponed, the moment to look again.
         is_waiting_for_us: the customer spoke last and no human has answered.
+        last_answer: the newest one of a person who works here.
         summary, code: of the resolution, while solved.
         close_reason: while closed.
         merged_into: the ticket that this one became part of.
@@ -134,6 +144,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     tasks: tuple[Task, ...] = ()
     participants: tuple[Participant, ...] = ()
     splits: tuple[Split, ...] = ()
+    last_answer: Answer | None = None
 
     @property
     def parent(self) -> Link | None:
@@ -173,8 +184,11 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
                 return replace(ticket, version=version, has_courtesy=True)
             return replace(ticket, version=version, is_waiting_for_us=True)
         case AgentReplied():
-            is_waiting = ticket.is_waiting_for_us and event.is_automatic
-            return replace(ticket, version=version, is_waiting_for_us=is_waiting)
+            if event.is_automatic:
+                return replace(ticket, version=version)
+            by = event.actor
+            answer = Answer(version, by.id, by.name or by.id, event.occurred_at)
+            return replace(ticket, version=version, is_waiting_for_us=False, last_answer=answer)
         case NoteAdded() | MessageRecorded():
             return replace(ticket, version=version)
         case StatusChanged():
