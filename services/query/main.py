@@ -6,6 +6,7 @@ from importlib import metadata
 
 from services.query.api import make_router
 from services.query.arrivals import Arrivals, Visibility
+from services.query.attention import Attentions
 from services.query.lag import LagWatch
 from services.query.live import LiveBoard
 from services.query.parts import Parts
@@ -34,7 +35,14 @@ def build(settings: Settings) -> Service:
         version=metadata.version("ticketing"),
         settings=settings,
     )
-    parts = Parts(settings, store, LagWatch(settings, store), Arrivals(), Reads(store, settings))
+    parts = Parts(
+        settings,
+        store,
+        LagWatch(settings, store),
+        Arrivals(),
+        Reads(store, settings),
+        Attentions(settings),
+    )
     live = LiveBoard(settings, parts.dashboard, api.state.health)
     api.state.parts, api.state.live = parts, live
     api.include_router(make_router(parts))
@@ -78,6 +86,6 @@ def build(settings: Settings) -> Service:
             secret=settings.audit_secret.get_secret_value() if settings.audit_secret else None,
         ),
         consumers=(consumer,),
-        tasks=(announce_here, parts.lag.run),
+        tasks=(announce_here, parts.lag.run, parts.attentions.run),
         on_drain=(live.close,),
     )

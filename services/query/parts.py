@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.query.arrivals import Arrivals
+from services.query.attention import Attentions
 from services.query.lag import LagWatch
 from services.query.reads import Reads
 from services.query.settings import Settings
@@ -21,6 +22,7 @@ class Parts:
     lag: LagWatch
     arrivals: Arrivals
     reads: Reads
+    attentions: Attentions
 
     async def pool(self) -> Pool:
         """Connections for reading."""

@@ -96,7 +96,8 @@ class GroupProfile(msgspec.Struct, frozen=True, kw_only=True):
     away, offline or off shift before unanswered tickets go back to the queue (`null`: for ever, R9). `offer`: `null`
     to assign without asking. `pull_lease_seconds`: so long may a ticket that was asked for stay untouched (`null`: for
     ever).
-    `escalates_to`: the next tier. `on_sla_warning`: of `raise`, `overflow`, `reassign` (R16).
+    `escalates_to`: the next tier. `on_sla_warning`: of `raise`, `overflow`, `reassign` (R16). `one_writer`: whoever
+    writes an answer first keeps the others from sending theirs, unless they insist.
     """
 
     name: str
@@ -112,6 +113,7 @@ class GroupProfile(msgspec.Struct, frozen=True, kw_only=True):
     pull_lease_seconds: int | None = None
     escalates_to: str | None = None
     on_sla_warning: tuple[str, ...] = ()
+    one_writer: bool = False
 
 
 class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):

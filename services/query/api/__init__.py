@@ -2,13 +2,21 @@
 
 from fastapi import APIRouter
 
-from services.query.api import audit, dashboard, export, reports, reports_by_name, tickets
+from services.query.api import (
+    attention,
+    audit,
+    dashboard,
+    export,
+    reports,
+    reports_by_name,
+    tickets,
+)
 from services.query.parts import Parts
 
 
 def make_router(parts: Parts) -> APIRouter:
     """All routes of this service's API."""
     router = APIRouter(prefix="/v1")
-    for room in (tickets, dashboard, reports, export, audit, reports_by_name):
+    for room in (attention, tickets, dashboard, reports, export, audit, reports_by_name):
         router.include_router(room.make_router(parts))
     return router

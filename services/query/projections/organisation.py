@@ -40,7 +40,7 @@ _PRESENCE: Final = Table(
 )
 _GROUPS: Final = Table(
     "groups",
-    ("group_id", "version", "name", "strategy", "is_active", "changed_at"),
+    ("group_id", "version", "name", "strategy", "is_active", "one_writer", "changed_at"),
     key=("group_id",),
 )
 _DEFINITIONS: Final = Table(
@@ -97,6 +97,7 @@ class Organisation:
                     "name": group.name,
                     "strategy": group.strategy,
                     "is_active": group.is_active,
+                    "one_writer": group.one_writer,
                 }
                 self._put(_GROUPS, group_id, event, row)
             case RoutingRulesDefined():

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from services.query.attention import Attention, Attentions
 from services.query.web.directory import Names
 from services.query.web.rendering import described, parts_of
 from services.query.web.state import directory_of, live_of
@@ -19,6 +21,9 @@ router = APIRouter(include_in_schema=False)
 
 SESSION_SECONDS_MAX: Final = 300.0
 """A stream ends after this long and the browser comes back, so that a session that has ended ends here too."""
+
+_LOOK_SECONDS: Final = 4.0
+"""Signs of life run out without a word, so they are looked at this often too."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
@@ -89,8 +94,23 @@ async def stream(
     _principal: Annotated[Principal, Depends(require(Role.AGENT))],
     *,
     bare: Annotated[bool, Query()] = False,
+    ticket: Annotated[UUID | None, Query()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Events `board` (`fresh`, `parts`) and `trouble` (`detail`). `bare`: only how fresh everything is."""
+    """Events `board` (`fresh`, `parts`) and `trouble` (`detail`). `bare`: only how fresh everything is.
+
+    With `ticket` also `attention`: who is at that ticket, whenever that changes. One stream carries both: a browser
+    has six connections to a host, and every open tab would take two.
+    """
+    boards = _boards(request, bare=bare)
+    if ticket is None:
+        async for event in boards:
+            yield event
+        return
+    async for event in merged(boards, _attention(parts_of(request).attentions, ticket)):
+        yield event
+
+
+async def _boards(request: Request, *, bare: bool) -> AsyncIterator[ServerSentEvent]:
     pool = await parts_of(request).pool()
     directory, renderer = directory_of(request), _renderer_of(request)
     loop = asyncio.get_running_loop()
@@ -108,6 +128,39 @@ async def stream(
             has = rendered.number
         if loop.time() > ends_at:
             return
+
+
+async def _attention(attentions: Attentions, ticket_id: UUID) -> AsyncIterator[ServerSentEvent]:
+    told: Attention | None = None
+    while True:
+        now = await attentions.at(ticket_id)
+        if now != told:
+            told = now
+            yield ServerSentEvent(raw_data=_encode(now).decode(), event="attention")
+        await attentions.changed(ticket_id, _LOOK_SECONDS)
+
+
+async def merged(
+    first: AsyncIterator[ServerSentEvent], second: AsyncIterator[ServerSentEvent]
+) -> AsyncIterator[ServerSentEvent]:
+    """What both say, as it comes; ends when the first one does."""
+    sources = {"first": first, "second": second}
+    tasks = {name: asyncio.ensure_future(anext(source)) for name, source in sources.items()}
+    try:
+        while True:
+            await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_COMPLETED)
+            for name, task in list(tasks.items()):
+                if not task.done():
+                    continue
+                try:
+                    yield task.result()
+                except StopAsyncIteration:
+                    return
+                tasks[name] = asyncio.ensure_future(anext(sources[name]))
+    finally:
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 
 def _renderer_of(request: Request) -> Renderer:

@@ -1,12 +1,14 @@
 """One snapshot becomes HTML once, and a viewer gets only what is new to them."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi.sse import ServerSentEvent
 
 from services.query.web.directory import Names
-from services.query.web.stream import Renderer
+from services.query.web.stream import Renderer, merged
 from services.query.web.wall import PARTS
 
 NAMES = Names(groups=[{"id": "desk", "name": "Service desk"}])
@@ -85,3 +87,24 @@ def test_a_consumer_that_is_behind_is_named() -> None:
     consumers = Renderer().render(a_snapshot(), NAMES).parts["consumers"]
     assert "<dt>sla</dt>" in consumers
     assert ">3 <small>events</small>" in consumers
+
+
+async def test_two_sources_in_one_stream_are_told_as_they_come_and_end_with_the_first() -> None:
+    may_end = asyncio.Event()
+
+    async def first() -> AsyncIterator[ServerSentEvent]:
+        yield a_snapshot(position=1)
+        await may_end.wait()
+
+    async def second() -> AsyncIterator[ServerSentEvent]:
+        for name in ("one", "two"):
+            yield ServerSentEvent(raw_data=name, event="attention")
+        await asyncio.Event().wait()
+
+    seen = []
+    async for event in merged(first(), second()):
+        seen.append(event.raw_data if event.event == "attention" else event.event)
+        if len(seen) == 3:
+            may_end.set()
+    assert sorted(seen) == ["board", "one", "two"]
+    assert seen.index("one") < seen.index("two")

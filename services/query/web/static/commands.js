@@ -22,6 +22,7 @@ function bodyOf(form) {
 
 function valueOf(field) {
   if (field.dataset.kind === "moment") return new Date(field.value).toISOString();
+  if (field.dataset.kind === "number") return Number(field.value);
   return field.dataset.kind === "boolean" ? field.value === "true" : field.value;
 }
 
@@ -38,6 +39,16 @@ async function problemOf(answer) {
     return [problem.detail || problem.title, ...fields].join(" ");
   } catch {
     return `The server answered ${answer.status}.`;
+  }
+}
+
+// Who has answered meanwhile, and when, is said by the server; any other change is told in general words.
+async function crossedOr(answer, words) {
+  try {
+    const problem = await answer.json();
+    return problem.code === "answer_crossed" ? problem.detail : words;
+  } catch {
+    return words;
   }
 }
 
@@ -71,7 +82,7 @@ async function submit(form) {
       }
       tell(form, "Done.");
     } else if (answer.status === 401) tell(form, "Your session has ended; nothing was stored. Sign in again in another tab, then send once more.", true);
-    else if (answer.status === 412) tell(form, "Somebody changed the ticket meanwhile; nothing was stored. Look at it as it is now, then decide again.", true);
+    else if (answer.status === 412) tell(form, await crossedOr(answer, "Somebody changed the ticket meanwhile; nothing was stored. Look at it as it is now, then decide again."), true);
     else tell(form, await problemOf(answer), true);
     if (answer.status === 412) document.dispatchEvent(new CustomEvent("outdated"));
   } catch {

@@ -66,7 +66,9 @@ function problemNow(age) {
 function open() {
   clearTimeout(retry);
   source?.close();
-  source = new EventSource(kind === "board" ? "/board/stream" : "/board/stream?bare=true");
+  const ticket = document.getElementById("composer") && document.getElementById("ticket")?.dataset.id;
+  source = new EventSource(kind === "board" ? "/board/stream" : `/board/stream?bare=true${ticket ? `&ticket=${ticket}` : ""}`);
+  source.addEventListener("attention", (event) => document.dispatchEvent(new CustomEvent("attention", { detail: JSON.parse(event.data) })));
   source.addEventListener("board", (event) => {
     attempts = 0;
     trouble = "";

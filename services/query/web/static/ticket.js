@@ -3,6 +3,7 @@
 import { applyParts } from "./parts.js";
 import { hearFresh } from "./live.js";
 import { onMoved } from "./refresh.js";
+import { startAttention } from "./attention.js";
 
 const PAUSE_MS = 1500;
 const FOLLOW_MS = [150, 300, 600, 1200, 2500]; // routing and promises follow a command within about a second
@@ -17,6 +18,7 @@ async function refresh(query) {
   ticket.dataset.version = said.stamp.split(".")[0];
   hearFresh(said.fresh);
   applyParts(said.parts);
+  seeIfNothingIsWritten();
   return 200;
 }
 
@@ -24,7 +26,10 @@ const refreshIfMoved = () => refresh(new URLSearchParams({ stamp: ticket.dataset
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 onMoved(refreshIfMoved, PAUSE_MS);
-document.addEventListener("outdated", refreshIfMoved);
+document.addEventListener("outdated", async () => {
+  await refresh(new URLSearchParams()); // what somebody answered meanwhile is on the page before it counts as read
+  if (seen) seen.value = ticket.dataset.version;
+});
 
 document.addEventListener("done", async (event) => {
   const { form, result } = event.detail;
@@ -44,11 +49,19 @@ const composer = document.getElementById("composer");
 const replies = composer.dataset.action;
 const kept = `ticketing.draft.${ticket.dataset.number}`;
 const body = composer.querySelector("textarea");
+const seen = composer.querySelector("input[name=seen_version]");
+const keptSeen = `${kept}.seen`;
+
+// What was on the page when the writing began is what the writer has read.
+function seeIfNothingIsWritten() {
+  if (seen && body.value === "") seen.value = ticket.dataset.version;
+}
 
 function chooseKind() {
   const isNote = composer.querySelector("input[name=kind]:checked")?.value === "note";
   composer.classList.toggle("note", isNote);
   composer.dataset.action = isNote ? composer.dataset.noteAction : replies;
+  if (seen) seen.disabled = isNote;
   const then = composer.querySelector(".then");
   if (then) then.hidden = isNote;
   composer.querySelector("[data-send]").textContent = isNote ? "Add note" : "Send reply";
@@ -61,8 +74,17 @@ if (composer.querySelector("input[name=kind]")) {
 
 // A half-written answer survives a reload of this tab; it never leaves the tab.
 body.value = sessionStorage.getItem(kept) ?? "";
-body.addEventListener("input", () => sessionStorage.setItem(kept, body.value));
-composer.addEventListener("done", () => sessionStorage.removeItem(kept));
+if (seen && body.value) seen.value = sessionStorage.getItem(keptSeen) ?? seen.value;
+body.addEventListener("input", () => {
+  sessionStorage.setItem(kept, body.value);
+  if (seen) sessionStorage.setItem(keptSeen, seen.value);
+});
+composer.addEventListener("done", () => {
+  sessionStorage.removeItem(kept);
+  sessionStorage.removeItem(keptSeen);
+});
+
+if (seen) startAttention({ id: ticket.dataset.id, me: document.body.dataset.user, composer, body });
 
 document.addEventListener("change", (event) => {
   const { owner } = event.target.dataset;
