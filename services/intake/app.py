@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
+from services.intake import people
 from services.intake.asking import Asking, ByExternalId, Receipt, Reference
 from services.intake.attachments import shelf
 from services.intake.configuration import Document, Kind
@@ -28,7 +29,7 @@ from services.intake.steps import Steps, Tx, end_of_chain, without_conditions
 from shared.errors import Refused
 from shared.events import Actor, ActorKind, Channel, Priority, Stamp, StatusCategory
 from shared.events.messages import AttachedFile
-from shared.events.tickets import TicketOpened
+from shared.events.tickets import Person, TicketOpened
 from shared.eventstore import Claim, EventStore, GroupCommitter, Outcome
 from shared.observability import metrics
 from shared.subjects import why_uninformative
@@ -203,6 +204,19 @@ class Intake(Steps):
     async def attached(self, upload_ids: Sequence[UUID], owner_id: str) -> tuple[AttachedFile, ...]:
         """The caller's uploads as files of a message. Raises Invalid: one of them is none."""
         return await shelf.attached(self._store, upload_ids, owner_id)
+
+    async def known_as(self, addresses: Sequence[str]) -> Person | None:
+        """Who is known by the first of these addresses that is anybody's (see `people`)."""
+        return await people.look_up(self._store, addresses)
+
+    async def introduce(self, addresses: Sequence[str], person: Person) -> None:
+        """From now on these addresses are this person's."""
+
+        def work(tx: Tx) -> None:
+            for address in addresses:
+                people.remember(tx, address, person)
+
+        await asyncio.to_thread(self._store.transact, work)
 
     async def meet(self, external_ids: Collection[str]) -> dict[str, UUID]:
         """Learn at once which tickets these ids stand for, before many commands name them one by one."""

@@ -7,11 +7,14 @@ from services.intake.api import configuration_router, intake_router, shortcuts
 from services.intake.api.attachments import attachments_router
 from services.intake.app import Intake
 from services.intake.attachments.store import AttachmentStore, BucketStore, FolderStore
+from services.intake.channels.installed import Channels
 from services.intake.channels.mail.guard import Pace
 from services.intake.channels.mail.listeners import mail_listeners
 from services.intake.channels.mail.mailboxes import Mailboxes
 from services.intake.channels.mail.receiving import MailIn
 from services.intake.channels.mail.routes import mail_router
+from services.intake.channels.phone.calls import PhoneCalls
+from services.intake.channels.phone.routes import phone_router
 from services.intake.domain import Ticket, evolve
 from services.intake.settings import Settings
 from services.intake.stream import listen
@@ -34,6 +37,8 @@ def build(settings: Settings) -> Service:
     clock = SystemClock()
     contents = _contents(settings)
     mail = _mail(intake, store, contents, settings)
+    channels = Channels.read(settings.channels_file)
+    calls = None if channels.phone is None else PhoneCalls(intake, channels.phone)
     api = build_api(
         name=Owner.INTAKE,
         title="Ticketing: intake",
@@ -44,6 +49,7 @@ def build(settings: Settings) -> Service:
     api.include_router(intake_router(intake, clock))
     api.include_router(configuration_router(intake, clock))
     api.include_router(mail_router(mail, store, contents, bytes_max=settings.mail_bytes_max))
+    api.include_router(phone_router(calls, store, clock))
     api.include_router(
         attachments_router(intake, store, contents, bytes_max=settings.attachment_bytes_max)
     )

@@ -51,6 +51,11 @@ class Settings(ServiceSettings):
         default=600.0, description="the stretch of time in which a sender's mails are counted"
     )
 
+    channels_file: Path | None = Field(
+        default=None,
+        description="which channels beside mail are on (YAML, see channels.md); not set: none",
+    )
+
     attachments_folder: Path = Field(
         default=Path("attachments"),
         description="where files are kept when no bucket is named; processes on one database share it",

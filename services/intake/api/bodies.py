@@ -14,6 +14,7 @@ from services.intake.api.words import (
     Language,
     Moment,
     Name,
+    Phone,
     Reason,
     Subject,
     Summary,
@@ -53,11 +54,16 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Requester(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The customer. `id` is what the customer's token calls its subject."""
+    """The customer. `id` is what the customer's token calls its subject.
 
-    id: Identity
+    Left away, it is looked up by `phone` and `email`, and made from them when nobody is known by either. `phone` with
+    `id`: from now on that number is theirs.
+    """
+
+    id: Identity | None = None
     name: Name | None = None
     email: Email | None = None
+    phone: Phone | None = None
     organization: Name | None = None
     tier: Word | None = None
 

@@ -12,7 +12,7 @@ from services.intake.api.commands import answer, documents, read, uuid_of
 from services.intake.api.details import add_details
 from services.intake.api.reshaping import add_reshaping
 from services.intake.app import Asking, Intake
-from services.intake.domain import Command, commands
+from services.intake.domain import Command, OpenTicket, commands
 from services.intake.reshaping import Reshaping
 from shared.clock import Clock
 from shared.http.shortcuts import Shortcuts
@@ -52,6 +52,13 @@ def _opening(intake: Intake, clock: Clock) -> Callable[[Request], Awaitable[Resp
         principal = await authenticate(request)
         body, asking = await read(request, bodies.Open, principal, clock)
         command = translate.opening(body, principal)
+        said = body.requester
+        if (
+            said is not None
+            and (said.id is None or said.phone is not None)
+            and not principal.is_customer
+        ):
+            command = await _introduced(intake, command, said)
         if body.attachments:
             files = await intake.attached(body.attachments, principal.id)
             command = msgspec.structs.replace(command, attachments=files)
@@ -60,6 +67,26 @@ def _opening(intake: Intake, clock: Clock) -> Callable[[Request], Awaitable[Resp
         return answer(outcome, _CREATED, location=location)
 
     return open_ticket
+
+
+async def _introduced(intake: Intake, command: OpenTicket, said: bodies.Requester) -> OpenTicket:
+    """The opening with the person that an agent means; what was said of them beside is newer than what is known."""
+    addresses = translate.addresses_of(said)
+    person = command.requester
+    if said.id is not None:
+        await intake.introduce(addresses, person)
+        return command
+    known = await intake.known_as(addresses)
+    if known is None:
+        return command
+    person = msgspec.structs.replace(
+        person,
+        id=known.id,
+        name=person.name or known.name,
+        email=person.email or known.email,
+        organization=person.organization or known.organization,
+    )
+    return msgspec.structs.replace(command, requester=person)
 
 
 def _add_conversation(router: APIRouter, intake: Intake, clock: Clock) -> None:

@@ -1,11 +1,13 @@
 """From the words of the wire to the words of the domain, with what each role may say."""
 
+import re
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from services.intake import people
 from services.intake.api import bodies
 from services.intake.api.words import check_fields
 from services.intake.app import Asking
@@ -20,6 +22,7 @@ from shared.identifiers import new_id
 from shared.security import Principal, Role
 
 _UTF8_BYTES_PER_CHAR_MAX = 4
+_NOT_DIGITS = re.compile(r"\D")
 
 
 def asking(
@@ -252,7 +255,7 @@ def _own(body: bodies.Open, principal: Principal) -> Person:
         if said[name]:
             raise Forbidden("Only people who work here may say this.", field=name)
     given = body.requester
-    if given is not None and given.id != principal.id:
+    if given is not None and given.id not in {None, principal.id}:
         raise Forbidden("A customer opens own tickets only.", field="requester.id")
     if given is not None and given.tier is not None:
         raise Forbidden("Only people who work here may say this.", field="requester.tier")
@@ -267,12 +270,26 @@ def _own(body: bodies.Open, principal: Principal) -> Person:
 
 def _person(given: bodies.Requester) -> Person:
     return Person(
-        id=given.id,
+        id=given.id or addresses_of(given)[0],
         name=given.name,
         email=given.email,
         organization=given.organization,
         tier=given.tier,
     )
+
+
+def addresses_of(given: bodies.Requester) -> list[str]:
+    """By what the person may be known, the surest first.
+
+    Raises:
+        Invalid: neither `id` nor an address is said.
+    """
+    found = [] if given.phone is None else [people.tel("+" + _NOT_DIGITS.sub("", given.phone))]
+    if given.email is not None:
+        found.append(people.mailto(given.email))
+    if not found and given.id is None:
+        raise Invalid.of("requester", "say an id, a phone number or an e-mail address")
+    return found
 
 
 def _spoken_for(given: bodies.SpokenFor, principal: Principal) -> bodies.SpokenFor:

@@ -21,6 +21,13 @@ Reason = Annotated[str, Meta(pattern=_NOT_BLANK, max_length=limits.REASON_CHARS_
 Word = Annotated[str, Meta(pattern=_ONE_LINE, max_length=limits.WORD_CHARS_MAX)]
 Name = Annotated[str, Meta(pattern=_ONE_LINE, max_length=limits.NAME_CHARS_MAX)]
 Email = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=limits.EMAIL_CHARS_MAX)]
+Phone = Annotated[
+    str,
+    Meta(
+        pattern=r"^\+[1-9][0-9 ()./-]{5,30}$",
+        description="with its country's code, such as +49 30 123456",
+    ),
+]
 Identity = Annotated[str, Meta(pattern=_ONE_LINE, max_length=limits.IDENTITY_CHARS_MAX)]
 Language = Annotated[
     str, Meta(pattern=r"^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$", max_length=limits.LANGUAGE_CHARS_MAX)

@@ -46,7 +46,10 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenTicket(_Command, frozen=True, kw_only=True):
-    """Make a ticket. `category`: `None` lets the rules say (`new`, or `answered` when `is_outbound`)."""
+    """Make a ticket. `category`: `None` lets the rules say (`new`, or `answered` when `is_outbound`).
+
+    `asks_nothing`: it came by a way on which nobody could be asked for the fields that it should have.
+    """
 
     ticket_id: UUID
     message_id: UUID
@@ -67,6 +70,7 @@ class OpenTicket(_Command, frozen=True, kw_only=True):
     is_internal: bool = False
     form: str | None = None
     origin: Origin | None = None
+    asks_nothing: bool = False
 
 
 class AddCustomerReply(_Command, frozen=True, kw_only=True):

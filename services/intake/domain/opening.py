@@ -65,8 +65,9 @@ def check_opening(command: OpenTicket, context: Context) -> None:
         raise TooManyTags(limits.TAGS_MAX)
     if command.is_internal and command.is_outbound:
         raise NobodyOutsideToWriteTo
-    # A mail answers no questions: what it lacks is for agents to ask, and no reason to turn it away.
-    if not context.is_import and command.origin is None and command.mail is None:
+    # A mail or a call answers no questions: what it lacks is for agents to ask, and no reason to turn it away.
+    is_asked = command.mail is None and not command.asks_nothing
+    if not context.is_import and command.origin is None and is_asked:
         context.definitions.check_opening(command.ticket_type, command.fields)
 
 

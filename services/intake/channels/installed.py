@@ -1,0 +1,126 @@
+"""Which channels are on, from a settings file: each section switches one on, and none holds a secret itself."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+from msgspec import Meta
+
+from services.intake.domain import limits
+from shared.errors import NotFound
+from shared.events import Priority
+
+Word = Annotated[str, Meta(pattern=r"^[^\r\n]*\S[^\r\n]*$", max_length=limits.WORD_CHARS_MAX)]
+Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+class ChannelsAreWrong(Exception):
+    """The file of channels cannot be used; the message names the place. Raised at start."""
+
+
+class ChannelIsOff(NotFound):
+    """Nobody has switched this channel on (docs/channels.md)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The channel {name} is not switched on here.")
+
+
+class WayIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What tickets of one way in begin with.
+
+    Attributes:
+        group, brand: custom fields `group` and `brand`, which routing rules read.
+        priority, ticket_type, tags: of the ticket.
+    """
+
+    group: Slug | None = None
+    brand: Word | None = None
+    priority: Priority = Priority.NORMAL
+    ticket_type: Word | None = None
+    tags: Annotated[tuple[Word, ...], Meta(max_length=20)] = ()
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The custom fields of its tickets."""
+        said = {"group": self.group, "brand": self.brand}
+        return {name: value for name, value in said.items() if value is not None}
+
+
+class SecretIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a secret is: the path of a `file`, or the name of an environment variable (`env`)."""
+
+    file: str | None = None
+    env: str | None = None
+
+    def read(self, of: str) -> str:
+        """The secret without white space around it.
+
+        Raises:
+            ChannelsAreWrong: neither or both are named, or there is nothing.
+        """
+        if (self.file is None) == (self.env is None):
+            raise ChannelsAreWrong(f"{of}: name either a file or an env")
+        try:
+            text = (
+                Path(self.file).read_text(encoding="utf-8")
+                if self.file is not None
+                else os.environ[self.env or ""]
+            )
+        except (OSError, KeyError, UnicodeDecodeError) as error:
+            raise ChannelsAreWrong(f"{of}: {type(error).__name__} {error}") from error
+        if not text.strip():
+            raise ChannelsAreWrong(f"{of}: is empty")
+        return text.strip()
+
+
+class PhoneLine(WayIn, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One number of ours.
+
+    Attributes:
+        number: as people dial it; with its country's code, or of `region`.
+        name: for people.
+        opens: which calls in make a ticket when their caller has none open: `always`, only `missed` ones, `never`.
+        outbound_opens: whether an answered call out does.
+    """
+
+    number: str
+    name: Word | None = None
+    opens: Literal["always", "missed", "never"] = "always"
+    outbound_opens: bool = False
+
+
+class Phone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The telephone.
+
+    Attributes:
+        region: the country (ISO 3166) of numbers that are said without its code.
+        joins_within_hours: a call belongs to its caller's open ticket of an earlier call for so long.
+        lines: our numbers; calls over others follow the rule of the first one, or the default.
+    """
+
+    region: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
+    joins_within_hours: Annotated[float, Meta(gt=0, le=8_784)] = 72.0
+    lines: Annotated[tuple[PhoneLine, ...], Meta(max_length=1_000)] = ()
+
+
+class Channels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file. A section that is not there is a channel that is off."""
+
+    phone: Phone | None = None
+
+    @classmethod
+    def read(cls, file: Path | None) -> "Channels":
+        """From the settings file (YAML); without one all channels but mail are off.
+
+        Raises:
+            ChannelsAreWrong: it cannot be read, or says something that is not known.
+        """
+        if file is None:
+            return cls()
+        try:
+            said = yaml.safe_load(file.read_text(encoding="utf-8"))
+            return msgspec.convert(said or {}, cls)
+        except (OSError, yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
+            raise ChannelsAreWrong(f"{file}: {error}") from error

@@ -1,0 +1,76 @@
+"""A running intake with its other channels on: phone, forms, messengers, chat; events in a real PostgreSQL."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from shared.security import Role
+from shared.security.issuer import LocalIssuer
+from tests.integration.intake.desk import Caller, Desk
+from tests.integration.intake_mail.post import open_post
+from tests.support.database import Database
+
+CHANNELS = """
+phone:
+  region: DE
+  lines:
+    - number: "+49 30 1000"
+      name: Support
+      group: first-line
+      tags: [phone]
+    - number: "+49 30 2000"
+      opens: missed
+    - number: "+49 30 3000"
+      opens: never
+      outbound_opens: true
+"""
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> LocalIssuer:
+    return LocalIssuer(Path(tmp_path_factory.mktemp("channels-issuer")))
+
+
+@pytest.fixture(scope="session")
+def channels_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("channels") / "channels.yaml"
+    file.write_text(CHANNELS, encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="session")
+async def desk(
+    database: Database, issuer: LocalIssuer, channels_file: Path, tmp_path_factory
+) -> AsyncIterator[Desk]:
+    folder = tmp_path_factory.mktemp("files")
+    async with open_post(database, issuer, None, folder, channels_file=channels_file) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def second_desk(
+    database: Database, issuer: LocalIssuer, channels_file: Path, desk: Desk, tmp_path_factory
+) -> AsyncIterator[Desk]:
+    """Another process of the same service."""
+    folder = tmp_path_factory.mktemp("second-files")
+    async with open_post(database, issuer, None, folder, channels_file=channels_file) as opened:
+        yield opened
+
+
+@pytest.fixture
+def caller(desk: Desk, issuer: LocalIssuer) -> Callable[..., Caller]:
+    def make(subject: str, role: Role, *, at: Desk = desk) -> Caller:
+        return Caller(at, issuer.issue(subject, role, name=subject.title()))
+
+    return make
+
+
+@pytest.fixture
+def agent(caller: Callable[..., Caller]) -> Caller:
+    return caller("anna", Role.AGENT)
+
+
+@pytest.fixture
+def supervisor(caller: Callable[..., Caller]) -> Caller:
+    return caller("sue", Role.SUPERVISOR)
