@@ -137,16 +137,17 @@ def _tell(console: Console, verdict: Verdict) -> None:
     word, style = ("proven", "green") if verdict.is_good else ("NOT AS SEALED", "bold red")
     console.print(
         f"{verdict.service}: [{style}]{word}[/] {verdict.events:,} events of {verdict.streams:,} streams,"
-        f" {verdict.seals:,} seals, {verdict.days:,} signed days, {speed:,.0f} events/s"
+        f" {verdict.seals:,} seals, {verdict.days:,} signed days, {speed:,.0f} events/s",
+        soft_wrap=True,
     )
     if verdict.unsealed:
         console.print(f"  {verdict.unsealed:,} events at the end are not sealed yet")
     for note in verdict.notes:
-        console.print(f"  {note}")
+        console.print(f"  {note}", soft_wrap=True)
     if verdict.first is not None:
-        console.print(f"  first: {verdict.first}", style="red", markup=False)
+        console.print(f"  first: {verdict.first}", style="red", markup=False, soft_wrap=True)
         others = [finding for finding in verdict.findings if finding is not verdict.first]
         for finding in others[: _SHOWN_MAX - 1]:
-            console.print(f"  then:  {finding}", markup=False)
+            console.print(f"  then:  {finding}", markup=False, soft_wrap=True)
         if (more := verdict.findings_count - _SHOWN_MAX) > 0:
             console.print(f"  and {more:,} more")
