@@ -88,20 +88,27 @@ class LagWatch:
         """Before the first figure: a relay that fell silent long ago limits it too."""
         consumer.assign([told])
         end = (await consumer.end_offsets([told]))[told]
+        # To that end and no further: three relays that speak twice a second leave no pause to wait for.
         while await consumer.position(told) < end:
-            await self._hear(consumer, wait_ms=500)
+            await self._take(consumer, wait_ms=500)
 
-    async def _hear(self, consumer: AIOKafkaConsumer, *, wait_ms: int = 0) -> None:
+    async def _hear(self, consumer: AIOKafkaConsumer) -> None:
         """Take in what the relays have told. Comes before the ends are asked for, so both are of one moment."""
-        while heard := await consumer.getmany(timeout_ms=wait_ms):
-            for records in heard.values():
-                for record in records:
-                    try:
-                        mark = decode(record.value)
-                    except Unreadable as error:
-                        log.warning("watermark_unreadable", error=str(error))
-                        continue
-                    self.published_until[mark.owner] = mark.until
+        while await self._take(consumer, wait_ms=0):
+            pass
+
+    async def _take(self, consumer: AIOKafkaConsumer, *, wait_ms: int) -> bool:
+        """Take in what has come; whether anything had."""
+        heard = await consumer.getmany(timeout_ms=wait_ms)
+        for records in heard.values():
+            for record in records:
+                try:
+                    mark = decode(record.value)
+                except Unreadable as error:
+                    log.warning("watermark_unreadable", error=str(error))
+                    continue
+                self.published_until[mark.owner] = mark.until
+        return bool(heard)
 
     def _silence(self) -> str | None:
         now = datetime.now(UTC)

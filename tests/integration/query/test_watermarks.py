@@ -16,6 +16,7 @@ from shared.events import Owner
 from shared.eventstore import EventStore
 from shared.identifiers import new_id
 from shared.messaging import Relay
+from shared.messaging.watermark import Watermark, encode
 from shared.settings import ServiceSettings
 from tests.support.database import fresh_database
 from tests.support.events import opened
@@ -122,6 +123,33 @@ async def test_a_watch_that_begins_later_hears_of_a_relay_that_fell_silent_befor
     finally:
         looking.cancel()
         await asyncio.wait([looking])
+
+
+async def test_a_watch_that_begins_while_relays_speak_without_a_pause_knows_at_once(
+    corner: Corner,
+):
+    producer = Relay(store=corner.store, settings=corner._settings)._idempotent_producer()
+    await producer.start()
+    topic = f"{corner._settings.topic_prefix}watermarks.v1"
+
+    async def speak() -> None:
+        while True:
+            mark = Watermark(owner=Owner.INTAKE, until=datetime.now(UTC), position=0)
+            await producer.tell(topic, encode(mark), key=b"intake")
+            await asyncio.sleep(0.05)
+
+    speaking = asyncio.create_task(speak())
+    await corner.known_until(datetime.now(UTC))
+    late = LagWatch(corner.watch._settings, corner.watch._store)
+    looking = asyncio.create_task(late.run())
+    try:
+        await eventually(lambda: late.freshness.as_of, what="the first look")
+        await eventually(lambda: late.problem is None, what="nothing is wrong")
+    finally:
+        looking.cancel()
+        speaking.cancel()
+        await asyncio.wait([looking, speaking])
+        await producer.stop()
 
 
 async def test_what_is_no_watermark_is_passed_over(corner: Corner):
