@@ -147,6 +147,7 @@ def _environment() -> Environment:
         metric=lambda value: words.called(words.METRIC, value),
         channel=lambda value: words.called(words.CHANNEL, value),
         duration=words.duration,
+        promised=words.promised,
         value=words.value,
         amount=words.amount,
     )

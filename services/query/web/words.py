@@ -85,6 +85,13 @@ def called(words: dict[str, str], value: Any) -> str:
     return words.get(text) or text.replace("_", " ")
 
 
+def promised(sentence: str) -> str:
+    """A sentence about promises with their names as people say them: `first reply`, not `first_reply`."""
+    for code, word in METRIC.items():
+        sentence = sentence.replace(code, word.lower())
+    return sentence
+
+
 def value(content: Any) -> str:
     """Any value of a field: lists by commas, objects as `name: value`."""
     if isinstance(content, dict):

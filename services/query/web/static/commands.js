@@ -79,6 +79,7 @@ async function submit(form) {
         // The choice between reply and note stays: falling back to the public one would surprise.
         form.querySelector("textarea").value = "";
         for (const choice of form.querySelectorAll("select")) choice.selectedIndex = 0;
+        for (const input of form.querySelectorAll("input[data-clears]")) input.value = "";
       }
       tell(form, "Done.");
     } else if (answer.status === 401) tell(form, "Your session has ended; nothing was stored. Sign in again in another tab, then send once more.", true);

@@ -4,6 +4,7 @@ import { clock, learnNow, serverNow } from "./clock.js";
 import { applyParts } from "./parts.js";
 
 const SILENCE_MS = 12_000; // the server speaks at least every 5 s
+const UNKNOWN_MS = 6000; // a product that has just begun needs a moment to measure itself
 const HOLD_MS = 3000; // one event on its way to a quiet partition is no trouble yet
 const RETRY_MS = [1000, 2000, 5000];
 
@@ -20,6 +21,7 @@ let trouble = "";
 let isSignedOut = false;
 let retry = 0;
 let oldSince = 0; // when the age first went over the limit
+let unknownSince = 0;
 
 function hear(said) {
   const hasMoved = fresh !== null && said.position !== fresh.position;
@@ -40,10 +42,11 @@ function ageSeconds() {
 function show() {
   if (!strip || !fresh) return;
   const age = ageSeconds();
-  const words = kind === "off" && fresh.as_of ? `as of ${clock(Date.parse(fresh.as_of))}` : age === null ? "age of the figures unknown" : `as of ${clock(Date.parse(fresh.as_of))}, ${age < 10 ? age.toFixed(1) : Math.round(age)} s behind`;
+  const words = kind === "off" && fresh.as_of ? `as of ${clock(Date.parse(fresh.as_of))}` : age === null ? "measuring how fresh this is…" : `as of ${clock(Date.parse(fresh.as_of))}, ${age < 10 ? age.toFixed(1) : Math.round(age)} s behind`;
   const target = strip.lastElementChild;
   if (target.textContent !== words) target.textContent = words;
   const problem = problemNow(age);
+  strip.classList.toggle("unknown", age === null);
   strip.classList.toggle("old", problem !== "");
   document.body.classList.toggle("stale", problem !== "");
   if (banner.textContent.trim() !== problem) banner.textContent = problem;
@@ -56,7 +59,11 @@ function problemNow(age) {
   if (trouble) return `${trouble} Last figures: ${since}.`;
   if (kind !== "off" && Date.now() - heardAt > SILENCE_MS) return `Not live: no word from the server since ${since}. These figures are old; trying again.`;
   if (kind === "off") return ""; // a page without a stream only says when it was made
-  if (age === null) return fresh.problem ? `Nobody knows how old these figures are: ${fresh.problem}` : "";
+  if (age !== null) unknownSince = 0;
+  else {
+    unknownSince ||= Date.now();
+    return fresh.problem && Date.now() - unknownSince >= UNKNOWN_MS ? `Nobody knows how old these figures are: ${fresh.problem}.` : "";
+  }
   if (age <= staleSeconds) oldSince = 0;
   else oldSince ||= Date.now();
   if (oldSince && Date.now() - oldSince >= HOLD_MS) return `These figures are ${Math.round(age)} s old${fresh.behind ? `: ${fresh.behind} events are not applied yet` : ""}${fresh.problem ? ` (${fresh.problem})` : ""}.`;

@@ -67,6 +67,15 @@ function chooseKind() {
   composer.querySelector("[data-send]").textContent = isNote ? "Add note" : "Send reply";
 }
 
+// A field that is not shown must not be required: the browser would refuse to send and could not say why.
+function askForSolution() {
+  const summary = composer.querySelector(".solves input");
+  if (summary) summary.required = summary.offsetParent !== null;
+}
+
+composer.addEventListener("change", askForSolution);
+composer.addEventListener("done", askForSolution);
+
 if (composer.querySelector("input[name=kind]")) {
   composer.addEventListener("change", chooseKind);
   chooseKind();
