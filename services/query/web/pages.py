@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.query.web import (
     assets,
     audit_page,
+    desk,
     login,
     oncall,
     past_page,
@@ -21,6 +22,7 @@ for room in (
     assets,
     login,
     wall,
+    desk,
     stream,
     ticket_list,
     ticket_page,

@@ -1,7 +1,7 @@
 // Work without a mouse. Single keys can be switched off (WCAG 2.1.4): speech input types letters.
 
 const SETTING = "ticketing.keys";
-const PLACES = { w: "/", t: "/tickets?assignee=me&is_open=true&sort=due", a: "/agents", o: "/oncall", p: "/reports" };
+const PLACES = { w: "/", d: "/desk", t: "/tickets?assignee=me&is_open=true&sort=due", a: "/agents", o: "/oncall", p: "/reports" };
 const SEQUENCE_MS = 1500;
 
 let selected = null; // the id of the link in the selected row, so that it survives a refresh
