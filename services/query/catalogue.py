@@ -2,7 +2,7 @@
 """The catalogue of figures: each has one name, one meaning and one piece of SQL over schema `bi`.
 
 The API runs it on PostgreSQL, people run it as `bi_reader`, and `ticketing report --sql` runs it on a lake with DuckDB:
-it is written in what both databases understand. Pages and docs/metrics-catalogue.md show it as it is.
+it is written in what both databases understand. Pages and `GET /v1/reports` show it as it is.
 """
 
 from typing import Final, Literal
