@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 LOCKS := deploy/requirements/dev.txt
 PAGES := deploy/web/package.json deploy/web/package-lock.json deploy/web/vendor.py
 ARGS ?=
+# The whole suite runs in workers, file by file, in the order of the folders: the long stories come early.
+ALL_AT_ONCE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check format bench reference lock clean
@@ -20,7 +22,7 @@ run: setup ## start the product on this machine; Ctrl-C stops it, the data stays
 	@$(BIN)/ticketing run $(ARGS)
 
 test: setup ## run every test; ARGS="-k name" chooses
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest $(if $(ARGS),$(ARGS),$(ALL_AT_ONCE))
 
 check: setup ## formatting, lint, types, walls
 	$(BIN)/ruff format --check .

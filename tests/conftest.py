@@ -1,6 +1,12 @@
-"""Fixtures of every test: the real servers, one fresh database and one set of topics per session."""
+"""Fixtures of every test: the real servers, one fresh database and one set of topics per session.
+
+With several workers (`make test`) the controlling process starts the servers once, for all of them.
+"""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Any
 
 import pytest
 
@@ -9,18 +15,47 @@ from tests.support.servers import Servers, choose_source, real_servers
 from tests.support.topics import fresh_topics
 
 _SOURCE = pytest.StashKey[str]()
+_SERVERS = "servers"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
     config.stash[_SOURCE] = choose_source()
+    if config.getoption("numprocesses", default=None):
+        config.pluginmanager.register(_SharedServers(config.stash[_SOURCE]))
 
 
-def pytest_report_header(config: pytest.Config) -> str:
+def pytest_report_header(config: pytest.Config) -> str | None:
+    if hasattr(config, "workerinput"):
+        return None
     return f"servers: {config.stash[_SOURCE]} (started when a test asks for them)"
+
+
+class _SharedServers:
+    """Servers of the controlling process, told to every worker before it begins."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._running = ExitStack()
+        self._servers: Servers | None = None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        if self._servers is None:
+            self._servers = self._running.enter_context(real_servers(self._source))
+        node.workerinput[_SERVERS] = asdict(self._servers)
+
+    def pytest_unconfigure(self) -> None:
+        self._running.close()
 
 
 @pytest.fixture(scope="session")
 def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
+    told = getattr(pytestconfig, "workerinput", None)
+    if told is not None:
+        yield Servers(**told[_SERVERS])
+        return
     with real_servers(pytestconfig.stash[_SOURCE]) as found:
         yield found
 
