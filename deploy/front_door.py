@@ -1,9 +1,11 @@
 """The product's front door, as a program sees it: one address, a token, problems told in words."""
 
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
 import httpx2
+import msgspec
 
 _TIMEOUT_SECONDS = 30.0
 
@@ -79,3 +81,20 @@ class FrontDoor:
         if answer.is_error:
             raise RequestRefused(answer.status_code, content)
         return content
+
+    def lines(self, method: str, path: str, body: Any) -> Iterator[dict[str, Any]]:
+        """The lines of an NDJSON answer as they come; between two of them any time may pass.
+
+        Raises:
+            RequestRefused: any answer from 400 on.
+            httpx2.TransportError: nobody answered, or the answer was cut off.
+        """
+        timeout = httpx2.Timeout(_TIMEOUT_SECONDS, read=None)
+        with self._client.stream(method, path, json=body, timeout=timeout) as answer:
+            if answer.is_error:
+                answer.read()
+                is_json = "json" in answer.headers.get("content-type", "")
+                raise RequestRefused(answer.status_code, answer.json() if is_json else {})
+            for line in answer.iter_lines():
+                if line.strip():
+                    yield msgspec.json.decode(line, type=dict[str, Any])

@@ -9,9 +9,12 @@ from services.sla.alerts.sinks import build_sinks, parts_of
 from services.sla.alerts.sinks_file import read_sinks_file
 from services.sla.api import routers
 from services.sla.app import Sla
+from services.sla.backtest import Runner
+from services.sla.backtest.desk import TrialDesk
 from services.sla.calendars import Recalculation
 from services.sla.oncall.desk import RotaDesk
 from services.sla.promises.books import Books
+from services.sla.reapplying import Reapplication
 from services.sla.settings import Settings
 from services.sla.stream import is_caught_up, ticket_consumer
 from services.sla.tickets.judging import Judging
@@ -47,6 +50,7 @@ def build(settings: Settings) -> Service:
         documents=read_sinks_file(settings.alert_sinks_file) if settings.alert_sinks_file else None,
     )
     recalculation = Recalculation(store=store, judging=judging)
+    reapplication = Reapplication(store=store, judging=judging)
 
     def wake_all() -> None:
         timers.wake()
@@ -84,7 +88,8 @@ def build(settings: Settings) -> Service:
     )
     rota_desk = RotaDesk(store=store, committer=committer, clock=clock)
     alert_desk = AlertDesk(store=store, senders=senders, parts=parts, clock=clock)
-    for router in routers(sla, rota_desk, alert_desk):
+    trial_desk = TrialDesk(store=store, runner=Runner(settings), clock=clock)
+    for router in routers(sla, rota_desk, alert_desk, trial_desk, reapplication):
         api.include_router(router)
     return Service(
         "sla",
@@ -99,6 +104,7 @@ def build(settings: Settings) -> Service:
             timers.run,
             timers.watch,
             recalculation.run,
+            reapplication.run,
             *senders.tasks(),
         ),
     )

@@ -107,6 +107,26 @@ class Judging:
             work.tell(row, cause, engine.fold(row.state, fact, work.rules))
         self._finish(work, touched)
 
+    def reapply(self, tx: Tx, rows: Sequence[Row], *, correlation_id: str) -> tuple[int, int]:
+        """Match the policies in force anew (S10); how many tickets have a living clock, and how many changed."""
+        work = self._work(tx, self._books.current(tx))
+        touched = [
+            row
+            for row in rows
+            if row.state is not None and any(clock.is_alive for clock in row.state.clocks)
+        ]
+        cause = Cause(correlation_id, None, tx.now)
+        changed = 0
+        for row in touched:
+            assert row.state is not None, "rows without a state were left out"
+            before = len(work.events)
+            # A person's choice for this ticket stands.
+            fact = engine.PolicyChanged(at=tx.now, policy_id=row.state.chosen_policy_id)
+            work.tell(row, cause, engine.fold(row.state, fact, work.rules))
+            changed += len(work.events) > before
+        self._finish(work, touched)
+        return len(touched), changed
+
     def acknowledge(
         self, tx: Tx, ticket_id: UUID, metric: str, cycle: int, *, origin: Origin
     ) -> None:

@@ -100,6 +100,17 @@ def load_open_after(tx: Transaction, ticket_id: UUID, *, limit: int) -> list[Row
     return [_row(found) for found in tx.cursor.fetchall()]
 
 
+def load_after(tx: Transaction, ticket_id: UUID, *, limit: int) -> list[Row]:
+    """Tickets whose opening was heard of, in the order of their ids, after this one."""
+    tx.cursor.execute(
+        f"SELECT {_COLUMNS} FROM ticket_states"  # noqa: S608  # a constant
+        " WHERE state IS NOT NULL AND ticket_id > %s ORDER BY ticket_id LIMIT %s FOR UPDATE",
+        (ticket_id, limit),
+        binary=True,
+    )
+    return [_row(found) for found in tx.cursor.fetchall()]
+
+
 def save(tx: Transaction, rows: Iterable[Row], *, now: datetime) -> None:
     """Write the rows back, each with the timer that its state asks for."""
     values = [_values(row, now) for row in rows]
