@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.reference.bi import bi_page
+from deploy.reference.catalogue import catalogue_page
 from deploy.reference.events import events_page
 from deploy.reference.metrics import metrics_page
 from deploy.reference.settings import settings_page
@@ -14,6 +15,7 @@ from shared.observability.logs import configure_logging
 DOCS: Final = Path(__file__).parents[2] / "docs"
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "bi": bi_page,
+    "metrics-catalogue": catalogue_page,
     "events": events_page,
     "metrics": metrics_page,
     "settings": settings_page,

@@ -6,6 +6,7 @@ import pytest
 
 from deploy.reference.__main__ import DOCS, PAGES, main
 from deploy.reference.bi import bi_page
+from deploy.reference.catalogue import catalogue_page
 from deploy.reference.events import events_page
 from deploy.reference.metrics import metrics_page
 from deploy.reference.settings import settings_page
@@ -20,7 +21,12 @@ STALE = "run `make reference`"
 
 @pytest.mark.parametrize(
     ("name", "made"),
-    [("events", events_page), ("metrics", metrics_page), ("settings", settings_page)],
+    [
+        ("events", events_page),
+        ("metrics", metrics_page),
+        ("metrics-catalogue", catalogue_page),
+        ("settings", settings_page),
+    ],
 )
 def test_the_page_is_current(name: str, made: Callable[[], str]) -> None:
     assert (DOCS / f"{name}.md").read_text(encoding="utf-8") == made(), STALE
@@ -33,7 +39,7 @@ def test_the_dictionary_of_bi_is_current(servers: Servers) -> None:
 
 
 def test_every_page_is_checked_here() -> None:
-    assert PAGES.keys() == {"bi", "events", "metrics", "settings"}
+    assert PAGES.keys() == {"bi", "events", "metrics", "metrics-catalogue", "settings"}
 
 
 def test_every_event_metric_and_setting_is_on_its_page() -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from shared.database import Database, Transaction
 from shared.events import Actor, Channel, Event, Priority, StatusCategory, encode
+from shared.events.agents import AgentDefined, AgentPresenceChanged, AgentProfile, Presence
 from shared.events.assignments import (
     GroupChanged,
     TicketAssigned,
@@ -40,7 +41,7 @@ from shared.events.tickets import (
 from shared.identifiers import new_id
 from shared.messaging.records import Received
 from shared.topics import Topic, topic_of
-from tests.support.events import ANNA, CARL, NOON
+from tests.support.events import ANNA, CARL, NOON, stamp
 
 HOUR = timedelta(hours=1)
 
@@ -403,3 +404,33 @@ def _live_on(  # noqa: C901, PLR0912  # one arm per deed
             story.assign(clock, chance.choice(["anna", "bob"]))
         case "unassign" if story.agent:
             story.unassign(clock)
+
+
+def agent_life(agent: str, seed: int, *, capacity: float | None = 4.0) -> list[Event]:
+    """An agent who is defined and then comes and goes, the last time away from the desk."""
+    chance = random.Random(f"{agent} {seed}")
+    at = NOON
+    events: list[Event] = [
+        AgentDefined(
+            **stamp(1, at, ANNA),
+            agent_id=agent,
+            profile=AgentProfile(name=agent.title(), groups=("desk",), capacity=capacity),
+        )
+    ]
+    presence = Presence.OFFLINE
+    for _ in range(chance.randrange(2, 9)):
+        at += chance.choice([0.5, 3.0, 20.0]) * HOUR
+        to = chance.choice([one for one in Presence if one is not presence])
+        events.append(_presence(agent, len(events) + 1, at, to, presence))
+        presence = to
+    if presence is Presence.ONLINE:
+        events.append(_presence(agent, len(events) + 1, at + HOUR, Presence.AWAY, presence))
+    return events
+
+
+def _presence(
+    agent: str, version: int, at: datetime, to: Presence, before: Presence
+) -> AgentPresenceChanged:
+    return AgentPresenceChanged(
+        **stamp(version, at, ANNA), agent_id=agent, presence=to, previous=before
+    )
