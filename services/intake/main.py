@@ -7,12 +7,16 @@ from services.intake.api import configuration_router, intake_router, shortcuts
 from services.intake.api.attachments import attachments_router
 from services.intake.app import Intake
 from services.intake.attachments.store import AttachmentStore, BucketStore, FolderStore
+from services.intake.channels.form.receiving import WebForms
+from services.intake.channels.form.routes import form_router
+from services.intake.channels.identity import IdentityTokens
 from services.intake.channels.installed import Channels
 from services.intake.channels.mail.guard import Pace
 from services.intake.channels.mail.listeners import mail_listeners
 from services.intake.channels.mail.mailboxes import Mailboxes
 from services.intake.channels.mail.receiving import MailIn
 from services.intake.channels.mail.routes import mail_router
+from services.intake.channels.pace import SenderPace
 from services.intake.channels.phone.calls import PhoneCalls
 from services.intake.channels.phone.routes import phone_router
 from services.intake.domain import Ticket, evolve
@@ -50,6 +54,17 @@ def build(settings: Settings) -> Service:
     api.include_router(configuration_router(intake, clock))
     api.include_router(mail_router(mail, store, contents, bytes_max=settings.mail_bytes_max))
     api.include_router(phone_router(calls, store, clock))
+    identity = IdentityTokens(channels.identity.read())
+    forms = None if channels.forms is None else WebForms(intake, channels.forms, identity)
+    api.include_router(
+        form_router(
+            forms,
+            store,
+            contents,
+            _form_pace(channels, settings),
+            file_bytes_max=settings.attachment_bytes_max,
+        )
+    )
     api.include_router(
         attachments_router(intake, store, contents, bytes_max=settings.attachment_bytes_max)
     )
@@ -82,6 +97,18 @@ def _contents(settings: Settings) -> AttachmentStore:
         region=settings.attachments_region,
         key_id=settings.attachments_key_id,
         secret=None if secret is None else secret.get_secret_value(),
+    )
+
+
+def _form_pace(channels: Channels, settings: Settings) -> SenderPace | None:
+    forms = channels.forms
+    if forms is None:
+        return None
+    return SenderPace(
+        settings.redis_url.get_secret_value() if settings.redis_url else None,
+        prefix=f"{settings.topic_prefix}intake.forms.",
+        count_max=forms.per_address_max,
+        seconds=forms.per_address_seconds,
     )
 
 

@@ -1,7 +1,8 @@
 """The steps of the verbs inside one transaction: find the ticket, decide, append, let the tables follow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -77,13 +78,25 @@ class Steps:
         self._numbers = Numbers()
         self._external_ids = ExternalIds()
 
-    def opening(self, tx: Tx, command: OpenTicket, asking: Asking) -> TicketOpened:
-        """A step: a ticket with the next number. Raises as `open_ticket`."""
+    def opening(
+        self,
+        tx: Tx,
+        command: OpenTicket,
+        asking: Asking,
+        *,
+        beside: Mapping[str, Any] | None = None,
+    ) -> TicketOpened:
+        """A step: a ticket with the next number. Raises as `open_ticket`.
+
+        `beside`: custom fields that the channel sets and no customer may (its group, its brand).
+        """
         context = self._opening_context(asking, tx.now)
         if not context.is_import:
             command = self.configuration.house.filled(
                 command, by_customer=asking.own_tickets_of is not None
             )
+        if beside:
+            command = replace(command, fields={**command.fields, **beside})
         check_opening(command, context)
         if command.external_id is not None:
             self._take_external_id(tx, command.external_id, command.ticket_id, asking.claim)

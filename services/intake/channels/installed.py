@@ -14,6 +14,14 @@ from shared.events import Priority
 
 Word = Annotated[str, Meta(pattern=r"^[^\r\n]*\S[^\r\n]*$", max_length=limits.WORD_CHARS_MAX)]
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Origin = Annotated[
+    str, Meta(pattern=r"^https?://[A-Za-z0-9.*-]+(:\d{1,5})?$|^'self'$", max_length=255)
+]
+TextName = Literal[
+    "name", "email", "subject", "body", "files", "send", "required", "choose", "only_if", "errors",
+    "thanks", "number", "again", "trap", "needs_script",
+]  # fmt: skip
+"""Our own words on the pages of forms."""
 
 
 class ChannelsAreWrong(Exception):
@@ -75,6 +83,16 @@ class SecretIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return text.strip()
 
 
+class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sites that say who their visitors are, each with a secret (32 bytes or more) that signs its tokens."""
+
+    secrets: Annotated[tuple[SecretIn, ...], Meta(max_length=20)] = ()
+
+    def read(self) -> list[str]:
+        """The secrets. Raises ChannelsAreWrong."""
+        return [one.read(f"identity.secrets[{place}]") for place, one in enumerate(self.secrets)]
+
+
 class PhoneLine(WayIn, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One number of ours.
 
@@ -105,10 +123,38 @@ class Phone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     lines: Annotated[tuple[PhoneLine, ...], Meta(max_length=1_000)] = ()
 
 
+class Forms(WayIn, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Web forms: the public ones of `/v1/forms`, as pages under `/forms/`.
+
+    Attributes:
+        frame_ancestors: sites that may show them in a frame, such as `https://shop.example`; none: nobody.
+        language: of the page, for browsers and screen readers (BCP 47). `texts`: our own words on it, replaced.
+        seconds_min: what is sent sooner was filled in by a program. `lives_hours`: how long a page may stay open.
+        per_address_max, per_address_seconds: how many one network address may send in which time.
+        proof_of_work_bits: how much a browser works first (16 is about a tenth of a second); 0: nothing, and the
+            form works without scripts.
+        files_max: files with one message. `consent`, `consent_url`: what has to be ticked, and where it is explained.
+    """
+
+    frame_ancestors: Annotated[tuple[Origin, ...], Meta(max_length=100)] = ()
+    language: Annotated[str, Meta(pattern=r"^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$")] = "en"
+    texts: dict[TextName, Annotated[str, Meta(max_length=500)]] = {}
+    seconds_min: Annotated[float, Meta(ge=0, le=60)] = 3.0
+    lives_hours: Annotated[float, Meta(gt=0, le=720)] = 24.0
+    per_address_max: Annotated[int, Meta(ge=1, le=100_000)] = 20
+    per_address_seconds: Annotated[float, Meta(ge=1, le=86_400)] = 3_600.0
+    proof_of_work_bits: Annotated[int, Meta(ge=0, le=24)] = 0
+    files_max: Annotated[int, Meta(ge=0, le=20)] = 5
+    consent: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+    consent_url: Annotated[str, Meta(pattern=r"^https?://\S+$", max_length=2_000)] | None = None
+
+
 class Channels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. A section that is not there is a channel that is off."""
 
     phone: Phone | None = None
+    forms: Forms | None = None
+    identity: Identity = Identity()
 
     @classmethod
     def read(cls, file: Path | None) -> "Channels":

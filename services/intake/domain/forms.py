@@ -85,7 +85,7 @@ class FormDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
 
     def check_answers(self, values: Mapping[str, Any]) -> None:
         """Raises Invalid naming every answer that is missing, or was not asked for."""
-        asked = self._asked(values)
+        asked = self.asked(values)
         wrong = [
             FieldError(f"fields.{one.field}", "is required by the form")
             for one in self.fields
@@ -100,7 +100,7 @@ class FormDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
             detail = "; ".join(f"{one.field} {one.message}" for one in wrong)
             raise Invalid(f"Fields of the form: {detail}", errors=wrong)
 
-    def _asked(self, values: Mapping[str, Any]) -> set[str]:
+    def asked(self, values: Mapping[str, Any]) -> set[str]:
         """Which fields are seen with these answers; one behind a field that is not seen is not seen either."""
         asked: set[str] = set()
         for one in self.fields:

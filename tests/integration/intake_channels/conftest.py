@@ -1,5 +1,6 @@
 """A running intake with its other channels on: phone, forms, messengers, chat; events in a real PostgreSQL."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -11,7 +12,20 @@ from tests.integration.intake.desk import Caller, Desk
 from tests.integration.intake_mail.post import open_post
 from tests.support.database import Database
 
+IDENTITY_SECRET = "a secret that the shop and the desk share"
+SHOP = "https://shop.example"
+
 CHANNELS = """
+forms:
+  frame_ancestors: [https://shop.example]
+  seconds_min: 0
+  per_address_max: 1000
+  tags: [form]
+  group: first-line
+  consent: I agree.
+  texts: {send: Absenden}
+identity:
+  secrets: [{env: TICKETING_TEST_IDENTITY_SECRET}]
 phone:
   region: DE
   lines:
@@ -44,6 +58,7 @@ async def desk(
     database: Database, issuer: LocalIssuer, channels_file: Path, tmp_path_factory
 ) -> AsyncIterator[Desk]:
     folder = tmp_path_factory.mktemp("files")
+    os.environ["TICKETING_TEST_IDENTITY_SECRET"] = IDENTITY_SECRET
     async with open_post(database, issuer, None, folder, channels_file=channels_file) as opened:
         yield opened
 
