@@ -74,7 +74,7 @@ def form_page(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The page with what was said already, and what is wrong with it."""
-    texts = {**TEXTS, **settings.texts}
+    texts = _texts(settings)
     html = _ENVIRONMENT.get_template("form.html").render(
         name=name,
         form=form,
@@ -93,7 +93,7 @@ def form_page(
 def done_page(name: str, form: FormDefinition, settings: Forms, *, number: int) -> Response:
     """The page after it: the ticket's number."""
     html = _ENVIRONMENT.get_template("done.html").render(
-        name=name, form=form, texts={**TEXTS, **settings.texts}, number=number
+        name=name, form=form, texts=_texts(settings), number=number
     )
     return HTMLResponse(html, headers=_headers(settings))
 
@@ -108,6 +108,11 @@ def static_file(name: str) -> Response:
     if name == "embed.js":  # for pages of other sites
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return Response(content.read_bytes(), media_type=_STATIC[name], headers=headers)
+
+
+def _texts(settings: Forms) -> dict[str, str]:
+    own: Mapping[str, str] = {str(name): text for name, text in settings.texts.items()}
+    return {**TEXTS, **own}
 
 
 def _headers(settings: Forms) -> dict[str, str]:
