@@ -29,28 +29,38 @@ _SUBJECTS = count(1)
 
 
 @pytest.fixture(autouse=True)
-async def contact(supervisor: Caller) -> None:
-    """A form with a condition."""
+async def contact(supervisor: Caller) -> AsyncIterator[None]:
+    """A form with a condition; gone afterwards, for other tests share the database."""
     customers = {"visible_to_customer": True, "editable_by_customer": True}
-    for name, field in {
-        "reason": {"label": "Reason", "type": "choice", "options": ["order", "other"], **customers},
+    fields = {
+        "contact-reason": {
+            "label": "Reason",
+            "type": "choice",
+            "options": ["order", "other"],
+            **customers,
+        },
         "order-number": {"label": "Order", "type": "integer", "min": 1, **customers},
         "secret-field": {"label": "Internal", "type": "text"},
-    }.items():
+    }
+    for name, field in fields.items():
         assert (await supervisor.send("PUT", f"/v1/fields/{name}", field)).status_code == 200
-    condition = {"field": "reason", "one_of": ["order"]}
+    condition = {"field": "contact-reason", "one_of": ["order"]}
     contact = {
         "title": "Contact <us>",
         "tags": ["web"],
         "fields": [
-            {"field": "reason", "required": True},
+            {"field": "contact-reason", "required": True},
             {"field": "order-number", "required": True, "visible_if": condition},
         ],
     }
     inside = {"title": "Inside", "is_public": False, "fields": [{"field": "secret-field"}]}
-    for name, form in {"contact": contact, "inside": inside}.items():
+    forms = {"contact": contact, "inside": inside}
+    for name, form in forms.items():
         answer = await supervisor.send("PUT", f"/v1/forms/{name}", form)
         assert answer.status_code == 200, answer.text
+    yield
+    for path in [*(f"forms/{name}" for name in forms), *(f"fields/{name}" for name in fields)]:
+        await supervisor.send("DELETE", f"/v1/{path}")
 
 
 async def stamp_of(desk: Desk, name: str = "contact") -> str:
@@ -70,7 +80,7 @@ async def send(desk: Desk, files: Any = None, **said: Any) -> httpx2.Response:
         "consent": "on",
         "website": "",
         "work": "",
-        "field.reason": "other",
+        "field.contact-reason": "other",
     } | said
     fields.setdefault("stamp", await stamp_of(desk))
     sent = {name: value for name, value in fields.items() if value is not None}
@@ -95,13 +105,13 @@ async def test_a_form_becomes_a_ticket_and_the_page_after_tells_its_number(desk:
     event = await opened_by(desk, await send(desk))
     assert (event.via, event.form, event.body) == ("form", "contact", "It is\nbroken.")
     assert event.tags == ("form", "web")
-    assert event.fields == {"reason": "other", "group": "first-line"}
+    assert event.fields == {"contact-reason": "other", "group": "first-line"}
     assert (event.requester.id, event.requester.name) == ("mailto:nora@x.example", "Nora")
 
 
 async def test_conditional_answers_are_typed_and_those_not_asked_for_are_left_out(desk: Desk):
     asked = await opened_by(
-        desk, await send(desk, **{"field.reason": "order", "field.order-number": "12"})
+        desk, await send(desk, **{"field.contact-reason": "order", "field.order-number": "12"})
     )
     assert asked.fields["order-number"] == 12
     unasked = await opened_by(desk, await send(desk, **{"field.order-number": "12"}))
@@ -123,9 +133,9 @@ async def test_files_come_along(desk: Desk, agent: Caller):
         ({"consent": None}, "has to be ticked"),
         ({"website": "http://spam"}, "hidden field"),
         ({"stamp": "1.2.3"}, "open for too long"),
-        ({"field.reason": None}, "required by the form"),
-        ({"field.reason": "sideways"}, "expected one of"),
-        ({"field.reason": "order", "field.order-number": "many"}, "whole number"),
+        ({"field.contact-reason": None}, "required by the form"),
+        ({"field.contact-reason": "sideways"}, "expected one of"),
+        ({"field.contact-reason": "order", "field.order-number": "many"}, "whole number"),
         ({"subject": "x" * 301}, "too long"),
     ],
 )
