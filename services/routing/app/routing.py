@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from services.routing.app.asking import AgentView, Asking
 from services.routing.app.dry_run import Trials
+from services.routing.app.history import History
 from services.routing.app.importing import Importing, Item, Result, TicketRef
 from services.routing.app.progress import Progress
 from services.routing.app.reading import Reading
@@ -65,6 +66,7 @@ class Routing:
         self.reading = Reading(store)
         self.rule_history = RuleHistory(store)
         self.trials = Trials(store)
+        self.history = History(store)
         self._store = store
         self._committer = committer
         self._importing = importing

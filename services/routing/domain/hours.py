@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,7 @@ class CalendarVersion(msgspec.Struct, kw_only=True):
 
     calendar_id: str
     version: int
-    definition: dict[str, object]
+    definition: dict[str, Any]
 
 
 class Calendars:
@@ -25,12 +26,14 @@ class Calendars:
     def __init__(self, versions: Iterable[CalendarVersion] = ()) -> None:
         self.by_id: dict[str, Calendar] = {}
         self.unreadable: set[str] = set()
+        self.versions: list[CalendarVersion] = []
         for version in sorted(versions, key=lambda one: (one.calendar_id, one.version)):
             self.learn(version)
 
     def learn(self, version: CalendarVersion) -> None:
         """A calendar has a new version."""
         name = version.calendar_id
+        self.versions.append(version)
         try:
             self.by_id[name] = parse_calendar(
                 version.definition | {"id": name, "version": version.version},

@@ -38,9 +38,9 @@ async def command(office: Office, tmp_path: Path) -> AsyncIterator[Command]:
     port = server.servers[0].sockets[0].getsockname()[1]
     token = office.token("boss", Role.SUPERVISOR)
 
-    async def run(*arguments: str, given: str = "") -> tuple[int, str, str]:
+    async def run(*arguments: str, given: str = "", group: str = "rules") -> tuple[int, str, str]:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "deploy.cli", "rules", *arguments),
+            *(sys.executable, "-m", "deploy.cli", group, *arguments),
             *("--url", f"http://127.0.0.1:{port}", "--token", token),
             cwd=Path.cwd(),
             stdin=asyncio.subprocess.PIPE,

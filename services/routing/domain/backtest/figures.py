@@ -1,0 +1,197 @@
+"""A backtest's figures: what happened, what the model makes of the rules in force, and of the rules on trial."""
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from services.routing.domain.backtest.material import Material, PastTicket
+from services.routing.domain.backtest.replay import Replay, Replayed
+from services.routing.domain.backtest.script import script_of
+from services.routing.domain.rules.conditions import OF_BODY, asks_of
+from shared.events.agents import RoutingRule, RuleMode
+from shared.events.base import Channel
+
+WARM_SHARE: Final = 4
+WARM_DAYS_MAX: Final = 1
+"""A day, or a quarter of a shorter window, is played and not counted: what lay on the desks before is not known."""
+
+NOTES: Final = (
+    "Compare the two replays with each other. What happened is beside them to show how near the model is.",
+    "How long somebody works at a ticket is taken from the past, whoever gets it; another may be faster or slower.",
+    "The desks are empty when the window begins; its first part is played and not counted.",
+    "Groups, capacity units and shifts are those of now; agents' profiles and presence are those of then.",
+    "What people gave or took by hand happens at the same moment again, unless routing was faster.",
+    "Offers are accepted at once.",
+    "Promises are due when they were due; another priority or group would have moved some of them.",
+    "A ticket still waiting at the end counts as if its wait had ended there.",
+)
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """One telling of the window.
+
+    Attributes:
+        tickets: counted. `assigned`: of them. `waiting`: nobody had them at the end. `unrouted`: no group.
+        wait_p50, wait_p90, wait_p99: until the first agent had it, in seconds.
+        breached: first answers after their deadline, or none by its end, of `promised`.
+        tickets_per_agent: of agents who got any: least, median, most.
+        load_spread: standard deviation of tickets per agent over their mean; 0 is perfectly even.
+        by_group: tickets that each group got.
+    """
+
+    tickets: int
+    assigned: int
+    waiting: int
+    unrouted: int
+    wait_p50: float
+    wait_p90: float
+    wait_p99: float
+    breached: int
+    promised: int
+    tickets_per_agent: tuple[int, float, int]
+    load_spread: float
+    by_group: dict[str, int]
+
+
+class Backtest(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it.
+
+    Attributes:
+        recorded: what happened, as far as it was recorded (groups are not).
+        current: the model under the rules in force at the window's end. `wanted`: under the rules on trial.
+        same_agent_share: of the tickets that both gave to an agent, how many got the same one as in the past (current).
+        moved: tickets that go to another group: group now → group then → how many.
+        left_out: tickets of the window that could not be replayed, by reason.
+    """
+
+    since: datetime
+    counted_from: datetime
+    until: datetime
+    recorded: Figures
+    current: Figures
+    wanted: Figures
+    same_agent_share: float | None
+    moved: dict[str, dict[str, int]]
+    left_out: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def backtest(material: Material, wanted: tuple[RoutingRule, ...], mode: RuleMode) -> Backtest:
+    """Play the window twice and compare; the same material and rules always give the same figures."""
+    kept, left_out = _playable(material.tickets)
+    material = msgspec.structs.replace(material, tickets=kept)
+    setting = material.setting
+    now = Replay(material, setting.rules, setting.mode).run()
+    then = Replay(material, wanted, mode).run()
+    warm = min((setting.until - setting.since) / WARM_SHARE, timedelta(days=WARM_DAYS_MAX))
+    counted_from = setting.since + warm
+    counted = [ticket for ticket in kept if ticket.opened_at >= counted_from]
+    notes = list(NOTES)
+    if any(asks_of(one, OF_BODY) for rule in (*setting.rules, *wanted) for one in rule.when):
+        notes.append("Messages are not kept: conditions on their words are taken not to hold.")
+    return Backtest(
+        since=setting.since,
+        counted_from=counted_from,
+        until=setting.until,
+        recorded=_recorded(counted, setting.until),
+        current=_figures(counted, now, setting.until),
+        wanted=_figures(counted, then, setting.until),
+        same_agent_share=_same(counted, now),
+        moved=_moved(counted, now, then),
+        left_out=left_out,
+        notes=tuple(notes),
+    )
+
+
+def _playable(tickets: Iterable[PastTicket]) -> tuple[tuple[PastTicket, ...], dict[str, int]]:
+    kept, left_out = [], Counter[str]()
+    for ticket in tickets:
+        if ticket.facts.channel == Channel.IMPORT:
+            left_out["imported"] += 1
+        elif not ticket.trail:
+            left_out["before trails were kept"] += 1
+        else:
+            kept.append(ticket)
+    return tuple(kept), dict(left_out)
+
+
+def _recorded(tickets: Sequence[PastTicket], until: datetime) -> Figures:
+    told = Replayed(waits={}, answered={}, given={}, alone=set())
+    for ticket in tickets:
+        script, name = script_of(ticket), ticket.ticket_id
+        told.waits[name] = None if script.waited is None else script.waited.total_seconds()
+        told.given[name] = tuple(one.agent_id for one in ticket.handed)
+        if script.replied_at is not None:
+            told.answered[name] = script.replied_at
+        if script.waited is None and script.spans and script.spans[0].alone is not None:
+            told.alone.add(name)
+    return _figures(tickets, told, until)
+
+
+def _figures(tickets: Sequence[PastTicket], told: Replayed, until: datetime) -> Figures:
+    waits = []
+    assigned = waiting = breached = promised = 0
+    for ticket in tickets:
+        wait = told.waits.get(ticket.ticket_id)
+        assigned += wait is not None
+        if ticket.ticket_id not in told.alone:
+            waiting += wait is None
+            open_for = (until - ticket.opened_at).total_seconds()
+            waits.append(open_for if wait is None else wait)
+        due = script_of(ticket).due_at
+        if due is not None and due < until:
+            promised += 1
+            breached += told.answered.get(ticket.ticket_id, until) > due
+    given = Counter(agent for ticket in tickets for agent in told.given.get(ticket.ticket_id, ()))
+    counts = sorted(given.values())
+    groups = Counter(told.groups.get(ticket.ticket_id) or "-" for ticket in tickets)
+    return Figures(
+        tickets=len(tickets),
+        assigned=assigned,
+        waiting=waiting,
+        unrouted=groups["-"] if told.groups else 0,
+        wait_p50=_percentile(waits, 0.5),
+        wait_p90=_percentile(waits, 0.9),
+        wait_p99=_percentile(waits, 0.99),
+        breached=breached,
+        promised=promised,
+        tickets_per_agent=(counts[0], statistics.median(counts), counts[-1])
+        if counts
+        else (0, 0.0, 0),
+        load_spread=statistics.pstdev(counts) / statistics.fmean(counts) if counts else 0.0,
+        by_group=dict(sorted(groups.items())) if told.groups else {},
+    )
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
+    """Nearest rank; 0 without values."""
+    if not values:
+        return 0.0
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def _same(tickets: Sequence[PastTicket], told: Replayed) -> float | None:
+    both = [
+        ticket.handed[0].agent_id == told.agents[ticket.ticket_id]
+        for ticket in tickets
+        if ticket.handed and ticket.ticket_id in told.agents
+    ]
+    return sum(both) / len(both) if both else None
+
+
+def _moved(
+    tickets: Sequence[PastTicket], now: Replayed, then: Replayed
+) -> dict[str, dict[str, int]]:
+    found: dict[str, Counter[str]] = {}
+    for ticket in tickets:
+        before = now.groups.get(ticket.ticket_id) or "-"
+        after = then.groups.get(ticket.ticket_id) or "-"
+        if before != after:
+            found.setdefault(before, Counter())[after] += 1
+    plain: Mapping[str, Counter[str]] = dict(sorted(found.items()))
+    return {group: dict(sorted(counts.items())) for group, counts in plain.items()}
