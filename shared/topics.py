@@ -22,6 +22,7 @@ class Topic(StrEnum):
     POLICIES = "policies.v1"
     CONFIGURATION = "configuration.v1"
     TRIAGE = "triage.v1"
+    CONTACTS = "contacts.v1"
 
 
 WATERMARKS: Final = "watermarks.v1"
@@ -35,6 +36,7 @@ OWNERS: Final = {
     Topic.POLICIES: Owner.SLA,
     Topic.CONFIGURATION: Owner.INTAKE,
     Topic.TRIAGE: Owner.ROUTING,
+    Topic.CONTACTS: Owner.INTAKE,
 }
 
 _BY_NOUN: Final = {
@@ -49,6 +51,8 @@ _BY_NOUN: Final = {
     "calendar": Topic.POLICIES,
     "configuration": Topic.CONFIGURATION,
     "triage": Topic.TRIAGE,
+    "contact": Topic.CONTACTS,
+    "organization": Topic.CONTACTS,
     "oncall_rota": Topic.POLICIES,
 }
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from services.intake import people
+from services.intake import contacts, people
 from services.intake.asking import Asking, ByExternalId, Receipt, Reference
 from services.intake.attachments import shelf
 from services.intake.configuration import Document, Kind
@@ -68,6 +68,7 @@ class Intake(Steps):
         """
         if command.external_id is not None:
             self._external_ids.expect(command.external_id, command.ticket_id)
+        command = await self._introduced(command, asking)
 
         def work(tx: Tx) -> Receipt:
             event = self.opening(tx, command, asking)
@@ -85,6 +86,22 @@ class Intake(Steps):
             return await self.submit(work, (), asking)
         finally:
             self._numbers.forget()
+
+    async def _introduced(self, command: OpenTicket, asking: Asking) -> OpenTicket:
+        """With what we know of the requester: one look-up beside the writer, none while nobody is known.
+
+        An address in the body counts when somebody answers for it: who works here, or the customer's token.
+        """
+        if self.contacts.is_empty or asking.via is Channel.IMPORT:
+            return command
+        person = command.requester
+        is_sure = asking.own_tickets_of is None or f"mailto:{person.email}" in asking.own_addresses
+        pool = await self._store.pool()
+        async with pool.connection() as connection:
+            found = await connection.execute(
+                contacts.FIND, contacts.asked(person.id, person.email if is_sure else None)
+            )
+            return replace(command, requester=contacts.told(person, await found.fetchone()))
 
     async def change(
         self,
@@ -188,14 +205,24 @@ class Intake(Steps):
             return Outcome(msgspec.convert(outcome.result, returns), replayed=True)
         return outcome
 
-    async def look(self, which: Reference, *, own_tickets_of: str | None) -> Ticket:
+    async def look(
+        self,
+        which: Reference,
+        *,
+        own_tickets_of: str | None,
+        own_addresses: tuple[str, ...] = (),
+    ) -> Ticket:
         """The ticket as it is now.
 
         Raises:
             NotFound: there is none, or not for this customer.
         """
         asking = Asking(
-            actor=_SYSTEM, via=Channel.SYSTEM, correlation_id="", own_tickets_of=own_tickets_of
+            actor=_SYSTEM,
+            via=Channel.SYSTEM,
+            correlation_id="",
+            own_tickets_of=own_tickets_of,
+            own_addresses=own_addresses,
         )
         return await asyncio.to_thread(
             self._store.transact, lambda tx: self.load(tx, which, asking)
@@ -313,7 +340,11 @@ class Intake(Steps):
 
     def refresh_configuration(self) -> None:
         """Take up what other processes have configured. Blocks."""
-        self._store.transact(self.configuration.refresh)
+        self._store.transact(self._refresh)
+
+    def _refresh(self, tx: Tx) -> None:
+        self.configuration.refresh(tx)
+        self.contacts.refresh(tx)
 
     def read(self, look: Callable[[Tx], R]) -> R:
         """What the tables say now. Blocks."""

@@ -20,6 +20,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         occurred_at: when it happened in the world; `None`: now.
         own_tickets_of: a customer's id: other people's tickets do not exist for them.
+        own_addresses: further ids that the customer's token answers for.
         expected_version: the version that the caller has looked at.
         claim: makes the request happen once.
         causation_id: the event of another service that made this one happen.
@@ -30,6 +31,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str
     occurred_at: datetime | None = None
     own_tickets_of: str | None = None
+    own_addresses: tuple[str, ...] = ()
     expected_version: int | None = None
     claim: Claim | None = None
     causation_id: str | None = None

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from importlib.metadata import version
 
-from services.intake.api import configuration_router, intake_router, shortcuts
+from services.intake.api import configuration_router, contacts_router, intake_router, shortcuts
 from services.intake.api.attachments import attachments_router
 from services.intake.app import Intake
 from services.intake.attachments.store import AttachmentStore, BucketStore, FolderStore
@@ -26,6 +26,7 @@ from services.intake.timers import ClosingTimer, ConfigurationWatch, Postponemen
 from shared.clock import SystemClock
 from shared.events import Event, Owner
 from shared.events.configuration import ConfigurationDefined
+from shared.events.contacts import ContactEvent
 from shared.events.tickets import TicketEvent
 from shared.eventstore import EventStore, GroupCommitter
 from shared.http.app import build_api
@@ -52,6 +53,7 @@ def build(settings: Settings) -> Service:
     )
     api.include_router(intake_router(intake, clock))
     api.include_router(configuration_router(intake, clock))
+    api.include_router(contacts_router(intake, clock))
     api.include_router(mail_router(mail, store, contents, bytes_max=settings.mail_bytes_max))
     api.include_router(phone_router(calls, store, clock))
     identity = IdentityTokens(channels.identity.read())
@@ -126,7 +128,7 @@ def _mail(
 
 
 def _fold(ticket: Ticket | None, event: Event) -> Ticket | None:
-    if isinstance(event, ConfigurationDefined):
+    if isinstance(event, ConfigurationDefined | ContactEvent):
         return None  # a document is read from its table
     assert isinstance(event, TicketEvent), (
         "only events of tickets and configuration are stored here"

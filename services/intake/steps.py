@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from services.intake.asking import Asking, Receipt, Reference
 from services.intake.attachments import shelf
 from services.intake.configuration import Configuration
+from services.intake.contacts import Contacts
 from services.intake.domain import (
     Command,
     Context,
@@ -68,11 +69,13 @@ class Steps:
 
     Attributes:
         configuration: the rules of the house.
+        contacts: who is behind an address.
         postponements: tickets that somebody looks at again. `closings`: solved ones that close by themselves.
     """
 
     def __init__(self) -> None:
         self.configuration = Configuration()
+        self.contacts = Contacts()
         self.postponements = Postponements()
         self.closings = Postponements("closings")
         self._numbers = Numbers()
@@ -152,7 +155,7 @@ class Steps:
 
     def load(self, tx: Tx, which: Reference, asking: Asking, *, field: str | None = None) -> Ticket:
         ticket = self._find(tx, which)
-        if ticket is None or not _may_see(ticket, asking):
+        if ticket is None or not self._may_see(tx, ticket, asking):
             named = which if isinstance(which, UUID) else f"external_id {which.external_id!r}"
             raise NotFound(f"there is no ticket {named}", field=field)
         if asking.expected_version not in {None, ticket.version}:
@@ -162,6 +165,15 @@ class Steps:
                 f" not {asking.expected_version}"
             )
         return ticket
+
+    def _may_see(self, tx: Tx, ticket: Ticket, asking: Asking) -> bool:
+        """A customer knows of own tickets only, whichever of their addresses they came from, and of none internal."""
+        if asking.own_tickets_of is None:
+            return True
+        if ticket.is_internal:
+            return False
+        own = (asking.own_tickets_of, *asking.own_addresses)
+        return self.contacts.are_same(tx, own, ticket.requester_id)
 
     def _find(self, tx: Tx, which: Reference) -> Ticket | None:
         if isinstance(which, UUID):
@@ -379,13 +391,6 @@ def _refuse_ring(tx: Tx, ticket: Ticket, other: Ticket, relation: Relation) -> N
         assert above is not None, "a link leads to a ticket that exists"
         ancestor = above
     raise FamilyIsTooDeep(limits.FAMILY_DEPTH_MAX)
-
-
-def _may_see(ticket: Ticket, asking: Asking) -> bool:
-    """A customer knows of own tickets only, and of none that is internal."""
-    if asking.own_tickets_of is None:
-        return True
-    return ticket.requester_id == asking.own_tickets_of and not ticket.is_internal
 
 
 def _ends(command: Command) -> bool:

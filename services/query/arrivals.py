@@ -114,9 +114,9 @@ async def _version(pool: Pool, reference: UUID | int, scope: Scope) -> int:
         statement = "SELECT version FROM tickets WHERE number = %(reference)s"
     async with pool.connection() as connection:
         found = await connection.execute(
-            statement
-            + " AND (%(requester)s::text IS NULL OR (requester_id = %(requester)s AND NOT is_internal))",
-            {"reference": reference, "requester": scope.requester_id},
+            statement + " AND (%(requester)s::text[] IS NULL"
+            " OR (requester_id = ANY(ids_of_person(%(requester)s)) AND NOT is_internal))",
+            {"reference": reference, "requester": scope.ids},
         )
         row = await found.fetchone()
     return row["version"] if row else 0

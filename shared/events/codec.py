@@ -9,6 +9,7 @@ from shared.events.agents import AgentEvent
 from shared.events.assignments import AssignmentEvent
 from shared.events.base import Event
 from shared.events.configuration import ConfigurationEvent
+from shared.events.contacts import ContactEvent
 from shared.events.policies import PolicyEvent
 from shared.events.sla import SlaEvent
 from shared.events.tickets import TicketEvent
@@ -21,6 +22,7 @@ AnyEvent = (
     | SlaEvent
     | PolicyEvent
     | ConfigurationEvent
+    | ContactEvent
     | TriageEvent
 )
 

@@ -14,6 +14,7 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
     """A person on the customer's side. `id` is what the customer's token says about itself (`sub`).
 
     `tier`: what kind of customer, in the installation's own words (`gold`); only staff and machines say it.
+    `contact_id`: the known person whose id this is. A person has several ids; the ticket keeps the one it came with.
     """
 
     id: str
@@ -21,6 +22,7 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
     email: str | None = None
     organization: str | None = None
     tier: str | None = None
+    contact_id: UUID | None = None
 
 
 class Changed(msgspec.Struct, frozen=True):

@@ -40,6 +40,7 @@ class Principal(msgspec.Struct, frozen=True):
 
     Attributes:
         id: the token's `sub`; a customer's is the `requester.id` of own tickets, an agent's is the agent id.
+        is_email_verified: the identity provider says that the address is the caller's own (`email_verified`).
         groups: ids of the groups the identity provider names; routing's own membership is not here.
     """
 
@@ -48,6 +49,7 @@ class Principal(msgspec.Struct, frozen=True):
     name: str | None = None
     email: str | None = None
     groups: tuple[str, ...] = ()
+    is_email_verified: bool = False
 
     def may(self, wanted: Role) -> bool:
         """Whether this role includes `wanted`. Wanting `service` means a machine account and nothing else."""
@@ -64,6 +66,13 @@ class Principal(msgspec.Struct, frozen=True):
     def may_backdate(self) -> bool:
         """Whether `via: import` and `occurred_at` may be given: machine accounts and admins only."""
         return self.role in {Role.SERVICE, Role.ADMIN}
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Ids of persons beside `id` that the token answers for: a verified address, as mail names its author."""
+        if self.email is None or not self.is_email_verified:
+            return ()
+        return (f"mailto:{self.email.lower()}",)
 
     @property
     def actor(self) -> Actor:

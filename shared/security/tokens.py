@@ -161,6 +161,7 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
         name=_text(claims.get("name")),
         email=_text(claims.get("email")),
         groups=_groups(claims.get("groups")),
+        is_email_verified=claims.get("email_verified") is True,
     )
 
 

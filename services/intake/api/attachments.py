@@ -81,7 +81,9 @@ def attachments_router(
     async def list_files(ticket_id: UUID, request: Request) -> Response:
         """The files of a ticket with links; a customer's list has no note's files and no original mails."""
         principal = await authenticate(request)
-        await intake.look(ticket_id, own_tickets_of=_own(principal))
+        await intake.look(
+            ticket_id, own_tickets_of=_own(principal), own_addresses=_addresses(principal)
+        )
         key = await secret.load(store)
         expires = int(time.time()) + LINK_SECONDS
         found = [
@@ -109,7 +111,9 @@ def attachments_router(
             )
         else:
             principal = await authenticate(request)
-            await intake.look(ticket_id, own_tickets_of=_own(principal))
+            await intake.look(
+                ticket_id, own_tickets_of=_own(principal), own_addresses=_addresses(principal)
+            )
         file = await shelf.file_of(store, ticket_id, attachment_id)
         # A link is passed on; what is internal asks who is there, every time.
         is_hidden = file is not None and file.is_internal
@@ -192,3 +196,7 @@ def _listed(key: bytes, ticket_id: UUID, file: Shelved, expires: int) -> Listed:
 
 def _own(principal: Principal) -> str | None:
     return principal.id if principal.is_customer else None
+
+
+def _addresses(principal: Principal) -> tuple[str, ...]:
+    return principal.addresses if principal.is_customer else ()

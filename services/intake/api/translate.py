@@ -50,6 +50,7 @@ def asking(
         correlation_id=origin.correlation_id,
         occurred_at=None if body.occurred_at is None else occurred_at,
         own_tickets_of=principal.id if principal.is_customer else None,
+        own_addresses=principal.addresses if principal.is_customer else (),
         expected_version=_expected(body.expected_version, if_match),
         claim=claim,
     )

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.query.api import (
     attention,
     audit,
+    contacts,
     dashboard,
     export,
     reports,
@@ -17,6 +18,6 @@ from services.query.parts import Parts
 def make_router(parts: Parts) -> APIRouter:
     """All routes of this service's API."""
     router = APIRouter(prefix="/v1")
-    for room in (attention, tickets, dashboard, reports, export, audit, reports_by_name):
+    for room in (attention, contacts, tickets, dashboard, reports, export, audit, reports_by_name):
         router.include_router(room.make_router(parts))
     return router

@@ -22,6 +22,12 @@ from shared.events.assignments import (
     TicketUnassigned,
 )
 from shared.events.configuration import ConfigurationDefined
+from shared.events.contacts import (
+    ContactDefined,
+    ContactMergeReceived,
+    ContactMergeUndone,
+    OrganizationDefined,
+)
 from shared.events.policies import (
     CalendarDefined,
     RotaDefined,
@@ -111,6 +117,12 @@ def changes_of(event: Event) -> Changes:  # noqa: C901, PLR0911, PLR0912  # one 
         case AgentDefined() | GroupDefined():
             before = msgspec.to_builtins(event.previous) if event.previous is not None else {}
             return _differences(before, msgspec.to_builtins(event.profile))
+        case ContactDefined() | ContactMergeReceived() | ContactMergeUndone():
+            before = msgspec.to_builtins(event.previous) if event.previous is not None else {}
+            return _differences(before, msgspec.to_builtins(event.contact))
+        case OrganizationDefined():
+            before = msgspec.to_builtins(event.previous) if event.previous is not None else {}
+            return _differences(before, msgspec.to_builtins(event.organization))
         case SlaPolicyDefined() | CalendarDefined() | ConfigurationDefined() | RotaDefined():
             return _differences(event.previous or {}, event.definition or {})
         case RoutingRulesDefined():

@@ -1,6 +1,6 @@
 """A batch of events into all tables: fold per ticket in memory, then one statement a table, one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, LiteralString, cast
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from services.query.projections import assignments, tickets
 from services.query.projections.changes import changes_of
+from services.query.projections.contacts import write_contact
 from services.query.projections.oncall import write_oncall
 from services.query.projections.organisation import Organisation
 from services.query.projections.promises import Cycle, PromiseFacts, Promises
@@ -85,15 +86,13 @@ class Projections:
         routed = self._fold_routing(cursor, streams[Topic.ASSIGNMENTS], writes)
         promised = self._fold_promises(cursor, streams[Topic.SLA])
         organisation = Organisation()
-        for topic in (Topic.AGENTS, Topic.POLICIES, Topic.CONFIGURATION):
-            for events in streams[topic].values():
-                for event in events:
-                    organisation.fold(event)
+        for event in _of(streams, Topic.AGENTS, Topic.POLICIES, Topic.CONFIGURATION):
+            organisation.fold(event)
         organisation.flush(cursor)
-        for topic in (Topic.POLICIES, Topic.SLA):
-            for events in streams[topic].values():
-                for event in events:
-                    write_oncall(cursor, event)
+        for event in _of(streams, Topic.POLICIES, Topic.SLA):
+            write_oncall(cursor, event)
+        for event in _of(streams, Topic.CONTACTS):
+            write_contact(cursor, event)
         writes.flush(cursor)
         _TIMELINE.copy(cursor, map(_timeline_row, batch))
         cursor.execute(_FRESHNESS, (as_json(_progress(batch)),))
@@ -184,6 +183,13 @@ class Projections:
         _PROMISES.upsert(cursor, [promises.facts for promises in entries])
         _CYCLES.upsert(cursor, [cycle for promises in entries for cycle in promises.take_changed()])
         return entries
+
+
+def _of(streams: dict[Topic, dict[UUID, list[Event]]], *topics: Topic) -> Iterator[Event]:
+    """The events of these topics, in order within each stream."""
+    for topic in topics:
+        for events in streams[topic].values():
+            yield from events
 
 
 def _load(

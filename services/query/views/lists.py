@@ -187,7 +187,7 @@ _TESTS: Final[dict[str, LiteralString]] = {
     "priority": "t.priority = ANY(%(priority)s)",
     "channel": "t.via = ANY(%(channel)s)",
     "tag": "t.tags <> '{}' AND t.tags @> %(tag)s",
-    "requester": "t.requester_id = %(requester)s",
+    "requester": "t.requester_id = ANY(ids_of_person(ARRAY[%(requester)s]))",
     "external_id": "t.external_id = %(external_id)s",
 }
 _SWITCHES: Final[dict[str, LiteralString]] = {
@@ -212,8 +212,10 @@ def _conditions(wanted: TicketFilter, scope: Scope) -> tuple[list[SQL | Composed
     if wanted.status and not _ENDED & set(wanted.status):
         conditions.append(SQL("t.is_open"))  # lets the planner use the small partial indexes
     if scope.requester_id is not None:
-        conditions.append(SQL("t.requester_id = %(scope)s AND NOT t.is_internal"))
-        values["scope"] = scope.requester_id
+        conditions.append(
+            SQL("t.requester_id = ANY(ids_of_person(%(scope)s::text[])) AND NOT t.is_internal")
+        )
+        values["scope"] = scope.ids
     for column, name, ids in (
         (SQL("t.group_id"), "group", wanted.group),
         (SQL("t.assignee_id"), "assignee", wanted.assignee),
@@ -269,5 +271,5 @@ async def _matching(
 
 def _scope_of(wanted: TicketFilter, scope: Scope, sort: Sort) -> str:
     """A cursor belongs to one filter, one order and one customer."""
-    described = msgspec.json.encode([wanted, scope.requester_id])
+    described = msgspec.json.encode([wanted, scope.ids])
     return f"tickets:{sort}:{hashlib.blake2b(described, digest_size=8).hexdigest()}"

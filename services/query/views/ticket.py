@@ -56,11 +56,12 @@ async def find_ticket(pool: Pool, reference: UUID | int, scope: Scope) -> dict[s
     statement = SQL(
         "SELECT {columns} FROM tickets AS t LEFT JOIN ticket_figures AS f USING (ticket_id)"
         " WHERE t.version > 0 AND {by} = %(reference)s"
-        " AND (%(requester)s::text IS NULL OR (t.requester_id = %(requester)s AND NOT t.is_internal))"
+        " AND (%(requester)s::text[] IS NULL"
+        " OR (t.requester_id = ANY(ids_of_person(%(requester)s)) AND NOT t.is_internal))"
     ).format(columns=SQL(public + internal), by=by)
     async with pool.connection() as connection:
         found = await connection.execute(
-            statement, {"reference": reference, "requester": scope.requester_id}
+            statement, {"reference": reference, "requester": scope.ids}
         )
         row = await found.fetchone()
     if row is None:

@@ -79,6 +79,10 @@ def _participant_added(facts: _Facts) -> str:
     return f"added {name} ({facts['role']}{doubt})"
 
 
+def _contact_defined(facts: _Facts) -> str:
+    return f"{'changed' if facts.get('previous') else 'made known'} {facts['contact'].get('name') or 'a contact'}"
+
+
 LIFE_TOLD: Final[dict[str, Callable[[_Facts], str]]] = {
     "ticket.opened.v1": _opened,
     "ticket.customer_replied.v1": _customer_replied,
@@ -89,5 +93,6 @@ LIFE_TOLD: Final[dict[str, Callable[[_Facts], str]]] = {
     "ticket.task_added.v1": _task_added,
     "ticket.task_changed.v1": _task_changed,
     "ticket.participant_added.v1": _participant_added,
+    "contact.defined.v1": _contact_defined,
 }
 """Wire type → the sentence without the actor."""

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.query.web import (
     assets,
     audit_page,
+    contacts,
     desk,
     login,
     oncall,
@@ -29,6 +30,7 @@ for room in (
     past_page,
     people,
     oncall,
+    contacts,
     audit_page,
     reports,
 ):

@@ -9,6 +9,7 @@ from fastapi import Depends, Query, Request
 from starlette.responses import Response
 from starlette.status import HTTP_204_NO_CONTENT
 
+from services.query.views.contacts import person_behind
 from services.query.views.oncall import pages_of
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
@@ -27,7 +28,16 @@ router = page_router()
 EVENTS_MAX: Final = 4 * LIMIT_MAX
 """More events than any honest ticket has; the page says so when there are more."""
 
-_STAFF_PARTS: Final = ("head", "conversation", "actions", "clocks", "routing", "facts", "timeline")
+_STAFF_PARTS: Final = (
+    "head",
+    "conversation",
+    "actions",
+    "clocks",
+    "person",
+    "routing",
+    "facts",
+    "timeline",
+)
 _CUSTOMER_PARTS: Final = ("head", "conversation")
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -114,6 +124,7 @@ async def _internal(request: Request, pool: Pool, ticket: dict[str, Any]) -> dic
         "story": story(events, names),
         "clocks": clocks(ticket["clocks"], datetime.now(UTC)),
         "pages": await pages_of(pool, ticket["ticket_id"]),
+        "person": await person_behind(pool, ticket["requester_id"]),
     }
 
 

@@ -173,3 +173,19 @@ async def test_a_field_that_every_ticket_must_have_turns_no_mail_away(
     finally:
         answer = await admin.send("DELETE", where)
         assert answer.status_code == 200, answer.text
+
+
+async def test_a_mail_from_another_address_of_the_same_person_is_theirs(post: Post):
+    first, second = new_address(), new_address()
+    answer = await post.caller.post(
+        "/v1/contacts", {"name": "Ann Lee", "emails": [first, second], "tier": "gold"}
+    )
+    assert answer.status_code == 201, answer.text
+    mail = a_mail(**{"from": first})
+    opened = await post.bring(mail)
+    done = await post.bring(a_mail(**{"from": second, "In-Reply-To": mail["Message-ID"]}))
+    assert (done["done"], done["ticket_id"]) == ("replied", opened["ticket_id"])
+    opening, reply, *_ = await post.desk.events(opened["ticket_id"])
+    assert (opening.requester.name, opening.requester.tier) == ("Ann Lee", "gold")
+    assert str(opening.requester.contact_id) == answer.json()["contact_id"]
+    assert not reply.is_third_party

@@ -185,7 +185,7 @@ class _Incoming:
         """Decide first, write last: in a group commit a refusal must leave no row behind."""
         thread = threading.find(tx, self._secret.key(tx), self._clues)
         ticket = None if thread is None else self._intake.standing(tx, thread.ticket_id)
-        is_requester = ticket is not None and _is_requester(ticket, self._letter)
+        is_requester = ticket is not None and self._is_requester(tx, ticket)
         if thread is not None and thread.evidence in threading.ONLY_OF_THE_REQUESTER:
             ticket = ticket if is_requester else None
         verdict = self._verdict
@@ -213,7 +213,7 @@ class _Incoming:
             message_id=letter.message_id,
             subject=letter.subject,
             body=letter.body,
-            requester=letter.person,
+            requester=self._intake.contacts.introduced(tx, letter.person),
             attachments=letter.attachments,
             mail=letter.headers,
         )
@@ -252,6 +252,15 @@ class _Incoming:
             why = f"{why}; ticket #{ticket.number} has ended, #{after.number} follows it"
             return self._received(tx, after, "opened", why)
         return self._received(tx, after, "replied", why)
+
+    def _is_requester(self, tx: Tx, ticket: Ticket) -> bool:
+        """Whether the mail comes from the person the ticket is of, from whichever of their addresses."""
+        letter, email = self._letter, ticket.requester_email
+        if letter.sender is None:
+            return False
+        if email is not None and email.lower() == letter.sender:
+            return True
+        return self._intake.contacts.are_same(tx, (letter.person.id,), ticket.requester_id)
 
     def _add_participant(self, tx: Tx, ticket: Ticket) -> None:
         """Let people see who else writes here; until one of them says so, nobody trusts them."""
@@ -311,15 +320,6 @@ class _Incoming:
             category=ticket.category,
             message_id=self._letter.message_id,
         )
-
-
-def _is_requester(ticket: Ticket, letter: Letter) -> bool:
-    if letter.sender is None:
-        return False
-    email = ticket.requester_email
-    return ticket.requester_id == letter.person.id or (
-        email is not None and email.lower() == letter.sender
-    )
 
 
 def _recipients(message: EmailMessage, arrival: Arrival) -> list[str]:

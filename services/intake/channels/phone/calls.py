@@ -163,7 +163,7 @@ class _Taking:
             message_id=new_id(),
             subject=subject(call),
             body=words(call, line, is_public=True),
-            requester=self._person,
+            requester=self._calls.intake.contacts.introduced(tx, self._person),
             priority=line.priority,
             ticket_type=line.ticket_type,
             tags=line.tags,

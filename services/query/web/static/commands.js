@@ -23,6 +23,7 @@ function bodyOf(form) {
 function valueOf(field) {
   if (field.dataset.kind === "moment") return new Date(field.value).toISOString();
   if (field.dataset.kind === "number") return Number(field.value);
+  if (field.dataset.kind === "list") return field.value.split(/[\n,]/).map((each) => each.trim()).filter(Boolean);
   return field.dataset.kind === "boolean" ? field.value === "true" : field.value;
 }
 
@@ -108,6 +109,7 @@ export function startCommands() {
     const { form, status, result, answer } = event.detail;
     if (form.dataset.then !== "open") return;
     if (status === 204) tell(form, `Nothing for you now (${(answer.headers.get("X-Routing-Reasons") || "queue_empty").replaceAll("_", " ").replaceAll("=", ": ")}).`);
+    else if (result.contact_id) location.assign(`/contacts/${result.contact_id}?min_version=${result.version}`);
     else location.assign(`/tickets/${result.number ?? result.ticket_id}`);
   });
 }

@@ -57,7 +57,7 @@ async def test_a_good_token_names_its_bearer(issuer: LocalIssuer, verifier: Toke
         "anna", Role.SUPERVISOR, name="Anna", email="anna@example.org", groups=["g-1"]
     )
     assert await verifier.verify(token) == Principal(
-        "anna", Role.SUPERVISOR, "Anna", "anna@example.org", ("g-1",)
+        "anna", Role.SUPERVISOR, "Anna", "anna@example.org", ("g-1",), is_email_verified=True
     )
 
 
@@ -232,3 +232,11 @@ async def test_a_key_serves_its_own_algorithm_only(
         assert (await verifier.verify(token)).id == "anna"
     else:
         assert await refusal(verifier, token)
+
+
+@pytest.mark.parametrize("said", [None, False, "true", 1])
+async def test_an_address_is_only_verified_when_the_issuer_says_so(
+    issuer: LocalIssuer, verifier: TokenVerifier, said: object
+) -> None:
+    token = forged(issuer, role="customer", email="a@example.org", email_verified=said)
+    assert (await verifier.verify(token)).addresses == ()
