@@ -5,7 +5,7 @@ import inspect
 import textwrap
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -92,6 +92,8 @@ def _default(field: FieldInfo) -> str:
 
 
 def _allowed(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is Literal:
+        return f"one of {', '.join(map(str, get_args(field.annotation)))}"
     kinds = [kind for kind in get_args(field.annotation) or [field.annotation] if kind]
     kind = next(kind for kind in kinds if kind is not type(None))
     words = {

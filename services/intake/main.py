@@ -14,6 +14,9 @@ from services.intake.channels.installed import Channels
 from services.intake.channels.mail.guard import Pace
 from services.intake.channels.mail.listeners import mail_listeners
 from services.intake.channels.mail.mailboxes import Mailboxes
+from services.intake.channels.mail.out.outbox import MailOutbox
+from services.intake.channels.mail.out.parts import mail_outbox, mail_sender
+from services.intake.channels.mail.out.routes import outbox_router
 from services.intake.channels.mail.receiving import MailIn
 from services.intake.channels.mail.routes import mail_router
 from services.intake.channels.pace import SenderPace
@@ -41,9 +44,15 @@ def build(settings: Settings) -> Service:
     intake = Intake(store, committer)
     clock = SystemClock()
     contents = _contents(settings)
-    mail = _mail(intake, store, contents, settings)
     channels = Channels.read(settings.channels_file)
     calls = None if channels.phone is None else PhoneCalls(intake, channels.phone)
+    mailboxes = Mailboxes.read(settings.mailboxes_file)
+    out = mail_outbox(mailboxes, settings)
+    mail = _mail(intake, store, contents, mailboxes, out, settings)
+    senders = []
+    if out is not None:
+        intake.outgoing.append(out)
+        senders.append(mail_sender(intake, store, contents, mailboxes, settings).run)
     api = build_api(
         name=Owner.INTAKE,
         title="Ticketing: intake",
@@ -67,6 +76,7 @@ def build(settings: Settings) -> Service:
             file_bytes_max=settings.attachment_bytes_max,
         )
     )
+    api.include_router(outbox_router(intake, store))
     api.include_router(
         attachments_router(intake, store, contents, bytes_max=settings.attachment_bytes_max)
     )
@@ -84,6 +94,7 @@ def build(settings: Settings) -> Service:
             ClosingTimer(intake, clock).run,
             ConfigurationWatch(intake).run,
             *mail_listeners(mail, store, settings),
+            *senders,
         ],
         needs_kafka=False,  # it goes on accepting while Kafka is away and catches up
     )
@@ -115,15 +126,21 @@ def _form_pace(channels: Channels, settings: Settings) -> SenderPace | None:
 
 
 def _mail(
-    intake: Intake, store: EventStore[Ticket], contents: AttachmentStore, settings: Settings
+    intake: Intake,
+    store: EventStore[Ticket],
+    contents: AttachmentStore,
+    mailboxes: Mailboxes,
+    out: MailOutbox | None,
+    settings: Settings,
 ) -> MailIn:
     within = timedelta(seconds=settings.mail_per_sender_seconds)
     return MailIn(
         intake,
         store,
         contents,
-        Mailboxes.read(settings.mailboxes_file),
+        mailboxes,
         pace=Pace(settings.mail_per_sender_max, within),
+        out=out,
     )
 
 

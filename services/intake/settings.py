@@ -1,7 +1,7 @@
-"""What intake reads from the environment: what every service does, and how mail comes in."""
+"""What intake reads from the environment: what every service does, and how mail comes in and goes out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
@@ -54,6 +54,71 @@ class Settings(ServiceSettings):
     channels_file: Path | None = Field(
         default=None,
         description="which channels beside mail are on (YAML, see channels.md); not set: none",
+    )
+
+    mail_out_host: str | None = Field(
+        default=None,
+        min_length=1,
+        description="the SMTP server that takes our mails; not set (and no folder): none leave",
+    )
+    mail_out_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_535,
+        description="its port; not set: 587 with starttls, 465 with tls, 25 with none",
+    )
+    mail_out_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="how the connection is encrypted; a server that cannot prove its name gets no mail",
+    )
+    mail_out_ca_file: Path | None = Field(
+        default=None,
+        description="PEM file with the authority that signed the server's certificate, if the system does not know it",
+    )
+    mail_out_user: str | None = Field(
+        default=None, description="login at the server, if it wants one"
+    )
+    mail_out_password_file: Path | None = Field(
+        default=None, description="file with the password of the login; read for each connection"
+    )
+    mail_out_folder: Path | None = Field(
+        default=None,
+        description="a folder that catches mails instead of a server, one .eml each: for trying out",
+    )
+    mail_out_domain: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$",
+        description="what stands behind the @ of our Message-IDs; not set: the domain of the first mailbox",
+    )
+    mail_out_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = Field(
+        default=30.0, description="how long the server may take for one answer"
+    )
+    mail_out_lease_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        default=300.0,
+        description="after this time another process takes over the mails of one that has died",
+    )
+    mail_out_pause_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        default=30.0, description="pause before the second attempt; each further one doubles"
+    )
+    mail_out_pause_seconds_max: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        default=3_600.0, description="longest pause between two attempts"
+    )
+    mail_out_give_up_seconds: Annotated[float, Field(gt=0, le=2_592_000)] = Field(
+        default=172_800.0,
+        description="a mail that could not be handed over for so long is dead, and its ticket says so: 2 days",
+    )
+    mail_out_per_domain_max: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=4, description="mails under way to one domain at once, over all processes"
+    )
+    mail_out_bytes_max: Annotated[int, Field(ge=0, le=268_435_456)] = Field(
+        default=18_000_000,
+        description="files of one mail: 18 MB become the 25 MB that big providers take; larger ones are only named",
+    )
+    mail_acknowledge_max: Annotated[int, Field(ge=0, le=1_000)] = Field(
+        default=3, description="acknowledgements to one address within `mail_acknowledge_seconds`"
+    )
+    mail_acknowledge_seconds: Annotated[float, Field(gt=0, le=2_592_000)] = Field(
+        default=3_600.0, description="the stretch of time in which acknowledgements are counted"
     )
 
     attachments_folder: Path = Field(

@@ -49,6 +49,7 @@ from services.intake.domain.refusals import (
 from services.intake.domain.status import ENDED
 from services.intake.external_ids import ExternalIds
 from services.intake.numbers import Numbers
+from services.intake.outgoing import Outgoing, carrier, hand_over
 from services.intake.owners import owner_of
 from services.intake.postponements import Postponements
 from shared.errors import Conflict, NotFound, Refused
@@ -71,11 +72,13 @@ class Steps:
         configuration: the rules of the house.
         contacts: who is behind an address.
         postponements: tickets that somebody looks at again. `closings`: solved ones that close by themselves.
+        outgoing: the channels that carry an agent's words to the customer.
     """
 
     def __init__(self) -> None:
         self.configuration = Configuration()
         self.contacts = Contacts()
+        self.outgoing: list[Outgoing] = []
         self.postponements = Postponements()
         self.closings = Postponements("closings")
         self._numbers = Numbers()
@@ -100,6 +103,9 @@ class Steps:
             )
         if beside:
             command = replace(command, fields={**command.fields, **beside})
+        if command.is_outbound:
+            leaves_by = carrier(self.outgoing, command.requester, asking.via, is_outbound=True)
+            context = replace(context, leaves_by=leaves_by)
         check_opening(command, context)
         if command.external_id is not None:
             self._take_external_id(tx, command.external_id, command.ticket_id, asking.claim)
@@ -111,6 +117,10 @@ class Steps:
         )
         tx.append(event)
         shelf.note(tx, event)
+        if event.leaves_by is not None:
+            opened = tx.state(event.ticket_id)
+            assert opened is not None, "it has just been opened"
+            hand_over(self.outgoing, tx, opened, [event])
         metrics.INTAKE_TICKETS_OPENED.labels(event.via).inc()
         return event
 
@@ -217,6 +227,8 @@ class Steps:
             shelf.note(tx, event)
         after = tx.state(before.id)
         assert after is not None, "it has just been appended to"
+        if self.outgoing:
+            hand_over(self.outgoing, tx, after, events)
         if after.until != before.until:
             self.postponements.note(tx, after.id, after.until)
         if after.close_at != before.close_at:
@@ -230,6 +242,11 @@ class Steps:
         """The circumstances; the tables are asked only when a rule needs what is in them."""
         house = self.configuration.house
         context = asking.context(tx.now)
+        if isinstance(command, AddAgentReply) and not context.is_import:
+            leaves_by = carrier(
+                self.outgoing, ticket.requester, ticket.via, is_outbound=ticket.is_outbound
+            )
+            context = replace(context, leaves_by=leaves_by)
         if ticket.waits_for_children and _ends(command):
             context = replace(context, open_children=_open_children(tx, ticket))
         if house is EMPTY or context.is_import:

@@ -92,7 +92,7 @@ class TicketOpened(_TicketEvent, frozen=True, kw_only=True, tag="ticket.opened.v
     `is_outbound`: an agent wrote to the customer first, so nobody waits for a first reply.
     `number` is for people; `ticket_id` is for programs. `category` is `new` unless an import or agent says otherwise.
     `is_internal`: among people who work here; no customer ever sees it. `form`: the form it was asked through.
-    `origin`: the ticket it came out of, as a follow-up or by a split.
+    `origin`: the ticket it came out of, as a follow-up or by a split. `leaves_by`: as in `AgentReplied`, when outbound.
     """
 
     number: int
@@ -114,6 +114,7 @@ class TicketOpened(_TicketEvent, frozen=True, kw_only=True, tag="ticket.opened.v
     origin: Origin | None = None
     attachments: tuple[AttachedFile, ...] = ()
     mail: MailHeaders | None = None
+    leaves_by: str | None = None
 
 
 class CustomerReplied(_TicketEvent, frozen=True, kw_only=True, tag="ticket.customer_replied.v1"):
@@ -139,6 +140,7 @@ class AgentReplied(_TicketEvent, frozen=True, kw_only=True, tag="ticket.agent_re
     """An agent wrote to the customer. `is_automatic`: a robot did, which meets no promise (rule S1).
 
     `quotes`, `written_to` and `copied` are as in `CustomerReplied`; a copied answer is automatic.
+    `leaves_by`: the channel whose outbox has it (`email`); `MessageSent` or `MessageNotDelivered` follows.
     """
 
     message_id: UUID
@@ -148,6 +150,7 @@ class AgentReplied(_TicketEvent, frozen=True, kw_only=True, tag="ticket.agent_re
     written_to: int | None = None
     copied: Copied | None = None
     attachments: tuple[AttachedFile, ...] = ()
+    leaves_by: str | None = None
 
 
 class NoteAdded(
@@ -177,6 +180,40 @@ class MessageRecorded(_TicketEvent, frozen=True, kw_only=True, tag="ticket.messa
     failed_recipients: tuple[str, ...] = ()
     attachments: tuple[AttachedFile, ...] = ()
     mail: MailHeaders | None = None
+
+
+class MessageSent(_TicketEvent, frozen=True, kw_only=True, tag="ticket.message_sent.v1"):
+    """A message left the house: the next server has taken it for these recipients.
+
+    `kind`: `reply`, or `acknowledgement` (a program told the customer that their message came).
+    `message_id`: the reply, or the customer's message that is acknowledged. `sent_by`: the channel. `mail_id`: its
+    Message-ID, without brackets.
+    """
+
+    message_id: UUID
+    kind: str
+    sent_by: str
+    recipients: tuple[str, ...]
+    mail_id: str | None = None
+
+
+class MessageNotDelivered(
+    _TicketEvent, frozen=True, kw_only=True, tag="ticket.message_not_delivered.v1"
+):
+    """A message did not reach these recipients, and nobody tries any more.
+
+    `message_id`, `kind`, `sent_by` are as in `MessageSent`. `cause`: `refused` (the server will not have it), `bounced`
+    (it came back later), `given_up` (tried for days), `withheld` (no program may write there), `discarded` (by hand).
+    `reason`: in the words of the server. `code`: its reply code.
+    """
+
+    message_id: UUID
+    kind: str
+    sent_by: str
+    recipients: tuple[str, ...]
+    cause: str
+    reason: str
+    code: int | None = None
 
 
 class StatusChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.status_changed.v1"):
@@ -399,6 +436,8 @@ TicketEvent = (
     | AgentReplied
     | NoteAdded
     | MessageRecorded
+    | MessageSent
+    | MessageNotDelivered
     | StatusChanged
     | PriorityChanged
     | TypeChanged

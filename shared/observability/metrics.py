@@ -216,6 +216,23 @@ INTAKE_TICKETS_OPENED: Final = _counter(
     "Tickets opened, by channel; a transaction that had to be repeated counts again.",
     "via",
 )
+INTAKE_MAILS_OUT: Final = _counter(
+    "ticketing_intake_mails_out_total",
+    "Attempts to hand a mail over, by outcome: sent, later, dead, or away (the mail server took none at all).",
+    "outcome",
+)
+INTAKE_MAILS_WAITING: Final = _gauge(
+    "ticketing_intake_mails_waiting_count", "Mails in the outbox that are to be sent yet."
+)
+INTAKE_MAILS_DEAD: Final = _gauge(
+    "ticketing_intake_mails_dead_count",
+    "Mails that somebody did not get and nobody tries any more: retry or discard them.",
+)
+INTAKE_MAIL_DELAY_SECONDS: Final = _histogram(
+    "ticketing_intake_mail_delay_seconds",
+    "Time from the reply to the moment at which the mail server had it.",
+    buckets=_LONG,
+)
 INTAKE_POSTPONEMENT_DELAY_SECONDS: Final = _histogram(
     "ticketing_intake_postponement_delay_seconds",
     "How late a postponed ticket was opened again.",

@@ -62,6 +62,7 @@ class EmailMessage(msgspec.Struct, frozen=True, rename={"from_": "from"}):
         is_bounce: it says that a message of ours did not arrive.
         bounced_message_id: that message's id without brackets; None if unknown.
         failed_recipients: addresses it did not reach.
+        bounce_reason: why, in the words of the server that says so; None if it does not.
         attachments: everything else in the message, with contents.
         defects: what was wrong with it, one sentence each.
     """
@@ -87,6 +88,7 @@ class EmailMessage(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     is_bounce: bool
     bounced_message_id: str | None
     failed_recipients: list[str]
+    bounce_reason: str | None
     attachments: list[Attachment]
     defects: list[str]
 
@@ -148,6 +150,7 @@ def parse(raw: bytes) -> EmailMessage:
         is_bounce=bounce is not None,
         bounced_message_id=bounce.original_message_id if bounce else None,
         failed_recipients=bounce.failed_recipients if bounce else [],
+        bounce_reason=bounce.reason if bounce else None,
         attachments=said.attachments,
         defects=list(dict.fromkeys(defects))[:DEFECTS_MAX],
     )

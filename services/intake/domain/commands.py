@@ -102,6 +102,28 @@ class RecordMessage(_Command, frozen=True, kw_only=True):
     mail: MailHeaders | None = None
 
 
+class RecordSent(_Command, frozen=True, kw_only=True):
+    """A message has left the house. Also on a ticket that has ended meanwhile."""
+
+    message_id: UUID
+    kind: str
+    sent_by: str
+    recipients: tuple[str, ...]
+    mail_id: str | None = None
+
+
+class RecordNotDelivered(_Command, frozen=True, kw_only=True):
+    """A message has not reached these recipients, and nobody tries any more."""
+
+    message_id: UUID
+    kind: str
+    sent_by: str
+    recipients: tuple[str, ...]
+    cause: str
+    reason: str
+    code: int | None = None
+
+
 class ChangeStatus(_Command, frozen=True, kw_only=True):
     """Move between open categories. `category`: `None` keeps it, to change only the label.
 
@@ -326,6 +348,8 @@ Command = (
     | AddAgentReply
     | AddNote
     | RecordMessage
+    | RecordSent
+    | RecordNotDelivered
     | ChangeStatus
     | ChangePriority
     | ChangeType

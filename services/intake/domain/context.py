@@ -18,6 +18,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         definitions: of custom fields and ticket types.
         terms: the life policy in force for the ticket.
         open_children: numbers of the ticket's children that are not solved, when it waits for them.
+        leaves_by: the channel that carries what is written to the customer; None: it is only read here.
     """
 
     actor: Actor
@@ -28,6 +29,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     definitions: Definitions = Definitions()
     terms: Terms = NO_TERMS
     open_children: tuple[int, ...] = ()
+    leaves_by: str | None = None
 
     @property
     def is_import(self) -> bool:

@@ -181,6 +181,7 @@ def _agent_reply(
             quotes=command.quotes,
             written_to=command.written_to,
             copied=command.copied,
+            leaves_by=None if command.copied is not None else context.leaves_by,
         )
     ]
     match command.then:

@@ -3,7 +3,15 @@
 from datetime import datetime
 from typing import assert_never
 
-from services.intake.domain import attributes, bonds, conversation, life, participants, tasks
+from services.intake.domain import (
+    attributes,
+    bonds,
+    conversation,
+    delivery,
+    life,
+    participants,
+    tasks,
+)
 from services.intake.domain.commands import (
     AddAgentReply,
     AddCustomerReply,
@@ -27,6 +35,8 @@ from services.intake.domain.commands import (
     Merge,
     ReceiveMerge,
     RecordMessage,
+    RecordNotDelivered,
+    RecordSent,
     RemoveParticipant,
     RemoveTask,
     Reopen,
@@ -59,6 +69,8 @@ def decide(  # noqa: PLR0911 - one arm a room
     match command:
         case AddCustomerReply() | AddAgentReply() | AddNote() | RecordMessage():
             return conversation.decide(ticket, command, stamps, at, context)
+        case RecordSent() | RecordNotDelivered():
+            return delivery.decide(command, stamps)
         case (
             ChangeStatus()
             | Resolve()

@@ -47,6 +47,7 @@ def open_ticket(
         is_internal=command.is_internal,
         form=command.form,
         origin=command.origin,
+        leaves_by=context.leaves_by if command.is_outbound else None,
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from services.intake.domain.commands import Relation
-from shared.events import Priority, StatusCategory
+from shared.events import Channel, Priority, StatusCategory
 from shared.events.tickets import (
     AgentReplied,
     CustomerReplied,
@@ -16,7 +16,9 @@ from shared.events.tickets import (
     FieldsChanged,
     MergeReceived,
     MergeUndone,
+    MessageNotDelivered,
     MessageRecorded,
+    MessageSent,
     MessagesSplit,
     NoteAdded,
     ParticipantAdded,
@@ -107,6 +109,8 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         solved_by: the name of who solved it, while solved or closed.
         life_group, life_version: the life policy by which it was solved.
         waits_for_children: it is not solved or closed before its children are.
+        via: the channel that it came through.
+        is_outbound: an agent wrote first.
     """
 
     id: UUID
@@ -145,6 +149,8 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     participants: tuple[Participant, ...] = ()
     splits: tuple[Split, ...] = ()
     last_answer: Answer | None = None
+    via: Channel = Channel.API
+    is_outbound: bool = False
 
     @property
     def parent(self) -> Link | None:
@@ -189,7 +195,7 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
             by = event.actor
             answer = Answer(version, by.id, by.name or by.id, event.occurred_at)
             return replace(ticket, version=version, is_waiting_for_us=False, last_answer=answer)
-        case NoteAdded() | MessageRecorded():
+        case NoteAdded() | MessageRecorded() | MessageSent() | MessageNotDelivered():
             return replace(ticket, version=version)
         case StatusChanged():
             return replace(
@@ -328,6 +334,8 @@ def _opened(event: TicketOpened) -> Ticket:
         is_waiting_for_us=not (event.is_outbound or event.is_internal),
         is_internal=event.is_internal,
         requester=event.requester,
+        via=event.via,
+        is_outbound=event.is_outbound,
     )
 
 

@@ -17,7 +17,9 @@ from shared.events.tickets import (
     FieldsChanged,
     MergeReceived,
     MergeUndone,
+    MessageNotDelivered,
     MessageRecorded,
+    MessageSent,
     MessagesSplit,
     NoteAdded,
     Origin,
@@ -169,6 +171,8 @@ def fold(facts: TicketFacts, event: TicketEvent, writes: Writes) -> None:  # noq
         case MessageRecorded():
             # Shown where notes are: no customer sees it, and it counts as nobody's word.
             writes.add_message(event, event.message_id, "note", event.body, is_automatic=True)
+        case MessageSent() | MessageNotDelivered():
+            pass  # the conversation reads them from the timeline
         case StatusChanged():
             _move(facts, event, event.category, writes)
             facts.label = event.label

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from psycopg.sql import SQL
 
+from services.query.views import delivery
 from services.query.views.lists import INTERNAL_COLUMNS, PUBLIC_COLUMNS
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
@@ -77,7 +78,8 @@ async def conversation(pool: Pool, ticket_id: UUID, scope: Scope) -> dict[str, A
             " author_name, via AS channel, quotes, courtesy, copied,"
             " (SELECT into_number FROM split_messages AS s WHERE s.message_id = m.message_id) AS split_into,"
             " count(*) OVER () AS total,"
-            " (SELECT json_build_object('files', raw->'attachments', 'outsider', raw->'is_third_party')"
+            " (SELECT json_build_object('files', raw->'attachments', 'outsider', raw->'is_third_party',"
+            "    'leaves_by', raw->'leaves_by')"
             "  FROM timeline AS t WHERE t.stream_id = m.ticket_id AND t.topic = 'tickets.v1'"
             "  AND t.version = m.version) AS said"
             " FROM messages AS m"
@@ -85,13 +87,18 @@ async def conversation(pool: Pool, ticket_id: UUID, scope: Scope) -> dict[str, A
             (ticket_id, scope.sees_internal, MESSAGES_MAX),
         )
         rows = await found.fetchall()
+        deliveries = await delivery.read(connection, ticket_id) if scope.sees_internal else {}
     total = rows[0]["total"] if rows else 0
     for row in rows:
         del row["total"]
         said = row.pop("said") or {}
         row["attachments"] = _files(ticket_id, said.get("files") or (), scope)
         row["is_third_party"] = bool(said.get("outsider"))
-        if not scope.sees_internal:
+        if scope.sees_internal:
+            row["delivery"] = delivery.told(
+                deliveries.get(row["message_id"]), said.get("leaves_by")
+            )
+        else:
             del row["courtesy"], row["copied"], row["split_into"]
     return {"messages": rows[::-1], "messages_total": total}
 

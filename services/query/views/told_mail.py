@@ -21,4 +21,31 @@ def _recorded(facts: _Facts) -> str:
     return f"{what}{to}; recorded, nothing else follows ({facts['reason']})"
 
 
-MAIL_TOLD: Final[dict[str, Callable[[_Facts], str]]] = {"ticket.message_recorded.v1": _recorded}
+_CAUSES: Final = {
+    "refused": "the mail server refused it",
+    "bounced": "it came back",
+    "given_up": "it could not be handed over for too long",
+    "withheld": "it was not sent",
+    "discarded": "it was discarded",
+}
+
+
+def _what(facts: _Facts) -> str:
+    return "the acknowledgement" if facts["kind"] == "acknowledgement" else "the message"
+
+
+def _sent(facts: _Facts) -> str:
+    return f"sent {_what(facts)} to {', '.join(facts['recipients'])}"
+
+
+def _not_delivered(facts: _Facts) -> str:
+    whom = ", ".join(facts["recipients"]) or "anybody"
+    cause = _CAUSES.get(facts["cause"], facts["cause"])
+    return f"did not deliver {_what(facts)} to {whom}: {cause} ({facts['reason']})"
+
+
+MAIL_TOLD: Final[dict[str, Callable[[_Facts], str]]] = {
+    "ticket.message_recorded.v1": _recorded,
+    "ticket.message_sent.v1": _sent,
+    "ticket.message_not_delivered.v1": _not_delivered,
+}

@@ -41,7 +41,9 @@ from shared.events.tickets import (
     FieldsChanged,
     MergeReceived,
     MergeUndone,
+    MessageNotDelivered,
     MessageRecorded,
+    MessageSent,
     MessagesSplit,
     NoteAdded,
     ParticipantAdded,
@@ -113,6 +115,8 @@ def observe(desk: Desk, event: TicketEvent) -> None:
         case (
             CustomerReplied()
             | MessageRecorded()
+            | MessageSent()
+            | MessageNotDelivered()
             | MergeReceived()
             | TicketLinked()
             | TicketUnlinked()

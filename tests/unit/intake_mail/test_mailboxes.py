@@ -50,8 +50,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path):
 
 def test_the_example_of_the_documentation_is_a_file_of_mailboxes(tmp_path: Path):
     page = Path(__file__).parents[3] / "docs" / "channels-email.md"
-    (example,) = re.findall(
+    example, of_mail_out = re.findall(
         r"```yaml mailboxes\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
     )
+    assert read(tmp_path, of_mail_out).named("help").acknowledgement is not None
     boxes = read(tmp_path, example)
     assert boxes.named("billing").imap.done == "Archive"

@@ -8,6 +8,7 @@ import msgspec
 import yaml
 from msgspec import Meta
 
+from services.intake.channels.mail.out import wording
 from services.intake.channels.mail.threading import without_plus
 from services.intake.domain import limits
 from shared.events import Priority
@@ -15,6 +16,7 @@ from shared.events import Priority
 Address = Annotated[str, Meta(pattern=r"^[^@\s+]+@[^@\s]+$", max_length=limits.EMAIL_CHARS_MAX)]
 Word = Annotated[str, Meta(pattern=r"^[^\r\n]*\S[^\r\n]*$", max_length=limits.WORD_CHARS_MAX)]
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Template = Annotated[str, Meta(min_length=1, max_length=10_000)]
 
 
 class ImapAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,6 +43,23 @@ class ImapAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     poll_seconds: Annotated[float, Meta(ge=0.05, le=86_400)] = 30.0
 
 
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a customer is told who has written; templates with `{{ticket}}`, `{{subject}}` and so on.
+
+    Attributes:
+        text: the words.
+        subject: not set: that of the ticket, as an answer.
+    """
+
+    text: Template
+    subject: Word | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse placeholders that nobody fills."""
+        for one in (self.text, self.subject):
+            wording.check_template(one or "")
+
+
 class OwnMailbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One mailbox of ours.
 
@@ -50,6 +69,11 @@ class OwnMailbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         group, brand: custom fields `group` and `brand`, which routing rules read.
         priority, ticket_type, tags: what its tickets begin with.
         imap: where it is fetched from, if it is.
+        sender_name: template of the name beside our address in From; not set: the brand.
+        signature: template below each reply.
+        acknowledgement: what is sent when a ticket comes in; not set: nothing.
+        quote: `last` repeats the requester's last message below a reply, `none` repeats nothing.
+        subject_token: whether the ticket's signed token stands in the subject.
     """
 
     name: Slug
@@ -60,6 +84,16 @@ class OwnMailbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ticket_type: Word | None = None
     tags: Annotated[tuple[Word, ...], Meta(max_length=20)] = ()
     imap: ImapAccount | None = None
+    sender_name: Word | None = None
+    signature: Template | None = None
+    acknowledgement: Acknowledgement | None = None
+    quote: Literal["last", "none"] = "last"
+    subject_token: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse placeholders that nobody fills."""
+        for one in (self.sender_name, self.signature):
+            wording.check_template(one or "")
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -111,6 +145,22 @@ class Mailboxes:
         except (OSError, yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
             raise MailboxesAreWrong(f"{file}: {error}") from error
         return cls(said.mailboxes)
+
+    def speaking_for(self, name: object, brand: object, group: object) -> OwnMailbox:
+        """The mailbox that writes for a ticket: the one it came through, else one of its brand or group, or the first.
+
+        Raises:
+            MailboxesAreWrong: there is none at all.
+        """
+        if not self.all:
+            raise MailboxesAreWrong("there is no mailbox to write from")
+        if isinstance(name, str) and (found := self._by_name.get(name)) is not None:
+            return found
+        for field, value in (("brand", brand), ("group", group)):
+            for one in self.all:
+                if value is not None and getattr(one, field) == value:
+                    return one
+        return self.all[0]
 
     def named(self, name: str) -> OwnMailbox | None:
         """The mailbox of this name."""

@@ -17,16 +17,19 @@ from services.intake.channels.mail import files, guard, refusals, threading
 from services.intake.channels.mail.guard import Kind, Pace, Verdict
 from services.intake.channels.mail.letters import Letter, clues_of, write_letter
 from services.intake.channels.mail.mailboxes import Mailboxes, OwnMailbox
+from services.intake.channels.mail.out import outbox
 from services.intake.domain import OpenTicket, Ticket
 from services.intake.domain.commands import (
     AddCustomerReply,
+    AddNote,
     AddParticipant,
     ParticipantRole,
     RecordMessage,
+    RecordNotDelivered,
 )
 from services.intake.secrets import Secret
-from shared.errors import Refused
-from shared.events import Channel, StatusCategory
+from shared.errors import NotFound, Refused
+from shared.events import Actor, Channel, StatusCategory
 from shared.eventstore import Claim, EventStore, Outcome
 from shared.identifiers import new_id
 
@@ -75,6 +78,7 @@ class MailIn:
         contents: where files go, before the transaction that names them.
         mailboxes: ours.
         pace: how many mails of one sender are taken for what they are.
+        out: takes acknowledgements, and knows what a bounce speaks of; None: no mail leaves.
     """
 
     def __init__(
@@ -85,8 +89,10 @@ class MailIn:
         mailboxes: Mailboxes,
         *,
         pace: Pace,
+        out: outbox.MailOutbox | None = None,
     ) -> None:
         self.mailboxes = mailboxes
+        self._out = out
         self._intake = intake
         self._store = store
         self._contents = contents
@@ -143,6 +149,36 @@ class MailIn:
         claim = Claim.of("email", f"unread\x1f{box}\x1f{uid}\x1f{moment}", b"")
         await self._intake.together(work, Received, claim=claim)
 
+    async def open_refused(
+        self, refusal_id: UUID, by: Actor, correlation_id: str
+    ) -> Outcome[Received]:
+        """Open a ticket of a mail that was refused, because a person says so; asked again, the same ticket.
+
+        Nobody is told by mail: what wrote it may be a program.
+
+        Raises:
+            NotFound: there is no such refusal, or the mail was too large to keep.
+        """
+        refusal = await refusals.one(self._store, refusal_id)
+        if refusal is None or not refusal.sha256:
+            raise NotFound("there is no such refused mail that is kept")
+        raw = b"".join([piece async for piece in await self._contents.read(refusal.sha256)])
+        async with self._readers:
+            message = await asyncio.to_thread(parse, raw)
+        box = None if refusal.mailbox is None else self.mailboxes.named(refusal.mailbox)
+        incoming = _Incoming(
+            self, message, raw, Arrival(correlation_id=correlation_id, mailbox=box)
+        )
+        await files.put_all(self._contents, incoming.files)
+        claim = Claim.of("email", f"opened\x1f{refusal_id}", b"")
+
+        def work(tx: Tx) -> Received:
+            return incoming.open_refused(tx, refusal, by)
+
+        outcome = await self._intake.together(work, Received, claim=claim)
+        log.info("refused_mail_opened", refusal_id=refusal_id, ticket_id=outcome.result.ticket_id)
+        return outcome
+
     async def _is_known(self, claim: Claim) -> bool:
         pool = await self._store.pool()
         async with pool.connection() as connection:
@@ -158,6 +194,7 @@ class _Incoming:
     def __init__(self, mail: MailIn, message: EmailMessage, raw: bytes, arrival: Arrival) -> None:
         ours = mail.mailboxes.is_ours
         self._intake, self._pace, self._secret = mail._intake, mail._pace, mail._secret  # noqa: SLF001
+        self._out = mail._out  # noqa: SLF001
         self._message, self._raw = message, raw
         self._author = guard.author_of(message, ours)
         self._mailbox = arrival.mailbox or mail.mailboxes.first_of(_recipients(message, arrival))
@@ -228,7 +265,28 @@ class _Incoming:
         event = self._intake.opening(tx, command, self._asking)
         ticket = tx.state(event.ticket_id)
         assert ticket is not None, "it has just been opened"
+        self._acknowledge(tx, ticket)
         return self._received(tx, ticket, "opened", why)
+
+    def open_refused(self, tx: Tx, refusal: refusals.Refusal, by: Actor) -> Received:
+        """The work of `MailIn.open_refused`: the ticket, and a note that says how it came to be."""
+        self._out = None
+        done = self._open(tx, "a person opened it")
+        assert done.ticket_id is not None, "it has just been opened"
+        said = f"This mail was refused ({refusal.kind}: {refusal.reason}). {by.name or by.id} opened a ticket of it."
+        asking = msgspec.structs.replace(self._asking, actor=by, via=Channel.AGENT)
+        note = AddNote(message_id=new_id(), body=said)
+        after = self._intake.changing(tx, done.ticket_id, note, asking)
+        refusals.note_ticket(tx, refusal.id, done.ticket_id)
+        return msgspec.structs.replace(done, version=after.version)
+
+    def _acknowledge(self, tx: Tx, ticket: Ticket) -> None:
+        """RFC 3834: a person wrote, and nothing in the mail says that no program may answer."""
+        box = self._mailbox
+        if self._out is None or box is None or box.acknowledgement is None:
+            return
+        if self._verdict.kind == "person" and self._letter.headers.no_answer_reason is None:
+            self._out.acknowledge(tx, ticket, self._letter.message_id)
 
     def _reply(self, tx: Tx, ticket: Ticket, why: str, *, is_requester: bool) -> Received:
         letter = self._letter
@@ -286,7 +344,29 @@ class _Incoming:
             mail=letter.headers,
         )
         after = self._intake.changing(tx, ticket.id, command, self._asking)
+        if verdict.kind == "bounce":
+            after = self._bounced(tx, after)
         return self._received(tx, after, "recorded", f"{verdict.kind}: {verdict.reason}")
+
+    def _bounced(self, tx: Tx, ticket: Ticket) -> Ticket:
+        """Say of the message that it did not arrive; nothing, when the report speaks of no mail of ours."""
+        message = self._message
+        failed = tuple(message.failed_recipients)
+        mail = outbox.find_sent(tx, ticket.id, message.bounced_message_id, failed)
+        if mail is None:
+            return ticket
+        reason = message.bounce_reason or self._verdict.reason
+        command = RecordNotDelivered(
+            message_id=mail.message_id,
+            kind=mail.kind,
+            sent_by=outbox.MailOutbox.name,
+            recipients=failed,
+            cause="bounced",
+            reason=reason,
+        )
+        after = self._intake.changing(tx, ticket.id, command, self._asking)
+        outbox.note_bounce(tx, mail, failed, reason)
+        return after
 
     def _refuse(self, tx: Tx, verdict: Verdict) -> Received:
         letter = self._letter

@@ -3,6 +3,8 @@
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
 from services.intake.channels.mail.guard import Verdict
 from shared.database import Transaction
 from shared.eventstore import EventStore
@@ -10,6 +12,16 @@ from shared.identifiers import new_id
 
 LISTED_MAX: Final = 200
 """A page of the list; more is for SQL."""
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A refused mail. `sha256` is "" for one that was too large to keep."""
+
+    id: UUID
+    kind: str
+    reason: str
+    mailbox: str | None
+    sha256: str
 
 
 def keep(
@@ -54,8 +66,8 @@ async def listed(
     pool = await store.pool()
     async with pool.connection() as connection:
         found = await connection.execute(
-            "SELECT id, recorded_at, kind, reason, sender, subject, message_id, mailbox, size, sha256"
-            " FROM mail_refusals WHERE %(before)s::uuid IS NULL OR id < %(before)s"
+            "SELECT id, recorded_at, kind, reason, sender, subject, message_id, mailbox, size, sha256,"
+            " ticket_id FROM mail_refusals WHERE %(before)s::uuid IS NULL OR id < %(before)s"
             " ORDER BY id DESC LIMIT %(limit)s",
             {"before": before, "limit": min(limit, LISTED_MAX)},
         )
@@ -71,3 +83,22 @@ async def original_of(store: EventStore[Any], refusal_id: UUID) -> str | None:
         )
         row = await found.fetchone()
     return row["sha256"] or None if row else None
+
+
+async def one(store: EventStore[Any], refusal_id: UUID) -> Refusal | None:
+    """The refusal; None: there is none."""
+    pool = await store.pool()
+    async with pool.connection() as connection:
+        found = await connection.execute(
+            "SELECT id, kind, reason, mailbox, sha256 FROM mail_refusals WHERE id = %s",
+            (refusal_id,),
+        )
+        row = await found.fetchone()
+    return None if row is None else msgspec.convert(row, Refusal)
+
+
+def note_ticket(tx: Transaction, refusal_id: UUID, ticket_id: UUID) -> None:
+    """A person has opened this ticket of it."""
+    tx.cursor.execute(
+        "UPDATE mail_refusals SET ticket_id = %s WHERE id = %s", (ticket_id, refusal_id)
+    )

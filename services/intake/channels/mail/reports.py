@@ -13,6 +13,8 @@ from services.intake.channels.mail.structure import Part
 RECIPIENTS_MAX: Final = 100
 """Failed recipients named; a message to more people than that is no reply of ours."""
 
+REASON_CHARS_MAX: Final = 300
+
 _PROSE_CHARS_MAX: Final = 20_000
 _FAILED: Final = frozenset({"failed"})
 _BACK_TO_SENDER: Final = re.compile(
@@ -35,10 +37,12 @@ class Bounce(msgspec.Struct, frozen=True):
     Attributes:
         original_message_id: its Message-ID without brackets; None when the report does not hold it.
         failed_recipients: addresses that were not reached, as far as the report names them.
+        reason: why, in the words of the server that said so; None when the report does not tell.
     """
 
     original_message_id: str | None
     failed_recipients: list[str]
+    reason: str | None = None
 
 
 def bounce_in(root: Part, text: str, from_address: str | None) -> Bounce | None:
@@ -56,7 +60,8 @@ def bounce_in(root: Part, text: str, from_address: str | None) -> Bounce | None:
         if not failed and any(_says_action(part) for part in statuses):
             # Delayed, relayed, delivered: nothing came back.
             return None
-        return Bounce(_original(parts) or _in_prose(text), failed[:RECIPIENTS_MAX])
+        reason = next((why for part in statuses for why in _reasons(part)), None)
+        return Bounce(_original(parts) or _in_prose(text), failed[:RECIPIENTS_MAX], reason)
     reported = root.content_type == "multipart/report"
     kind = root.parameters.get("report-type", "").lower()
     if reported and kind == "disposition-notification":
@@ -88,6 +93,16 @@ def _failed(part: Part) -> Iterator[str]:
         recipient = block.text("final-recipient") or block.text("original-recipient")
         if action and action[0] in _FAILED and recipient:
             yield recipient.partition(";")[2].strip() or recipient
+
+
+def _reasons(part: Part) -> Iterator[str]:
+    """Diagnostic-Code without its type (RFC 3464, 2.3.6), else Status, of what has failed."""
+    for block in structure.blocks(part.content):
+        if block.text("action").lower().startswith("failed"):
+            told = block.text("diagnostic-code")
+            said = told.partition(";")[2].strip() or told or block.text("status")
+            if said:
+                yield " ".join(said.split())[:REASON_CHARS_MAX]
 
 
 def _says_action(part: Part) -> bool:

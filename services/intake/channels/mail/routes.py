@@ -10,6 +10,7 @@ from services.intake.attachments.store import AttachmentStore
 from services.intake.channels.mail import refusals
 from services.intake.channels.mail.receiving import Arrival, MailIn, Received
 from shared.errors import Invalid, NotFound
+from shared.events import Actor, ActorKind
 from shared.eventstore import EventStore, Outcome
 from shared.http.bodies import json_answer, require_media_type
 from shared.http.limits import allow_body
@@ -83,6 +84,14 @@ def mail_router(
         return json_answer(
             {"refused": rows, "next": rows[-1]["id"] if len(rows) == limit else None}
         )
+
+    @router.post("/refused/{refusal_id}/open", status_code=_CREATED)
+    async def open_refused(refusal_id: UUID, request: Request) -> Response:
+        """Open a ticket of a refused mail after all; asked again, the same ticket. Nobody is told by mail."""
+        principal = await authenticate(request, Role.AGENT)
+        by = Actor(kind=ActorKind.AGENT, id=principal.id, name=principal.name)
+        correlation_id = current_correlation_id() or new_correlation_id()
+        return _answer(await mail.open_refused(refusal_id, by, correlation_id))
 
     @router.get("/refused/{refusal_id}/original")
     async def refused_original(refusal_id: UUID, request: Request) -> Response:

@@ -1,0 +1,1 @@
+"""E-mail out: an outbox written with the event, a mail made of the ticket's events, a sender that tries and tells."""

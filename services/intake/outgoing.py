@@ -1,0 +1,54 @@
+"""The way of an agent's words to where the customer reads them: each channel that sends has an outbox behind this."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from services.intake.domain import Ticket
+from shared.database import Transaction
+from shared.events import Channel
+from shared.events.tickets import AgentReplied, Person, TicketEvent, TicketOpened
+
+
+class Outgoing(Protocol):
+    """A channel that sends.
+
+    Attributes:
+        name: what `leaves_by` of the events says.
+    """
+
+    name: str
+
+    def takes(self, requester: Person, via: Channel, *, is_outbound: bool) -> bool:
+        """Whether what is written on such a ticket leaves by this channel.
+
+        Args:
+            requester: whom it is written to.
+            via: how the ticket came.
+            is_outbound: an agent wrote first.
+        """
+        ...
+
+    def put(self, tx: Transaction, ticket: Ticket, event: AgentReplied | TicketOpened) -> None:
+        """Keep the message for sending, in the transaction of its event. Cheap, and refuses nothing."""
+        ...
+
+
+def carrier(
+    outgoing: Sequence[Outgoing], requester: Person, via: Channel, *, is_outbound: bool
+) -> str | None:
+    """The channel that carries what is written to this customer; None: they read it here."""
+    for channel in outgoing:
+        if channel.takes(requester, via, is_outbound=is_outbound):
+            return channel.name
+    return None
+
+
+def hand_over(
+    outgoing: Sequence[Outgoing], tx: Transaction, ticket: Ticket, events: Sequence[TicketEvent]
+) -> None:
+    """Put the messages among these events into the outbox that they name; nothing for all others."""
+    for event in events:
+        if isinstance(event, AgentReplied | TicketOpened) and event.leaves_by is not None:
+            for channel in outgoing:
+                if channel.name == event.leaves_by:
+                    channel.put(tx, ticket, event)
