@@ -34,6 +34,8 @@ _PAUSE_SECONDS_MAX: Final = 5.0
 _WATCH_SECONDS: Final = 1.0
 _TURNS_BETWEEN_COUNTS: Final = 10
 
+_FRAME_BYTES_MAX: Final = 65_536
+
 _EXIT_FAILED: Final = 70
 """EX_SOFTWARE of sysexits.h: a part ended with an error that starting afresh may cure."""
 
@@ -56,6 +58,7 @@ class Service:
         committers: drained before the store closes.
         tasks: coroutines that run until cancelled, started after the migrations.
         needs_kafka: whether the service is unready without Kafka (intake is not: it goes on accepting).
+        websockets: whether the API has sockets; frames are limited to 64 KiB, silent peers are noticed within 40 s.
         on_drain: called as soon as the process is told to stop, before open requests are waited for: ends streams.
     """
 
@@ -73,6 +76,7 @@ class Service:
         committers: Sequence[GroupCommitter[Any]] = (),
         tasks: Sequence[Callable[[], Awaitable[None]]] = (),
         needs_kafka: bool = True,
+        websockets: bool = False,
         on_drain: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
         self.name = name
@@ -87,6 +91,7 @@ class Service:
         self._committers = tuple(committers)
         self._task_makers = tuple(tasks)
         self._needs_kafka = needs_kafka
+        self._websockets = websockets
         self._on_drain = tuple(on_drain)
         self._tasks: list[asyncio.Task[None]] = []
         self._add_plumbing_routes()
@@ -164,7 +169,10 @@ class Service:
                 host=self.settings.http_host,
                 port=self.settings.http_port,
                 http="httptools",
-                ws="none",
+                ws="websockets-sansio" if self._websockets else "none",
+                ws_max_size=_FRAME_BYTES_MAX,
+                ws_ping_interval=20,
+                ws_ping_timeout=20,
                 lifespan="on",
                 log_config=None,
                 access_log=False,

@@ -7,6 +7,12 @@ from services.intake.api import configuration_router, contacts_router, intake_ro
 from services.intake.api.attachments import attachments_router
 from services.intake.app import Intake
 from services.intake.attachments.store import AttachmentStore, BucketStore, FolderStore
+from services.intake.channels.chat.desk import ChatDesk
+from services.intake.channels.chat.hub import Hub
+from services.intake.channels.chat.idle import SilenceWatch
+from services.intake.channels.chat.routes import chat_pages, chat_router
+from services.intake.channels.chat.sockets import Room, chat_sockets
+from services.intake.channels.chat.store import ChatReading
 from services.intake.channels.form.receiving import WebForms
 from services.intake.channels.form.routes import form_router
 from services.intake.channels.identity import IdentityTokens
@@ -23,6 +29,7 @@ from services.intake.channels.pace import SenderPace
 from services.intake.channels.phone.calls import PhoneCalls
 from services.intake.channels.phone.routes import phone_router
 from services.intake.domain import Ticket, evolve
+from services.intake.secrets import Secret
 from services.intake.settings import Settings
 from services.intake.stream import listen
 from services.intake.timers import ClosingTimer, ConfigurationWatch, PostponementTimer
@@ -80,6 +87,11 @@ def build(settings: Settings) -> Service:
     api.include_router(
         attachments_router(intake, store, contents, bytes_max=settings.attachment_bytes_max)
     )
+    chat_committer = GroupCommitter(store, group_max=settings.commit_group_max)
+    room = _chat(intake, store, chat_committer, channels, identity, settings)
+    api.include_router(chat_router(room))
+    api.include_router(chat_pages(room))
+    api.include_router(chat_sockets(room))
     return Service(
         Owner.INTAKE,
         settings,
@@ -88,14 +100,17 @@ def build(settings: Settings) -> Service:
         migrations=["services.intake"],
         consumers=[listen(settings=settings, store=store, intake=intake)],
         relay=Relay(store=store, settings=settings),
-        committers=[committer],
+        committers=[committer, *([chat_committer] if room else [])],
         tasks=[
             PostponementTimer(intake, clock).run,
             ClosingTimer(intake, clock).run,
             ConfigurationWatch(intake).run,
             *mail_listeners(mail, store, settings),
             *senders,
+            *([room.hub.run, SilenceWatch(room.desk).run] if room else []),
         ],
+        websockets=room is not None,
+        on_drain=[room.hub.close] if room else [],
         needs_kafka=False,  # it goes on accepting while Kafka is away and catches up
     )
 
@@ -111,6 +126,26 @@ def _contents(settings: Settings) -> AttachmentStore:
         key_id=settings.attachments_key_id,
         secret=None if secret is None else secret.get_secret_value(),
     )
+
+
+def _chat(
+    intake: Intake,
+    store: EventStore[Ticket],
+    committer: GroupCommitter[Ticket],
+    channels: Channels,
+    identity: IdentityTokens,
+    settings: Settings,
+) -> Room | None:
+    if channels.chat is None:
+        return None
+    reading = ChatReading(store)
+    hub = Hub(
+        reading,
+        redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None,
+        channel=f"{settings.topic_prefix}intake.chat",
+    )
+    desk = ChatDesk(intake, committer, channels.chat, hub.announce)
+    return Room(desk, hub, reading, identity, Secret("chat"), store)
 
 
 def _form_pace(channels: Channels, settings: Settings) -> SenderPace | None:

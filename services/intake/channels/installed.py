@@ -14,6 +14,7 @@ from shared.events import Priority
 
 Word = Annotated[str, Meta(pattern=r"^[^\r\n]*\S[^\r\n]*$", max_length=limits.WORD_CHARS_MAX)]
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Url = Annotated[str, Meta(pattern=r"^https?://\S+$", max_length=2_000)]
 Origin = Annotated[
     str, Meta(pattern=r"^https?://[A-Za-z0-9.*-]+(:\d{1,5})?$|^'self'$", max_length=255)
 ]
@@ -149,11 +150,97 @@ class Forms(WayIn, frozen=True, kw_only=True, forbid_unknown_fields=True):
     consent_url: Annotated[str, Meta(pattern=r"^https?://\S+$", max_length=2_000)] | None = None
 
 
+class WebhookMessenger(WayIn, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Any system that signs by Standard Webhooks.
+
+    Attributes:
+        secret: `whsec_…`; during a rotation the new one and the old one with a space between.
+        reply_url: where replies are posted, signed with the same secret; none: they are not.
+    """
+
+    secret: SecretIn
+    reply_url: Url | None = None
+
+
+class TelegramBot(WayIn, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A bot.
+
+    Attributes:
+        token: as BotFather gave it. `secret`: what `setWebhook` is told as `secret_token`.
+        api: where the Bot API is, for a server of one's own.
+    """
+
+    token: SecretIn
+    secret: SecretIn
+    api: Url = "https://api.telegram.org"
+
+
+class WhatsAppNumber(WayIn, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A number in the Cloud API.
+
+    Attributes:
+        phone_number_id: as Meta calls it.
+        app_secret: of the app, signs what comes. `verify_token`: what the webhook is confirmed with.
+        access_token: of a system user.
+        template, template_language: what carries a reply more than 24 hours after the customer's last message; its body
+            has one parameter, the reply, cut at `template_chars_max`. None: such replies are refused.
+        api: with its version.
+    """
+
+    phone_number_id: Annotated[str, Meta(pattern=r"^\d{1,32}$")]
+    app_secret: SecretIn
+    verify_token: SecretIn
+    access_token: SecretIn
+    template: Annotated[str, Meta(pattern=r"^[a-z0-9_]{1,512}$")] | None = None
+    template_language: Annotated[str, Meta(pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$")] = "en"
+    template_chars_max: Annotated[int, Meta(ge=1, le=1_024)] = 1_000
+    api: Url = "https://graph.facebook.com/v24.0"
+
+
+class Messengers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Messengers by the names under which their webhooks are called: `/v1/channels/messengers/{kind}/{name}`.
+
+    Attributes:
+        give_up_hours: how long a reply is tried, with growing pauses, while the messenger is away.
+    """
+
+    webhook: dict[Slug, WebhookMessenger] = {}
+    telegram: dict[Slug, TelegramBot] = {}
+    whatsapp: dict[Slug, WhatsAppNumber] = {}
+    give_up_hours: Annotated[float, Meta(gt=0, le=168)] = 24.0
+
+
+class LiveChat(WayIn, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The live chat.
+
+    Attributes:
+        frame_ancestors: sites that may show the chat, such as `https://shop.example`; none: nobody.
+        title, greeting: what a visitor reads before anything was written. `language`: of the page (BCP 47).
+        idle_minutes: a chat in which nobody wrote for so long ends.
+        missed_opens: a chat that no agent joined becomes a ticket when it ends.
+        ended_opens: so does every other that has made none.
+        anonymous: visitors need not be signed for by a site (`identity`).
+        visitors_max: sockets that one process holds.
+    """
+
+    frame_ancestors: Annotated[tuple[Origin, ...], Meta(max_length=100)] = ()
+    title: Word = "Chat"
+    greeting: Annotated[str, Meta(max_length=500)] = "How can we help?"
+    language: Annotated[str, Meta(pattern=r"^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$")] = "en"
+    idle_minutes: Annotated[float, Meta(gt=0, le=10_080)] = 20.0
+    missed_opens: bool = True
+    ended_opens: bool = False
+    anonymous: bool = True
+    visitors_max: Annotated[int, Meta(ge=1, le=100_000)] = 5_000
+
+
 class Channels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. A section that is not there is a channel that is off."""
 
     phone: Phone | None = None
     forms: Forms | None = None
+    messengers: Messengers = Messengers()
+    chat: LiveChat | None = None
     identity: Identity = Identity()
 
     @classmethod
