@@ -24,6 +24,9 @@ forms:
   group: first-line
   consent: I agree.
   texts: {send: Absenden}
+chat:
+  frame_ancestors: [https://shop.example]
+  tags: [chat]
 identity:
   secrets: [{env: TICKETING_TEST_IDENTITY_SECRET}]
 phone:

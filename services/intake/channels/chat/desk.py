@@ -208,7 +208,7 @@ class ChatDesk:
             message_id=new_id(),
             subject=wanted.subject or _subject(said.text),
             body=transcript(messages, chat),
-            requester=person,
+            requester=self._intake.contacts.introduced(tx, person),
             priority=wanted.priority or settings.priority,
             ticket_type=wanted.ticket_type or settings.ticket_type,
             tags=(*settings.tags, *wanted.tags),
