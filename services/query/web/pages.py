@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.query.web import (
+    api_page,
     assets,
     audit_page,
     contacts,
@@ -33,5 +34,6 @@ for room in (
     contacts,
     audit_page,
     reports,
+    api_page,
 ):
     router.include_router(room.router)

@@ -7,7 +7,7 @@ function newKey() {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function bodyOf(form) {
+async function bodyOf(form) {
   const body = {};
   for (const field of form.elements) {
     if (!field.name || field.disabled || "skip" in field.dataset || field.value === "") continue;
@@ -15,12 +15,24 @@ function bodyOf(form) {
     const path = field.name.split(".");
     let place = body;
     for (const step of path.slice(0, -1)) place = place[step] ??= {};
-    place[path.at(-1)] = valueOf(field);
+    if (field.dataset.kind === "each") (place[path.at(-1)] ??= []).push(field.value);
+    else place[path.at(-1)] = await valueOf(field);
   }
   return body;
 }
 
-function valueOf(field) {
+// The API names tickets by id; people know numbers.
+async function ticketId(text) {
+  const answer = await fetch(`/v1/tickets/${encodeURIComponent(text.trim().replace(/^#/, ""))}`);
+  if (!answer.ok) throw new Refused(answer.status === 404 ? `There is no ticket ${text}.` : await problemOf(answer));
+  return (await answer.json()).ticket.ticket_id;
+}
+
+class Refused extends Error {}
+
+async function valueOf(field) {
+  if (field.dataset.kind === "ticket") return ticketId(field.value);
+  if (field.dataset.kind === "words") return field.value.split(/[\s,]+/).filter(Boolean);
   if (field.dataset.kind === "moment") return new Date(field.value).toISOString();
   if (field.dataset.kind === "number") return Number(field.value);
   if (field.dataset.kind === "list") return field.value.split(/[\n,]/).map((each) => each.trim()).filter(Boolean);
@@ -54,7 +66,7 @@ async function crossedOr(answer, words) {
 }
 
 async function send(form) {
-  const text = JSON.stringify(bodyOf(form));
+  const text = JSON.stringify(await bodyOf(form));
   const { method, action, ifMatch } = form.dataset;
   // The same text again is the same command: after a lost answer it happens once. Another text is another command.
   const sent = `${action}\n${text}`;
@@ -76,6 +88,7 @@ async function submit(form) {
     if (answer.ok) {
       outcome = { form, status: answer.status, result: answer.status === 204 ? null : await answer.json(), answer };
       delete form.dataset.dirty;
+      form.dataset.done = ""; // nothing in it is unsent: the part may show what has become of it, focus or not
       if ("clear" in form.dataset) {
         // The choice between reply and note stays: falling back to the public one would surprise.
         form.querySelector("textarea").value = "";
@@ -87,8 +100,9 @@ async function submit(form) {
     else if (answer.status === 412) tell(form, await crossedOr(answer, "Somebody changed the ticket meanwhile; nothing was stored. Look at it as it is now, then decide again."), true);
     else tell(form, await problemOf(answer), true);
     if (answer.status === 412) document.dispatchEvent(new CustomEvent("outdated"));
-  } catch {
-    tell(form, "No answer came, so nobody knows whether it was stored. Send it again: it will happen only once.", true);
+  } catch (error) {
+    if (error instanceof Refused) tell(form, error.message, true);
+    else tell(form, "No answer came, so nobody knows whether it was stored. Send it again: it will happen only once.", true);
   } finally {
     form.removeAttribute("aria-busy");
   }
@@ -103,7 +117,7 @@ export function startCommands() {
   });
   document.addEventListener("input", (event) => {
     const form = event.target.closest("form[data-command]");
-    if (form) form.dataset.dirty = "";
+    if (form) { form.dataset.dirty = ""; delete form.dataset.done; }
   });
   document.addEventListener("done", (event) => {
     const { form, status, result, answer } = event.detail;

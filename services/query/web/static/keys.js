@@ -64,7 +64,7 @@ export function startKeys() {
       localStorage.setItem(SETTING, isOn ? "on" : "off");
     });
   }
-  document.getElementById("help-open")?.addEventListener("click", () => document.getElementById("help").showModal());
+  for (const opener of document.querySelectorAll("#help-open, [data-help]")) opener.addEventListener("click", () => document.getElementById("help").showModal());
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && isTyping(event.target)) event.target.blur();
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter") event.target.closest("form")?.requestSubmit();

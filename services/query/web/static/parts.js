@@ -7,7 +7,7 @@ const shown = new Map(); // part → the HTML it shows, so that the same again t
 const isBusy = (part) =>
   part.querySelector("form[data-dirty]") !== null ||
   part.querySelector("form[aria-busy=true]") !== null ||
-  (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select"));
+  (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select") && !document.activeElement.closest("form[data-done]"));
 
 export function swap(target, html) {
   // htmx gives the focus back to the element with the same id.
@@ -20,7 +20,9 @@ export function applyParts(parts) {
     const target = document.querySelector(`[data-part="${CSS.escape(name)}"]`);
     if (!target || shown.get(name) === html || isBusy(target)) continue;
     const filter = [...target.querySelectorAll("input[data-owner]")].filter((box) => !box.checked).map((box) => box.id);
+    const open = [...target.querySelectorAll("details[id][open]")].map((details) => details.id);
     swap(target, html);
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     for (const id of filter) document.getElementById(id)?.click();
     shown.set(name, html);
   }

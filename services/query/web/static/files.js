@@ -1,0 +1,69 @@
+// Files of an answer: sent ahead as they are chosen, pasted or dropped; the answer then names them.
+
+const WAIT_MS = 120_000;
+const composer = document.getElementById("composer");
+const list = document.getElementById("attached");
+const chooser = document.getElementById("files");
+
+function tell(text) {
+  const error = composer.querySelector(".error");
+  error.textContent = text;
+  error.hidden = text === "";
+}
+
+async function problemOf(answer) {
+  try {
+    const problem = await answer.json();
+    return problem.detail || problem.title;
+  } catch {
+    return `the server answered ${answer.status}`;
+  }
+}
+
+async function send(file) {
+  const item = document.createElement("li");
+  item.textContent = `${file.name} …`;
+  list.append(item);
+  try {
+    const answer = await fetch(`/v1/attachments?name=${encodeURIComponent(file.name)}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file, signal: AbortSignal.timeout(WAIT_MS) });
+    if (!answer.ok) throw new Error(await problemOf(answer));
+    show(item, file.name, (await answer.json()).id);
+  } catch (error) {
+    item.remove();
+    tell(`${file.name} was not sent: ${error.message}`);
+  }
+}
+
+function show(item, name, id) {
+  const field = document.createElement("input");
+  Object.assign(field, { type: "hidden", name: "attachments", value: id });
+  field.dataset.kind = "each";
+  const away = document.createElement("button");
+  away.type = "button";
+  away.textContent = "×";
+  away.setAttribute("aria-label", `Leave ${name} away`);
+  away.addEventListener("click", () => item.remove());
+  item.replaceChildren(name, field, away);
+}
+
+async function sendAll(files) {
+  const sendButton = composer.querySelector("[data-send]");
+  tell("");
+  composer.dataset.dirty = "";
+  sendButton.disabled = true; // an answer that leaves before its files would leave without them
+  await Promise.all([...files].map(send));
+  sendButton.disabled = false;
+}
+
+chooser.addEventListener("change", async () => {
+  await sendAll(chooser.files);
+  chooser.value = "";
+});
+composer.addEventListener("paste", (event) => {
+  if (event.clipboardData.files.length) { event.preventDefault(); sendAll(event.clipboardData.files); }
+});
+composer.addEventListener("dragover", (event) => event.dataTransfer.types.includes("Files") && event.preventDefault());
+composer.addEventListener("drop", (event) => {
+  if (event.dataTransfer.files.length) { event.preventDefault(); sendAll(event.dataTransfer.files); }
+});
+composer.addEventListener("done", () => list.replaceChildren());

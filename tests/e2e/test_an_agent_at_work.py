@@ -1,0 +1,160 @@
+"""An agent's usual flows in a real Chromium over the whole product: every press is stored and shows."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from shared.security import Role
+from tests.support.product import Product
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium on this machine (on Debian: the package chromium)"
+    ),
+]
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+class Agent:
+    """Somebody at a browser; `complaints` is what the browser's console said."""
+
+    def __init__(self, product: Product, page: Page, name: str) -> None:
+        self.product = product
+        self.page = page
+        self.complaints: list[str] = []
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.goto(f"{product.address}/login")
+        page.fill("#token", product.token(Role.AGENT, name, name=name.title()))
+        page.press("#token", "Enter")
+        page.wait_for_url(f"{product.address}/")
+
+    def opens(self, number: int) -> None:
+        self.page.goto(f"{self.product.address}/tickets/{number}")
+
+
+@pytest.fixture
+def anna(product: Product, browser: Browser) -> Iterator[Agent]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    agent = Agent(product, context.new_page(), "anna")
+    yield agent
+    assert agent.complaints == []
+    context.close()
+
+
+def a_ticket(product: Product, subject: str, **said: Any) -> int:
+    """Open one as a customer; its number, once the pages know it."""
+    customer = product.door("customer", "mira", name="Mira Lind")
+    receipt = customer.call("POST", "/v1/tickets", {"subject": subject, "body": "Please.", **said})
+    customer.call("GET", f"/v1/tickets/{receipt['ticket_id']}?min_version=1")
+    return int(receipt["number"])
+
+
+def test_found_by_its_words_answered_and_solved_in_one_step_without_a_mouse(
+    product: Product, anna: Agent
+) -> None:
+    number = a_ticket(product, "Umlaute im Fußbodenheizungsregler")
+    page = anna.page
+    page.keyboard.press("/")
+    page.keyboard.type("Fußbodenheizungsregler")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/tickets?q=*")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/tickets/{number}")
+    page.keyboard.press("r")
+    page.keyboard.type("It is fixed.")
+    page.select_option(".then select", label="solved")
+    page.fill(".solves input", "Updated the regulator.")
+    page.focus("#body")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".conversation")).to_contain_text("It is fixed.")
+    expect(page.locator(".conversation .message.solved")).to_contain_text("Updated the regulator.")
+    expect(page.locator(".head .status")).to_have_text("Solved")
+    expect(page.locator("#body")).to_have_value("")
+
+
+def test_a_draft_survives_a_reload_and_goes_with_its_file(product: Product, anna: Agent) -> None:
+    number = a_ticket(product, "Needs a file")
+    anna.opens(number)
+    page = anna.page
+    page.fill("#body", "See what I attached.")
+    page.reload()
+    expect(page.locator("#body")).to_have_value("See what I attached.")
+    page.set_input_files(
+        "#files", {"name": "trace.txt", "mimeType": "text/plain", "buffer": b"one line"}
+    )
+    expect(page.locator("#attached li")).to_contain_text("trace.txt")
+    expect(page.locator("[data-send]")).to_be_enabled()
+    page.press("#body", "Control+Enter")
+    expect(page.locator(".files")).to_contain_text("trace.txt")
+    expect(page.locator("#attached li")).to_have_count(0)
+
+
+def test_snoozed_by_one_press_it_waits_on_the_desk(product: Product, anna: Agent) -> None:
+    number = a_ticket(product, "Ask again tomorrow")
+    anna.opens(number)
+    page = anna.page
+    page.get_by_role("button", name="Take it myself").or_(
+        page.get_by_role("button", name="Give back to the queue")
+    ).first.wait_for()
+    if page.get_by_role("button", name="Take it myself").count():
+        page.get_by_role("button", name="Take it myself").click()
+        expect(page.locator(".head")).to_contain_text("Anna")
+    page.get_by_role("button", name="tomorrow 9:00").click()
+    expect(page.locator(".head .status")).to_have_text("Postponed")
+    page.keyboard.press("g")
+    page.keyboard.press("d")
+    page.wait_for_url("**/desk")
+    waiting = page.locator("section", has=page.locator("#h-theirs"))
+    expect(waiting).to_contain_text("Ask again tomorrow")
+
+
+def test_merged_by_number_and_taken_out_again(product: Product, anna: Agent) -> None:
+    first, second = a_ticket(product, "The flood"), a_ticket(product, "The flood again")
+    anna.opens(second)
+    page = anna.page
+    page.locator("#more-acts summary").click()
+    page.fill("#act-merge", "#99999999")
+    page.press("#act-merge", "Enter")
+    expect(page.locator("form:has(#act-merge) .error")).to_contain_text("There is no ticket")
+    page.fill("#act-merge", f"#{first}")
+    page.press("#act-merge", "Enter")
+    expect(page.locator(".head")).to_contain_text(f"merged into #{first}")
+    page.get_by_role("button", name="Undo the merge").click()
+    expect(page.locator(".head")).not_to_contain_text("merged into")
+
+
+def test_the_next_ticket_is_pulled_from_the_desk(product: Product, anna: Agent) -> None:
+    admin = product.door("admin", "set-up")
+    admin.call("PUT", "/v1/groups/pool", {"name": "Pool", "strategy": "manual"})
+    profile = {"name": "Anna", "groups": ["desk", "pool"], "presence": "online"}
+    admin.call("PUT", "/v1/agents/anna", profile)
+    number = a_ticket(product, "Waits to be pulled")
+    customer = product.door("customer", "mira")
+    ticket_id = customer.call("GET", f"/v1/tickets/{number}")["ticket"]["ticket_id"]
+    admin.call("POST", f"/v1/tickets/{ticket_id}/group", {"group_id": "pool"})
+    page = anna.page
+    page.goto(f"{product.address}/desk")
+    expect(page.get_by_role("heading", name="My desk")).to_be_visible()
+    page.get_by_role("button", name="Next ticket for me").click()
+    page.wait_for_url("**/tickets/*")
+    expect(page.locator(".head")).to_contain_text("Waits to be pulled")
+    expect(page.locator(".head")).to_contain_text("Anna")
