@@ -9,6 +9,7 @@ from services.query.arrivals import Arrivals, Visibility
 from services.query.attention import Attentions
 from services.query.lag import LagWatch
 from services.query.live import LiveBoard
+from services.query.mailing.sender import report_mailer
 from services.query.parts import Parts
 from services.query.projections import Projections
 from services.query.reads import TABLE, Reads
@@ -49,6 +50,7 @@ def build(settings: Settings) -> Service:
     api.include_router(session_router())
     api.include_router(pages.router)
     clock = SystemClock()
+    mailer = report_mailer(parts)
     visibility = Visibility(since=clock.now())
     loops: list[asyncio.AbstractEventLoop] = []
 
@@ -86,6 +88,11 @@ def build(settings: Settings) -> Service:
             secret=settings.audit_secret.get_secret_value() if settings.audit_secret else None,
         ),
         consumers=(consumer,),
-        tasks=(announce_here, parts.lag.run, parts.attentions.run),
+        tasks=(
+            announce_here,
+            parts.lag.run,
+            parts.attentions.run,
+            *([mailer.run] if mailer else []),
+        ),
         on_drain=(live.close,),
     )

@@ -1,8 +1,9 @@
 """Settings of this service, from the environment (prefix `TICKETING_`)."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from shared.settings import ServiceSettings
 
@@ -44,3 +45,49 @@ class Settings(ServiceSettings):
     sensitive_internal: bool = Field(
         default=True, description="the same for internal tickets, which no customer sees"
     )
+
+    public_url: str | None = Field(
+        default=None, description="address of the front door, for links in reports by mail"
+    )
+    report_mail_host: str | None = Field(
+        default=None,
+        min_length=1,
+        description="the SMTP server that takes reports; not set: none leave by mail",
+    )
+    report_mail_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_535,
+        description="its port; not set: 587 with starttls, 465 with tls, 25 with none",
+    )
+    report_mail_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="how the connection is encrypted; a server that cannot prove its name gets no mail",
+    )
+    report_mail_ca_file: Path | None = Field(
+        default=None,
+        description="PEM file with the authority that signed the server's certificate, if the system does not know it",
+    )
+    report_mail_user: str | None = Field(
+        default=None, description="login at the server, if it wants one"
+    )
+    report_mail_password_file: Path | None = Field(
+        default=None, description="file with the password of the login; read for each connection"
+    )
+    report_mail_sender: str | None = Field(
+        default=None, description="the address that reports come from"
+    )
+    report_mail_domains: str = Field(
+        default="",
+        description="domains that reports may be sent to (separated by commas); empty: any",
+    )
+    report_mail_seconds: Annotated[float, Field(ge=0.1, le=3_600)] = Field(
+        default=15.0, description="how often is looked for reports that are due"
+    )
+
+    @field_validator("report_mail_sender")
+    @classmethod
+    def _plain_address(cls, address: str | None) -> str | None:
+        if address is not None and (address.count("@") != 1 or not address.isprintable()):
+            raise ValueError("a plain address like reports@example.com")
+        return address

@@ -334,6 +334,11 @@ QUERY_VERSION_WAITS: Final = _counter(
     "Readers who asked for a version of their own (min_version), by outcome (there, waited, gave_up).",
     "outcome",
 )
+QUERY_REPORT_MAILS: Final = _counter(
+    "ticketing_query_report_mails_total",
+    "Reports by mail, by outcome of an attempt (sent, retried, dead).",
+    "outcome",
+)
 QUERY_LIVE_VIEWERS: Final = _gauge(
     "ticketing_query_live_viewers", "Browsers and programs that follow the dashboard stream."
 )

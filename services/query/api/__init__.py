@@ -10,6 +10,7 @@ from services.query.api import (
     export,
     reports,
     reports_by_name,
+    subscriptions,
     tickets,
 )
 from services.query.parts import Parts
@@ -18,6 +19,16 @@ from services.query.parts import Parts
 def make_router(parts: Parts) -> APIRouter:
     """All routes of this service's API."""
     router = APIRouter(prefix="/v1")
-    for room in (attention, contacts, tickets, dashboard, reports, export, audit, reports_by_name):
+    for room in (
+        attention,
+        contacts,
+        tickets,
+        dashboard,
+        reports,
+        export,
+        audit,
+        subscriptions,  # before `/reports/{name}`
+        reports_by_name,
+    ):
         router.include_router(room.make_router(parts))
     return router

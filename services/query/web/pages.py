@@ -16,6 +16,7 @@ from services.query.web import (
     stream,
     ticket_list,
     ticket_page,
+    unsubscribe,
     wall,
 )
 
@@ -33,6 +34,7 @@ for room in (
     oncall,
     contacts,
     audit_page,
+    unsubscribe,  # before `/reports/{name}`
     reports,
     api_page,
 ):

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
+from services.query import subscriptions
 from services.query.api.reports_by_name import (
     FORECAST,
     NamedReportQuery,
@@ -71,6 +72,9 @@ async def report(
         groups=names.groups,
         channels=list(CHANNEL.items()),
         csv=f"/v1/reports/{name}?{urlencode({**said, 'format': 'csv'})}",
+        subscriptions=await subscriptions.listed(await parts.pool())
+        if principal.may(Role.SUPERVISOR)
+        else None,
         keep=urlencode({"days": asked["days"]} if "days" in asked else {}),
     )
 
