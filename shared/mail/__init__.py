@@ -1,6 +1,7 @@
-"""Mail leaves here: one way to a server, for whoever writes mails."""
+"""Mail leaves here: one way to a server, or into a folder, for whoever writes mails."""
 
 from shared.mail.transport import (
+    CatchFolder,
     Connection,
     Failure,
     Handed,
@@ -8,9 +9,11 @@ from shared.mail.transport import (
     Security,
     ServerIsAway,
     SmtpServer,
+    Transport,
 )
 
 __all__ = [
+    "CatchFolder",
     "Connection",
     "Failure",
     "Handed",
@@ -18,4 +21,5 @@ __all__ = [
     "Security",
     "ServerIsAway",
     "SmtpServer",
+    "Transport",
 ]

@@ -1,13 +1,14 @@
-"""An SMTP server that takes mails: what it said for each recipient, in words without addresses or secrets."""
+"""The way out of the house: an SMTP server, or a folder that catches mails where none shall leave."""
 
 import asyncio
 import contextlib
+import os
 import re
 import ssl
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import aiosmtplib
 import msgspec
@@ -30,7 +31,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         sender: of the envelope: where bounces go.
-        recipients: of the envelope.
+        recipients: of the envelope; those who have it already are left out.
         raw: header and body; 7-bit, lines ended by CR LF.
     """
 
@@ -65,6 +66,30 @@ class ServerIsAway(Exception):
     """No mail can be handed over now, whichever: no connection, no TLS, no login. The message has no secret in it."""
 
 
+class Connection(Protocol):
+    """An open way; mails go one after the other."""
+
+    async def hand_over(self, name: str, parcel: Parcel) -> Handed:
+        """Hand the mail over.
+
+        Args:
+            name: of the mail, the same each time.
+            parcel: the mail.
+
+        Raises:
+            ServerIsAway: the connection broke before the mail itself was sent.
+        """
+        ...
+
+
+class Transport(Protocol):
+    """Where mails leave."""
+
+    def connect(self) -> AbstractAsyncContextManager[Connection]:
+        """Raises ServerIsAway."""
+        ...
+
+
 class SmtpServer(msgspec.Struct, frozen=True, kw_only=True):
     """The server that takes our mails.
 
@@ -83,26 +108,16 @@ class SmtpServer(msgspec.Struct, frozen=True, kw_only=True):
     password_file: Path | None = None
     timeout_seconds: float = 30.0
 
-    def __post_init__(self) -> None:
-        """Refuse half a login, and one that would travel in the open."""
-        if (self.user is None) != (self.password_file is None):
-            raise ValueError("a user and a file with the password: both or neither")
-        if self.user is not None and self.security == "none":
-            raise ValueError("a login needs tls or starttls")
-
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator["Connection"]:
-        """An open way; mails go one after the other.
-
-        Raises:
-            ServerIsAway: there is none now.
-        """
+    async def connect(self) -> AsyncIterator[Connection]:
+        """See `Transport`."""
         client = await self._open()
         try:
-            yield Connection(client)
+            yield _Smtp(client)
         finally:
-            # What it has taken, it has taken.
-            with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+            with contextlib.suppress(
+                aiosmtplib.SMTPException, OSError
+            ):  # what it has taken, it has taken
                 await client.quit()
             client.close()
 
@@ -136,18 +151,12 @@ class SmtpServer(msgspec.Struct, frozen=True, kw_only=True):
             return file.read(PASSWORD_BYTES_MAX).decode().strip()
 
 
-class Connection:
-    """One connection to the server."""
-
+class _Smtp:
     def __init__(self, client: aiosmtplib.SMTP) -> None:
         self._client = client
 
-    async def hand_over(self, parcel: Parcel) -> Handed:
-        """Hand the mail over.
-
-        Raises:
-            ServerIsAway: the connection broke before the mail itself was sent.
-        """
+    async def hand_over(self, name: str, parcel: Parcel) -> Handed:
+        del name
         client = self._client
         accepted: list[str] = []
         refused: list[Failure] = []
@@ -194,7 +203,39 @@ class Connection:
         return [f"SIZE={len(parcel.raw)}"] if self._client.supports_extension("size") else []
 
 
-def _all(addresses: Sequence[str], error: aiosmtplib.SMTPResponseException) -> Handed:
+class CatchFolder(msgspec.Struct, frozen=True):
+    """A folder: each mail is a file named after it, so that the same mail again is the same file."""
+
+    folder: Path
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Connection]:
+        """See `Transport`."""
+        yield _Folder(self.folder)
+
+
+class _Folder:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def hand_over(self, name: str, parcel: Parcel) -> Handed:
+        try:
+            await asyncio.to_thread(self._write, name, parcel.raw)
+        except OSError as error:
+            raise ServerIsAway(f"the folder takes no mail ({type(error).__name__})") from None
+        return Handed(reached=parcel.recipients)
+
+    def _write(self, name: str, raw: bytes) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        beside = self._folder / f".{name}.{os.getpid()}"
+        with beside.open("wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self._folder / f"{name}.eml")
+
+
+def _all(addresses: tuple[str, ...] | list[str], error: aiosmtplib.SMTPResponseException) -> Handed:
     failures = tuple(_failure(one, error) for one in addresses)
     return Handed(refused=failures) if error.code in _PERMANENT else Handed(later=failures)
 

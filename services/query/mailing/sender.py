@@ -19,7 +19,7 @@ from services.query.web.directory import Directory, Names
 from shared.calendar.zones import zone_of
 from shared.errors import Refused
 from shared.events import Channel
-from shared.mail import Connection, Parcel, ServerIsAway, SmtpServer
+from shared.mail import Connection, Parcel, ServerIsAway, SmtpServer, Transport
 from shared.observability import metrics
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class ReportMailer:
         self,
         parts: Parts,
         *,
-        server: SmtpServer,
+        server: Transport,
         sender: str,
         public_url: str,
         seconds: float,
@@ -197,7 +197,7 @@ class ReportMailer:
         parcel = Parcel(sender=self._sender, recipients=(mail.recipient,), raw=mail.raw)
         try:
             async with asyncio.timeout(MAIL_SECONDS_MAX):
-                handed = await connection.hand_over(parcel)
+                handed = await connection.hand_over(mail.mail_id, parcel)
         except TimeoutError:
             raise ServerIsAway("no answer in time") from None
         if handed.reached:
@@ -233,6 +233,12 @@ def report_mailer(parts: Parts) -> ReportMailer | None:
         ValueError: half a login, or one that would travel in the open.
     """
     settings = parts.settings
+    if (settings.report_mail_user is None) != (settings.report_mail_password_file is None):
+        raise ValueError(
+            "TICKETING_REPORT_MAIL_USER and TICKETING_REPORT_MAIL_PASSWORD_FILE: both or neither"
+        )
+    if settings.report_mail_user is not None and settings.report_mail_security == "none":
+        raise ValueError("TICKETING_REPORT_MAIL_SECURITY: a login needs tls or starttls")
     host, sender, url = settings.report_mail_host, settings.report_mail_sender, settings.public_url
     if not (host and sender and url):
         return None

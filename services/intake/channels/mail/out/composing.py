@@ -30,6 +30,7 @@ from shared.events.tickets import (
     SubjectChanged,
     TicketOpened,
 )
+from shared.mail import Parcel
 
 REFERENCES_MAX: Final = 20
 """Ids of the thread that a mail names: its first and its newest ones."""
@@ -50,20 +51,6 @@ _ANSWERED: Final = re.compile(
     r"(?:re|aw|sv|antw|odp|ré|رد|回复|回覆)\s*(?:\[\d+\])?\s*[::]", re.IGNORECASE
 )
 _TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
-
-
-class Parcel(msgspec.Struct, frozen=True, kw_only=True):
-    """A mail ready to be handed over.
-
-    Attributes:
-        sender: of the envelope: where bounces come back, naming the ticket.
-        recipients: of the envelope; those who have it already are left out.
-        raw: header and body; 7-bit, lines ended by CR LF.
-    """
-
-    sender: str
-    recipients: tuple[str, ...]
-    raw: bytes
 
 
 class Withheld(Exception):

@@ -7,10 +7,10 @@ from services.intake.attachments.store import AttachmentStore
 from services.intake.channels.mail.mailboxes import Mailboxes, MailboxesAreWrong
 from services.intake.channels.mail.out.outbox import MailOutbox, Pacing
 from services.intake.channels.mail.out.sender import MailSender, Patience
-from services.intake.channels.mail.out.transport import CatchFolder, SmtpServer, Transport
 from services.intake.domain import Ticket
 from services.intake.settings import Settings
 from shared.eventstore import EventStore
+from shared.mail import CatchFolder, SmtpServer, Transport
 
 
 def mail_outbox(mailboxes: Mailboxes, settings: Settings) -> MailOutbox | None:

@@ -13,21 +13,15 @@ from services.intake.app import Asking, Intake, Tx
 from services.intake.attachments.store import AttachmentStore, ContentIsMissing, StoreIsAway
 from services.intake.channels.mail.mailboxes import Mailboxes
 from services.intake.channels.mail.out import composing, outbox
-from services.intake.channels.mail.out.composing import Content, Parcel, Withheld
+from services.intake.channels.mail.out.composing import Content, Withheld
 from services.intake.channels.mail.out.outbox import Item
-from services.intake.channels.mail.out.transport import (
-    Connection,
-    Failure,
-    Handed,
-    ServerIsAway,
-    Transport,
-)
 from services.intake.domain import Ticket
 from services.intake.domain.commands import RecordNotDelivered, RecordSent
 from services.intake.secrets import Secret
 from shared.database import TRANSIENT
 from shared.events import Actor, ActorKind, Channel
 from shared.eventstore import EventStore
+from shared.mail import Connection, Failure, Handed, Parcel, ServerIsAway, Transport
 from shared.observability import metrics
 from shared.observability.correlation import new_correlation_id
 
