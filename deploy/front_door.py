@@ -82,6 +82,20 @@ class FrontDoor:
             raise RequestRefused(answer.status_code, content)
         return content
 
+    def send(self, path: str, content: bytes, media_type: str) -> tuple[dict[str, Any], bool]:
+        """POST bytes as they are; the JSON of the answer, and whether it repeats an earlier one.
+
+        Raises:
+            RequestRefused: any answer from 400 on.
+            httpx2.TransportError: nobody answered.
+        """
+        answer = self._client.post(path, content=content, headers={"Content-Type": media_type})
+        is_json = "json" in answer.headers.get("content-type", "")
+        said: dict[str, Any] = answer.json() if is_json and answer.content else {}
+        if answer.is_error:
+            raise RequestRefused(answer.status_code, said)
+        return said, answer.headers.get("idempotency-replayed") == "true"
+
     def lines(self, method: str, path: str, body: Any) -> Iterator[dict[str, Any]]:
         """The lines of an NDJSON answer as they come; between two of them any time may pass.
 

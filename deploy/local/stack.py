@@ -20,6 +20,7 @@ from deploy.local.caddy import Caddy
 from deploy.local.child import Child, stop_all
 from deploy.local.folder import StateFolder
 from deploy.local.kafka import Kafka
+from deploy.local.mail import mail_environment
 from deploy.local.postgres import Postgres
 from deploy.local.problems import CannotStart
 from deploy.local.redis import Redis
@@ -140,7 +141,9 @@ class Stack:
         """The `TICKETING_*` variables of one service."""
         assert self.issuer is not None, "start() comes first"
         host, _, port = self._http_address(service).rpartition(":")
+        mail = mail_environment(self.folder) if service == "intake" else {}
         return {
+            **mail,
             "TICKETING_DATABASE_URL": self.database_url(service),
             "TICKETING_KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "TICKETING_REDIS_URL": self.redis.url,

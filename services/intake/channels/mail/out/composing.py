@@ -250,7 +250,9 @@ def _values(story: Story, item: Item, box: OwnMailbox) -> dict[str, str]:
 
 
 def _sender_name(box: OwnMailbox, values: Mapping[str, str]) -> str:
-    return _name(wording.fill(box.sender_name or box.brand or "", values))
+    """A program has no name to sign with: then it is the brand's."""
+    template = box.sender_name if values["agent"] else None
+    return _name(wording.fill(template or box.brand or "", values))
 
 
 def _name(said: str) -> str:
