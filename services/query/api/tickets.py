@@ -9,7 +9,7 @@ from services.query.api import past
 from services.query.api.answers import Several, Text, answer
 from services.query.parts import Parts
 from services.query.past.instant import past_instant
-from services.query.views import lists, timeline
+from services.query.views import lists, pauses, timeline
 from services.query.views.customer_state import CustomerState
 from services.query.views.lists import Sort, TicketFilter
 from services.query.views.scope import Scope
@@ -170,5 +170,16 @@ def make_router(parts: Parts) -> APIRouter:
             until=past_instant(query.as_of) if query.as_of else None,
         )
         return answer(parts, {"ticket_id": found["ticket_id"], "number": found["number"], **page})
+
+    @router.get(
+        "/tickets/{ticket}/pauses",
+        summary="The pauses of a ticket's clocks: who, when, how long, and what was lost while the customer waited.",
+    )
+    async def read_pauses(ticket: str, request: Request, principal: Agent) -> Response:
+        pool = await parts.pool()
+        found = await find_ticket(pool, parse_reference(ticket), Scope.of(principal))
+        await parts.reads.note(request, principal, found)
+        told = await pauses.pauses_of(pool, found["ticket_id"])
+        return answer(parts, {"ticket_id": found["ticket_id"], "number": found["number"], **told})
 
     return router

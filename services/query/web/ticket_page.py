@@ -11,6 +11,7 @@ from starlette.status import HTTP_204_NO_CONTENT
 
 from services.query.views.contacts import person_behind
 from services.query.views.oncall import pages_of
+from services.query.views.pauses import pauses_of
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from services.query.views.ticket import conversation, find_ticket, parse_reference
@@ -125,6 +126,7 @@ async def _internal(request: Request, pool: Pool, ticket: dict[str, Any]) -> dic
         "clocks": clocks(ticket["clocks"], datetime.now(UTC)),
         "pages": await pages_of(pool, ticket["ticket_id"]),
         "person": await person_behind(pool, ticket["requester_id"]),
+        **await pauses_of(pool, ticket["ticket_id"]),
     }
 
 
