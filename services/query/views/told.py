@@ -109,7 +109,7 @@ def _told(  # noqa: C901, PLR0911, PLR0912  # one sentence each
         case "sla.judged_again.v1":
             said = "; ".join(
                 f"{one['metric']} {one['status'] or 'not promised'}, first {one['first_status'] or 'not promised'}"
-                for one in facts["verdicts"]
+                for one in facts["verdicts"] or ()
             )
             return f"judged it again as “{facts['label']}”: {said}"
         case "sla.escalation_step.v1":

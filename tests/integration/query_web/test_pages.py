@@ -16,7 +16,17 @@ from tests.support.events import ANNA, stamp
 
 pytestmark = pytest.mark.integration
 
-PAGES = ("/", "/tickets", "/tickets/7", "/agents", "/groups", "/groups/desk", "/oncall", "/desk")
+PAGES = (
+    "/",
+    "/tickets",
+    "/tickets/7",
+    "/agents",
+    "/groups",
+    "/groups/desk",
+    "/oncall",
+    "/desk",
+    "/promises",
+)
 EVIL = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 
 
