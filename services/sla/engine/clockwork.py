@@ -1,6 +1,5 @@
 """What can be done to a clock (start, stop, pause …) and the outcomes that this has."""
 
-import copy
 from datetime import datetime
 from typing import Any
 
@@ -42,8 +41,8 @@ class Clockwork:
     """
 
     def __init__(self, state: State, rules: Rulebook) -> None:
-        self.state = copy.copy(state)
-        self.state.clocks = [copy.copy(clock) for clock in state.clocks]
+        self.state = state.__copy__()  # `copy.copy` says the same, several times slower
+        self.state.clocks = [clock.__copy__() for clock in state.clocks]
         self.rules = rules
         self.told: list[tell.Outcome] = []
         self.at_us = state.last_us

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
 
+from services.sla.engine.applying import apply, begin
 from services.sla.engine.clockwork import Clockwork
-from services.sla.engine.facts import Fact
-from services.sla.engine.fold import TicketNotCreated, advance, fold
+from services.sla.engine.facts import Created, Fact, NoteAdded
+from services.sla.engine.fold import TicketNotCreated
+from services.sla.engine.late import journaled
 from services.sla.engine.outcomes import (
     Breached,
     BreachRetracted,
@@ -76,31 +79,39 @@ def evaluate(rules: Rulebook, timeline: Iterable[Fact], now: datetime) -> Evalua
     Raises:
         TicketNotCreated: nothing up to `now`, or it does not begin with `Created`.
     """
-    state: State | None = None
-    outcomes: list[Outcome] = []
-    for fact in sorted(timeline, key=lambda fact: fact.at):
-        if fact.at > now:
-            break
-        state, told = fold(state, fact, rules)
-        outcomes += told
-    if state is None:
+    facts = [fact for fact in sorted(timeline, key=_moment_of) if fact.at <= now]
+    if not facts:
         raise TicketNotCreated(f"nothing has happened until {now.isoformat()}")
-    state, told = advance(state, now, rules)
-    outcomes += told
+    first = facts[0]
+    if not isinstance(first, Created):
+        raise TicketNotCreated(f"{type(first).__name__} at {first.at.isoformat()}")
+    # What `fold` does fact by fact, without its copies: nobody else has seen this state, and in
+    # order of time nothing is late.
+    work = begin(first, rules)
+    for fact in facts[1:]:
+        if not isinstance(fact, NoteAdded | Created):
+            at_us = to_us(fact.at)
+            work.speak(at_us)
+            apply(work, fact)
+            work.state.last_us = at_us
+    work.speak(to_us(now))
+    for fact in facts:
+        if not isinstance(fact, NoteAdded):
+            journaled(work.state, fact)
     return Evaluation(
-        state=state, outcomes=tuple(outcomes), verdicts=_verdicts(state, outcomes, rules, now)
+        state=work.state, outcomes=tuple(work.told), verdicts=_verdicts(work, to_us(now))
     )
 
 
-def _verdicts(
-    state: State, outcomes: list[Outcome], rules: Rulebook, now: datetime
-) -> tuple[Verdict, ...]:
+_moment_of = attrgetter("at")
+
+
+def _verdicts(work: Clockwork, now_us: int) -> tuple[Verdict, ...]:
     cycles: dict[tuple[str, int], list[ClockOutcome]] = {}
-    for outcome in outcomes:
+    for outcome in work.told:
         if not isinstance(outcome, PolicyApplied):
             cycles.setdefault((outcome.metric, outcome.cycle), []).append(outcome)
-    work = Clockwork(state, rules)
-    found = [_verdict(work, told, to_us(now)) for told in cycles.values()]
+    found = [_verdict(work, told, now_us) for told in cycles.values()]
     return tuple(sorted(found, key=lambda verdict: verdict.started_at))
 
 

@@ -5,6 +5,7 @@ the clock's calendar: exact, and quick to compare. `encode` and `decode` give th
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -88,6 +89,7 @@ def to_us(moment: datetime) -> int:
     return (moment - EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=4_096)  # the same starts and deadlines are told again and again
 def to_moment(us: int) -> datetime:
     """Turn microseconds since 1970 into an aware UTC moment."""
     return EPOCH + timedelta(microseconds=us)
