@@ -15,6 +15,7 @@ from tests.bench import (
     creates,
     deciding,
     export,
+    judging,
     mails,
     path,
     plumbing,
@@ -40,6 +41,7 @@ class Section(StrEnum):
     PROJECTIONS = projections.SECTION
     EXPORT = export.SECTION
     EMAIL = mails.SECTION
+    SLA = judging.SECTION
     ROUTING = deciding.SECTION
     REPLIES = replies.SECTION
     CREATES = creates.SECTION
@@ -52,6 +54,7 @@ _MEASURES: Final[dict[Section, Callable[[Product, Scale, Report], None]]] = {
     Section.PROJECTIONS: projections.measure,
     Section.EXPORT: export.measure,
     Section.EMAIL: mails.measure,
+    Section.SLA: judging.measure,
     Section.ROUTING: deciding.measure,
     Section.REPLIES: replies.measure,
     Section.CREATES: creates.measure,

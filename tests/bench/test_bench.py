@@ -44,6 +44,7 @@ def test_every_measurement_left_its_figures(document: dict[str, Any]):
             "email",
             "replies",
             "routing",
+            "sla",
             "creates",
             "path",
             "timers",

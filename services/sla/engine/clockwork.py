@@ -41,8 +41,9 @@ class Clockwork:
     """
 
     def __init__(self, state: State, rules: Rulebook) -> None:
-        self.state = state.__copy__()  # `copy.copy` says the same, several times slower
-        self.state.clocks = [clock.__copy__() for clock in state.clocks]
+        # `copy.copy` does the same, several times slower; the stubs of msgspec do not know the method.
+        self.state: State = state.__copy__()  # type: ignore[attr-defined]
+        self.state.clocks = [clock.__copy__() for clock in state.clocks]  # type: ignore[attr-defined]
         self.rules = rules
         self.told: list[tell.Outcome] = []
         self.at_us = state.last_us
@@ -275,7 +276,8 @@ class Clockwork:
     ) -> None:
         """Note an outcome of this clock at this instant."""
         elapsed = elapsed_us(clock, calendar, self.at_us)
-        passed = calendar.between_us(clock.started_us, self.at_us)
+        has_always_run = not clock.pauses and clock.running_since_us == clock.started_us
+        passed = elapsed if has_always_run else calendar.between_us(clock.started_us, self.at_us)
         policy = policy or self.policy
         self.told.append(
             kind(
