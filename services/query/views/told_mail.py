@@ -35,11 +35,11 @@ def _what(facts: _Facts) -> str:
 
 
 def _sent(facts: _Facts) -> str:
-    return f"sent {_what(facts)} to {', '.join(facts['recipients'])}"
+    return f"sent {_what(facts)} to {', '.join(facts['recipients'] or ())}"
 
 
 def _not_delivered(facts: _Facts) -> str:
-    whom = ", ".join(facts["recipients"]) or "anybody"
+    whom = ", ".join(facts["recipients"] or ()) or "anybody"
     cause = _CAUSES.get(facts["cause"], facts["cause"])
     return f"did not deliver {_what(facts)} to {whom}: {cause} ({facts['reason']})"
 
