@@ -80,7 +80,8 @@ def _participant_added(facts: _Facts) -> str:
 
 
 def _contact_defined(facts: _Facts) -> str:
-    return f"{'changed' if facts.get('previous') else 'made known'} {(facts['contact'] or {}).get('name') or 'a contact'}"
+    name = (facts["contact"] or {}).get("name") or "a contact"
+    return f"{'changed' if facts.get('previous') else 'made known'} {name}"
 
 
 LIFE_TOLD: Final[dict[str, Callable[[_Facts], str]]] = {
