@@ -20,12 +20,13 @@ PHONE: Final = (390, 844)
 _SETTLE_MS: Final = 1_500
 """Plots are drawn and the first words of the stream have come."""
 
-_BUSIEST: Final = "/tickets?is_open=true&sort=-priority"
+_BUSIEST: Final = "/tickets?status=open&sort=-priority"
+"""In this state the customer has answered an answer: there is something to read."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One file: `name`, the address (`ticket…` stands for the most urgent open ticket), and how it is looked at."""
+    """One file: its name, the address (`ticket…`: the most urgent one in conversation), and how it is looked at."""
 
     name: str
     path: str
@@ -81,7 +82,9 @@ def _address(page: Page, url: str, path: str) -> str:
     page.goto(url + _BUSIEST)
     first = page.locator("a[data-open]").first.get_attribute("href")
     if first is None:
-        raise SystemExit("no ticket is open: start the product with its demo and wait a little")
+        raise SystemExit(
+            "no ticket is in conversation: start the product with its demo and wait a little"
+        )
     return first + path.removeprefix("ticket")
 
 
