@@ -19,7 +19,7 @@ from shared.eventstore import EventTransaction
 
 log = structlog.get_logger(__name__)
 
-Kind = Literal["life", "field", "ticket_type", "form"]
+Kind = Literal["life", "field", "ticket_type", "form", "macro", "answer"]
 CALENDAR: Final = "calendar"
 """The kind under which calendars of sla are kept; no event of ours makes them."""
 
@@ -125,11 +125,24 @@ def documents(tx: Transaction, kind: Kind) -> list[Document]:
     ]
 
 
+def document(tx: Transaction, kind: Kind, name: str) -> Document:
+    """One document as it is now, by primary key. Raises NotFound."""
+    tx.cursor.execute(
+        "SELECT name, version, definition FROM configuration"
+        " WHERE kind = %s AND name = %s AND definition IS NOT NULL",
+        (kind, name),
+    )
+    row = tx.cursor.fetchone()
+    if row is None:
+        raise NotFound(f"there is no {kind.replace('_', ' ')} {name}")
+    return Document(row["name"], row["version"], row["definition"])
+
+
 def read_house(tx: Transaction) -> House:
     """Everything that is configured."""
     tx.cursor.execute(
         "SELECT kind, name, version, definition FROM configuration WHERE definition IS NOT NULL"
-        " ORDER BY kind, name"
+        " AND kind NOT IN ('macro', 'answer') ORDER BY kind, name"
     )
     rows = tx.cursor.fetchall()
 

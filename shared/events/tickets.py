@@ -430,6 +430,46 @@ class ParticipantRemoved(
     role: str
 
 
+class ActionsApplied(
+    _TicketEvent, frozen=True, kw_only=True, tag="ticket.actions_applied.v1", omit_defaults=True
+):
+    """Several changes follow as one step; each of them names this event as its `causation_id`.
+
+    Attributes:
+        step_id: of the step, by which it can be undone.
+        source: what asked for it: `macro`.
+        name: of the document that did.
+        definition_version: of that document.
+        title: of it, for people.
+        why: in words, when nobody pressed a button.
+    """
+
+    step_id: UUID
+    source: str
+    name: str
+    definition_version: int
+    title: str
+    why: str | None = None
+
+
+class ActionsUndone(_TicketEvent, frozen=True, kw_only=True, tag="ticket.actions_undone.v1"):
+    """The step was taken back; what follows names this event as its `causation_id`.
+
+    `kept` names what stays: messages that were written, and what somebody has changed since.
+    """
+
+    step_id: UUID
+    title: str
+    kept: tuple[str, ...] = ()
+
+
+class GroupRequested(_TicketEvent, frozen=True, kw_only=True, tag="ticket.group_requested.v1"):
+    """Routing is asked to move the ticket; it says itself whether it did. `previous_group_id`: as far as heard."""
+
+    group_id: str
+    previous_group_id: str | None = None
+
+
 TicketEvent = (
     TicketOpened
     | CustomerReplied
@@ -461,4 +501,7 @@ TicketEvent = (
     | TaskRemoved
     | ParticipantAdded
     | ParticipantRemoved
+    | ActionsApplied
+    | ActionsUndone
+    | GroupRequested
 )

@@ -212,6 +212,14 @@ class Unsplit(Asked, frozen=True, kw_only=True):
     ticket_id: UUID
 
 
+class ApplyMacro(Asked, frozen=True, kw_only=True):
+    """The macro stands in the address."""
+
+
+class UndoStep(Asked, frozen=True, kw_only=True):
+    """The step stands in the address."""
+
+
 class FamilyRule(Asked, frozen=True, kw_only=True):
     """Whether the ticket waits for its children before it is solved or closed."""
 

@@ -27,6 +27,8 @@ _EMPTY: Final = frozenset(
         bodies.Unlink,
         bodies.Unmerge,
         bodies.Removal,
+        bodies.ApplyMacro,
+        bodies.UndoStep,
     }
 )
 """Commands that need say nothing."""

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.intake.app import Intake
 from services.intake.configuration import Document, Kind, documents
+from services.intake.domain.actions import Answer, Macro
 from services.intake.domain.definitions import FieldDefinition, TypeDefinition
 from services.intake.domain.forms import FormDefinition, json_schema
 from services.intake.domain.life_policy import EVERYBODY, LifePolicy
@@ -22,7 +23,7 @@ from shared.http.origin import Origin
 from shared.identifiers import is_slug
 from shared.security import Principal, Role, authenticate
 
-D = TypeVar("D", FieldDefinition, TypeDefinition, FormDefinition, LifePolicy)
+D = TypeVar("D", FieldDefinition, TypeDefinition, FormDefinition, LifePolicy, Answer, Macro)
 
 _SLUG: Final = (
     "must be 1-64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit"
@@ -74,7 +75,12 @@ def configuration_router(intake: Intake, clock: Clock) -> APIRouter:
     def check_life(_name: str, definition: LifePolicy) -> None:
         definition.check(intake.configuration.house.calendars)
 
+    def check_text(_name: str, definition: Answer | Macro) -> None:
+        definition.check(intake.configuration.house.definitions.fields)
+
     _add_forms(router, room)
+    room.add(router, "/answers", "answer", Answer, check_text)
+    room.add(router, "/macros", "macro", Macro, check_text)
     room.add(router, "/fields", "field", FieldDefinition, check_field)
     room.add(router, "/ticket-types", "ticket_type", TypeDefinition, check_type)
     room.add(router, "/forms", "form", FormDefinition, check_form)

@@ -11,9 +11,11 @@ from services.intake.api.batch import add_batch
 from services.intake.api.commands import answer, documents, read, uuid_of
 from services.intake.api.details import add_details
 from services.intake.api.reshaping import add_reshaping
+from services.intake.api.toolbox import add_toolbox
 from services.intake.app import Asking, Intake
 from services.intake.domain import Command, OpenTicket, commands
 from services.intake.reshaping import Reshaping
+from services.intake.toolbox import Toolbox
 from shared.clock import Clock
 from shared.http.shortcuts import Shortcuts
 from shared.security import Principal, Role, authenticate
@@ -33,6 +35,7 @@ def intake_router(intake: Intake, clock: Clock) -> APIRouter:
     _add_bonds(router, intake, clock)
     add_reshaping(router, Reshaping(intake), clock)
     add_details(router, intake, clock)
+    add_toolbox(router, Toolbox(intake), clock)
     return router
 
 

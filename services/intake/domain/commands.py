@@ -331,6 +331,13 @@ class Unlink(_Command, frozen=True, kw_only=True):
     other_ticket_id: UUID
 
 
+class RequestGroup(_Command, frozen=True, kw_only=True):
+    """Ask routing to move the ticket."""
+
+    group_id: str
+    previous_group_id: str | None = None
+
+
 class EndPostponement(_Command, frozen=True, kw_only=True):
     """The moment `until` has come. Says nothing when the ticket has moved on or was postponed anew."""
 
@@ -376,5 +383,6 @@ Command = (
     | RemoveTask
     | AddParticipant
     | RemoveParticipant
+    | RequestGroup
     | Together
 )

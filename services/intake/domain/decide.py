@@ -40,6 +40,7 @@ from services.intake.domain.commands import (
     RemoveParticipant,
     RemoveTask,
     Reopen,
+    RequestGroup,
     Resolve,
     SetFamilyRule,
     SplitOff,
@@ -49,8 +50,9 @@ from services.intake.domain.commands import (
     Unmerge,
 )
 from services.intake.domain.context import Context, Stamps
+from services.intake.domain.standing import refuse_closed
 from services.intake.domain.ticket import Ticket, evolve
-from shared.events.tickets import TicketEvent
+from shared.events.tickets import GroupRequested, TicketEvent
 
 
 def decide(  # noqa: PLR0911 - one arm a room
@@ -99,6 +101,15 @@ def decide(  # noqa: PLR0911 - one arm a room
             return tasks.decide(ticket, command, stamps)
         case AddParticipant() | RemoveParticipant():
             return participants.decide(ticket, command, stamps)
+        case RequestGroup():
+            refuse_closed(ticket)
+            return [
+                GroupRequested(
+                    **stamps.next(),
+                    group_id=command.group_id,
+                    previous_group_id=command.previous_group_id,
+                )
+            ]
         case _:
             assert_never(command)
 

@@ -10,10 +10,13 @@ from msgspec.structs import replace
 from services.intake.domain.commands import Relation
 from shared.events import Channel, Priority, StatusCategory
 from shared.events.tickets import (
+    ActionsApplied,
+    ActionsUndone,
     AgentReplied,
     CustomerReplied,
     FamilyRuleChanged,
     FieldsChanged,
+    GroupRequested,
     MergeReceived,
     MergeUndone,
     MessageNotDelivered,
@@ -195,7 +198,15 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
             by = event.actor
             answer = Answer(version, by.id, by.name or by.id, event.occurred_at)
             return replace(ticket, version=version, is_waiting_for_us=False, last_answer=answer)
-        case NoteAdded() | MessageRecorded() | MessageSent() | MessageNotDelivered():
+        case (
+            NoteAdded()
+            | MessageRecorded()
+            | MessageSent()
+            | MessageNotDelivered()
+            | ActionsApplied()
+            | ActionsUndone()
+            | GroupRequested()
+        ):
             return replace(ticket, version=version)
         case StatusChanged():
             return replace(

@@ -10,11 +10,14 @@ from services.query.projections import life
 from services.query.projections.writes import Writes
 from shared.events import Event, Priority, StatusCategory
 from shared.events.tickets import (
+    ActionsApplied,
+    ActionsUndone,
     AgentReplied,
     Copied,
     CustomerReplied,
     FamilyRuleChanged,
     FieldsChanged,
+    GroupRequested,
     MergeReceived,
     MergeUndone,
     MessageNotDelivered,
@@ -223,6 +226,8 @@ def fold(facts: TicketFacts, event: TicketEvent, writes: Writes) -> None:  # noq
             facts.tasks = life.tasks_after(facts.tasks, event, writes)
         case ParticipantAdded() | ParticipantRemoved():
             facts.participants = life.participants_after(facts.participants, event)
+        case ActionsApplied() | ActionsUndone() | GroupRequested():
+            pass  # what follows from them has events of its own
         case TicketLinked():
             _link(facts, event.other_ticket_id, event.other_number, event.relation)
         case TicketUnlinked():

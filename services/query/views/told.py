@@ -44,6 +44,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "routing_rules.defined.v1": "replaced the routing rules",
     "sla_policy.defined.v1": "defined SLA policy {policy_id}",
     "calendar.defined.v1": "defined calendar {calendar_id}",
+    "ticket.group_requested.v1": "asked for group {group_id}",
     "contact.merged.v1": "said that this person is contact {into_contact_id}",
     "contact.merge_received.v1": "said that contact {from_contact_id} is this person",
     "contact.unmerged.v1": "said that this person is not contact {from_contact_id} after all",

@@ -79,6 +79,16 @@ def _participant_added(facts: _Facts) -> str:
     return f"added {name} ({facts['role']}{doubt})"
 
 
+def _actions_undone(facts: _Facts) -> str:
+    kept = f" (stays: {', '.join(facts['kept'])})" if facts.get("kept") else ""
+    return f"took back “{facts['title']}”{kept}"
+
+
+def _actions_applied(facts: _Facts) -> str:
+    why = f": {facts['why']}" if facts.get("why") else ""
+    return f"used the {facts['source']} “{facts['title']}”{why}"
+
+
 def _contact_defined(facts: _Facts) -> str:
     name = (facts["contact"] or {}).get("name") or "a contact"
     return f"{'changed' if facts.get('previous') else 'made known'} {name}"
@@ -95,5 +105,7 @@ LIFE_TOLD: Final[dict[str, Callable[[_Facts], str]]] = {
     "ticket.task_changed.v1": _task_changed,
     "ticket.participant_added.v1": _participant_added,
     "contact.defined.v1": _contact_defined,
+    "ticket.actions_applied.v1": _actions_applied,
+    "ticket.actions_undone.v1": _actions_undone,
 }
 """Wire type → the sentence without the actor."""

@@ -10,6 +10,7 @@ from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk, codes
 from services.routing.domain.hours import CalendarVersion
 from services.routing.domain.observing import FACT_EVENTS, observe, observe_promise
+from services.routing.domain.requests import follow_request
 from services.routing.domain.ticket import Ticket
 from services.routing.domain.tiers import follow_ladder
 from shared.events.assignments import (
@@ -26,7 +27,7 @@ from shared.events.assignments import (
 from shared.events.base import Event
 from shared.events.policies import CalendarDefined
 from shared.events.sla import SlaEscalationStep, SlaEvent
-from shared.events.tickets import TicketEvent
+from shared.events.tickets import GroupRequested, TicketEvent
 from shared.eventstore import EventTransaction
 from shared.messaging import Received
 from shared.observability import metrics
@@ -93,6 +94,8 @@ class Deciding:
             for received in batch:
                 if received.topic is Topic.TICKETS:
                     observe(desk, cast(TicketEvent, received.event))
+                    if isinstance(received.event, GroupRequested):
+                        follow_request(desk, received.event)
                 elif received.topic is Topic.POLICIES:
                     self._learn(tx, desk, received.event)
                 else:

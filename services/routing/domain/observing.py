@@ -35,10 +35,13 @@ from shared.events.sla import (
     SlaWarning,
 )
 from shared.events.tickets import (
+    ActionsApplied,
+    ActionsUndone,
     AgentReplied,
     CustomerReplied,
     FamilyRuleChanged,
     FieldsChanged,
+    GroupRequested,
     MergeReceived,
     MergeUndone,
     MessageNotDelivered,
@@ -129,6 +132,9 @@ def observe(desk: Desk, event: TicketEvent) -> None:
             | TaskRemoved()
             | ParticipantAdded()
             | ParticipantRemoved()
+            | ActionsApplied()
+            | ActionsUndone()
+            | GroupRequested()  # `requests` moves the ticket
         ):
             pass
         case _:

@@ -176,7 +176,7 @@ def test_every_kind_of_ticket_event_was_thought_of() -> None:
     silent = {
         "NoteAdded", "MessageRecorded", "SubjectChanged", "TicketLinked", "TicketUnlinked", "MergeUndone",
         "MessagesSplit", "SplitUndone", "FamilyRuleChanged", "TaskAdded", "TaskChanged", "TaskRemoved",
-        "ParticipantAdded", "ParticipantRemoved",
+        "ParticipantAdded", "ParticipantRemoved", "ActionsApplied", "ActionsUndone", "GroupRequested",
     }  # fmt: skip
     known = {kind.__name__ for kind in get_args(tickets.TicketEvent)}
     assert known == spoken | silent

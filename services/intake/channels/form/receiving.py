@@ -138,7 +138,13 @@ class WebForms:
         ours = self.settings.fields
 
         def work(tx: Tx) -> FormDone:
-            event = self._intake.opening(tx, command, asking, beside=ours)
+            # Known by who they are; the address that somebody typed into a form proves nothing.
+            known = self._intake.contacts.introduced(
+                tx, msgspec.structs.replace(person, email=None)
+            )
+            requester = msgspec.structs.replace(known, email=person.email or known.email)
+            named = msgspec.structs.replace(command, requester=requester)
+            event = self._intake.opening(tx, named, asking, beside=ours)
             return FormDone(event.ticket_id, event.number)
 
         claim = Claim.of("form", stamp.nonce, b"")
