@@ -3,10 +3,17 @@
 from datetime import timedelta
 from importlib.metadata import version
 
-from services.intake.api import configuration_router, contacts_router, intake_router, shortcuts
+from services.intake.api import (
+    bulk_router,
+    configuration_router,
+    contacts_router,
+    intake_router,
+    shortcuts,
+)
 from services.intake.api.attachments import attachments_router
 from services.intake.app import Intake
 from services.intake.attachments.store import AttachmentStore, BucketStore, FolderStore
+from services.intake.bulk import Bulk
 from services.intake.channels.chat.desk import ChatDesk
 from services.intake.channels.chat.hub import Hub
 from services.intake.channels.chat.idle import SilenceWatch
@@ -33,6 +40,7 @@ from services.intake.secrets import Secret
 from services.intake.settings import Settings
 from services.intake.stream import listen
 from services.intake.timers import ClosingTimer, ConfigurationWatch, PostponementTimer
+from services.intake.toolbox import Toolbox
 from shared.clock import SystemClock
 from shared.events import Event, Owner
 from shared.events.configuration import ConfigurationDefined
@@ -70,6 +78,8 @@ def build(settings: Settings) -> Service:
     api.include_router(intake_router(intake, clock))
     api.include_router(configuration_router(intake, clock))
     api.include_router(contacts_router(intake, clock))
+    bulk = Bulk(intake, Toolbox(intake))
+    api.include_router(bulk_router(bulk))
     api.include_router(mail_router(mail, store, contents, bytes_max=settings.mail_bytes_max))
     api.include_router(phone_router(calls, store, clock))
     identity = IdentityTokens(channels.identity.read())
@@ -105,6 +115,7 @@ def build(settings: Settings) -> Service:
             PostponementTimer(intake, clock).run,
             ClosingTimer(intake, clock).run,
             ConfigurationWatch(intake).run,
+            bulk.run,
             *mail_listeners(mail, store, settings),
             *senders,
             *([room.hub.run, SilenceWatch(room.desk).run] if room else []),

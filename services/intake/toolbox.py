@@ -151,31 +151,8 @@ class Toolbox:
         """
 
         def work(tx: Tx) -> Step:
-            ticket = self._intake.load(tx, which, asking)
             found = document(tx, "macro", name)
-            macro = msgspec.convert(found.definition, Macro)
-            marker = ActionsApplied(
-                **Stamps(
-                    ticket.id, ticket.version, asking.context(tx.now), asking.at(tx.now)
-                ).next(),
-                step_id=new_id(),
-                source="macro",
-                name=name,
-                definition_version=found.version,
-                title=macro.title,
-            )
-            group_id = owner_of(tx, ticket.id).group_id
-            commands = commands_of(macro.actions, ticket, asking.actor, group_id=group_id)
-            events = self._following(tx, ticket, marker, commands, asking)
-            done = _step(
-                ticket, macro.title, events, missing=_missing(macro.actions, ticket, asking)
-            )
-            if is_dry_run or not events:
-                return done
-            after = self._intake.save(tx, ticket, [marker, *events])
-            return replace(
-                done, step_id=marker.step_id, version=after.version, category=after.category
-            )
+            return self.applying(tx, which, found, asking, is_dry_run=is_dry_run)
 
         claim = None if is_dry_run else asking.claim
         streams = self._intake.streams(which)
@@ -193,30 +170,55 @@ class Toolbox:
         """
 
         def work(tx: Tx) -> Step:
-            ticket = self._intake.load(tx, which, asking)
-            history = tx.history(ticket.id)
-            step = _find(history, step_id)
-            back = undoing(
-                ticket,
-                events_of_step(history, step.event_id),
-                owner_of(tx, ticket.id).group_id,
-            )
-            marker = ActionsUndone(
-                **Stamps(
-                    ticket.id, ticket.version, asking.context(tx.now), asking.at(tx.now)
-                ).next(),
-                step_id=step_id,
-                title=step.title,
-                kept=back.kept,
-            )
-            commands = Together(commands=back.commands)
-            events = self._following(tx, ticket, marker, commands, asking)
-            after = self._intake.save(tx, ticket, [marker, *events])
-            return replace(_step(after, step.title, events), step_id=step_id, kept=back.kept)
+            return self.taking_back(tx, which, step_id, asking)
 
         return await self._intake.together(
             work, Step, claim=asking.claim, streams=self._intake.streams(which)
         )
+
+    def applying(
+        self,
+        tx: Tx,
+        which: Reference,
+        found: Document,
+        asking: Asking,
+        *,
+        is_dry_run: bool = False,
+    ) -> Step:
+        """A step: do what this macro says in the caller's transaction. Raises as `apply`."""
+        ticket = self._intake.load(tx, which, asking)
+        macro = msgspec.convert(found.definition, Macro)
+        stamps = Stamps(ticket.id, ticket.version, asking.context(tx.now), asking.at(tx.now))
+        marker = ActionsApplied(
+            **stamps.next(),
+            step_id=new_id(),
+            source="macro",
+            name=found.name,
+            definition_version=found.version,
+            title=macro.title,
+        )
+        group_id = owner_of(tx, ticket.id).group_id
+        commands = commands_of(macro.actions, ticket, asking.actor, group_id=group_id)
+        events = self._following(tx, ticket, marker, commands, asking)
+        missing = _missing(macro.actions, ticket, asking)
+        done = _step(ticket, macro.title, events, missing=missing)
+        if is_dry_run or not events:
+            return done
+        after = self._intake.save(tx, ticket, [marker, *events])
+        return replace(done, step_id=marker.step_id, version=after.version, category=after.category)
+
+    def taking_back(self, tx: Tx, which: Reference, step_id: UUID, asking: Asking) -> Step:
+        """A step: undo one in the caller's transaction. Raises as `undo`."""
+        ticket = self._intake.load(tx, which, asking)
+        history = tx.history(ticket.id)
+        step = _find(history, step_id)
+        done = events_of_step(history, step.event_id)
+        back = undoing(ticket, done, owner_of(tx, ticket.id).group_id)
+        stamps = Stamps(ticket.id, ticket.version, asking.context(tx.now), asking.at(tx.now))
+        marker = ActionsUndone(**stamps.next(), step_id=step_id, title=step.title, kept=back.kept)
+        events = self._following(tx, ticket, marker, Together(commands=back.commands), asking)
+        after = self._intake.save(tx, ticket, [marker, *events])
+        return replace(_step(after, step.title, events), step_id=step_id, kept=back.kept)
 
     def _following(
         self,

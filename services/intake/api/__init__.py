@@ -1,7 +1,8 @@
 """The HTTP entrance of intake: commands in, receipts out. It never reads for display; that is query's part."""
 
+from services.intake.api.bulk import bulk_router
 from services.intake.api.configuration import configuration_router
 from services.intake.api.contacts import contacts_router
 from services.intake.api.routes import intake_router, shortcuts
 
-__all__ = ["configuration_router", "contacts_router", "intake_router", "shortcuts"]
+__all__ = ["bulk_router", "configuration_router", "contacts_router", "intake_router", "shortcuts"]

@@ -1,0 +1,94 @@
+"""Addresses of jobs: one macro on many tickets, progress, each ticket's result, undo."""
+
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from msgspec import Meta
+
+from services.intake.api.commands import uuid_of
+from services.intake.api.words import Word
+from services.intake.app import Asking
+from services.intake.bulk import TICKETS_MAX, Bulk, Item, Job, State
+from shared.eventstore import Claim, Outcome
+from shared.http.bodies import json_answer, read_json
+from shared.http.idempotency import CommandKey
+from shared.http.openapi import openapi_body
+from shared.http.origin import Origin
+from shared.security import Principal, Role, authenticate
+
+_ACCEPTED: Final = 202
+
+
+class BulkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A macro by name, and the tickets in the order in which they shall be done."""
+
+    macro: Word
+    ticket_ids: Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=TICKETS_MAX)]
+
+
+class JobAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How far it is, and tickets in order; `next`: give it as `after` for the following ones."""
+
+    job: Job
+    items: list[Item]
+    next: int | None
+
+
+def bulk_router(bulk: Bulk) -> APIRouter:
+    """All addresses; for people who work here."""
+    router = APIRouter(prefix="/v1/bulk", tags=["bulk"])
+
+    async def asked(request: Request, principal: Principal) -> tuple[Asking, Claim | None]:
+        origin = Origin.of(request, principal)
+        key = CommandKey.of(request, principal)
+        claim = None if key is None else key.claim(await request.body())
+        asking = Asking(actor=origin.actor, via=origin.via, correlation_id=origin.correlation_id)
+        return asking, claim
+
+    @router.post(
+        "",
+        status_code=_ACCEPTED,
+        openapi_extra=openapi_body(BulkBody, answer=Job, status=_ACCEPTED),
+    )
+    async def start(request: Request) -> Response:
+        """Take a job on. It goes on after a restart; each ticket is done whole or not at all, and once."""
+        principal = await authenticate(request, Role.AGENT)
+        body = await read_json(request, BulkBody)
+        asking, claim = await asked(request, principal)
+        return _accepted(await bulk.start(body.macro, body.ticket_ids, asking, claim))
+
+    @router.get("/{job_id}", openapi_extra=openapi_body(answer=JobAnswer))
+    async def look(
+        job_id: str,
+        request: Request,
+        state: State | None = None,
+        after: Annotated[int, Query(ge=0, le=TICKETS_MAX)] = 0,
+    ) -> Response:
+        """How far it is, with each ticket's result."""
+        await authenticate(request, Role.AGENT)
+        job = await bulk.job(uuid_of(job_id, "job_id"))
+        items = await bulk.items(job.job_id, state, after)
+        last = items[-1].place if items and items[-1].place < job.total else None
+        return json_answer(JobAnswer(job=job, items=items, next=last))
+
+    @router.post(
+        "/{job_id}/undo",
+        status_code=_ACCEPTED,
+        openapi_extra=openapi_body(answer=Job, status=_ACCEPTED),
+    )
+    async def undo(job_id: str, request: Request) -> Response:
+        """Take back what it has done, as a job of its own; what still waits is not begun."""
+        principal = await authenticate(request, Role.AGENT)
+        asking, claim = await asked(request, principal)
+        return _accepted(await bulk.undo(uuid_of(job_id, "job_id"), asking, claim))
+
+    return router
+
+
+def _accepted(outcome: Outcome[Job]) -> Response:
+    headers = {"Location": f"/v1/bulk/{outcome.result.job_id}"}
+    if outcome.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return json_answer(outcome.result, status=_ACCEPTED, headers=headers)
