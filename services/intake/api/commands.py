@@ -95,9 +95,9 @@ def uuid_of(text: str, name: str = "ticket_id") -> UUID:
         raise Invalid.of(f"path {name}", "expected a UUID") from None
 
 
-def documents(body: type[bodies.Asked], status: int = 200) -> dict[str, Any]:
+def documents(
+    body: type[bodies.Asked], status: int = 200, *, answer: Any = Receipt
+) -> dict[str, Any]:
     """What the API document says of a command."""
-    extra = openapi_body(
-        body, answer=Receipt, status=status, description="The ticket as it is now."
-    )
+    extra = openapi_body(body, answer=answer, status=status, description="The ticket as it is now.")
     return {**extra, "parameters": _HEADERS}

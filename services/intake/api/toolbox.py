@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from services.intake.api import bodies
-from services.intake.api.commands import read, uuid_of
+from services.intake.api.commands import documents, read, uuid_of
 from services.intake.app import Asking
 from services.intake.toolbox import Offered, Step, Toolbox
 from shared.clock import Clock
@@ -36,7 +36,7 @@ def add_toolbox(router: APIRouter, toolbox: Toolbox, clock: Clock) -> None:
         return json_answer(await toolbox.offered(uuid_of(ticket_id), q, asking))
 
     @router.post(
-        "/{ticket_id}/macros/{name}", openapi_extra=openapi_body(bodies.ApplyMacro, answer=Step)
+        "/{ticket_id}/macros/{name}", openapi_extra=documents(bodies.ApplyMacro, answer=Step)
     )
     async def apply(
         ticket_id: str,
@@ -51,7 +51,7 @@ def add_toolbox(router: APIRouter, toolbox: Toolbox, clock: Clock) -> None:
 
     @router.post(
         "/{ticket_id}/steps/{step_id}/undo",
-        openapi_extra=openapi_body(bodies.UndoStep, answer=Step),
+        openapi_extra=documents(bodies.UndoStep, answer=Step),
     )
     async def undo(ticket_id: str, step_id: str, request: Request) -> Response:
         """Take a step back, as far as the ticket still is as the step left it; `kept` names what stays."""
