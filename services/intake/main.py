@@ -32,6 +32,11 @@ from services.intake.channels.mail.out.parts import mail_outbox, mail_sender
 from services.intake.channels.mail.out.routes import outbox_router
 from services.intake.channels.mail.receiving import MailIn
 from services.intake.channels.mail.routes import mail_router
+from services.intake.channels.messengers.outbox import MessengerOutbox
+from services.intake.channels.messengers.parts import build_messengers
+from services.intake.channels.messengers.receiving import MessengersIn
+from services.intake.channels.messengers.routes import messenger_router
+from services.intake.channels.messengers.sender import MessengerSender
 from services.intake.channels.pace import SenderPace
 from services.intake.channels.phone.calls import PhoneCalls
 from services.intake.channels.phone.routes import phone_router
@@ -68,6 +73,13 @@ def build(settings: Settings) -> Service:
     if out is not None:
         intake.outgoing.append(out)
         senders.append(mail_sender(intake, store, contents, mailboxes, settings).run)
+    messengers = build_messengers(channels.messengers)
+    if messengers:
+        intake.outgoing.insert(
+            0, MessengerOutbox()
+        )  # before mail: where they wrote, they are answered
+        give_up = timedelta(hours=channels.messengers.give_up_hours)
+        senders.append(MessengerSender(intake, store, messengers, give_up=give_up).run)
     api = build_api(
         name=Owner.INTAKE,
         title="Ticketing: intake",
@@ -82,6 +94,7 @@ def build(settings: Settings) -> Service:
     api.include_router(bulk_router(bulk))
     api.include_router(mail_router(mail, store, contents, bytes_max=settings.mail_bytes_max))
     api.include_router(phone_router(calls, store, clock))
+    api.include_router(messenger_router(MessengersIn(intake), messengers, store, clock))
     identity = IdentityTokens(channels.identity.read())
     forms = None if channels.forms is None else WebForms(intake, channels.forms, identity)
     api.include_router(

@@ -9,10 +9,13 @@ import pytest
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
 from tests.integration.intake.desk import Caller, Desk
+from tests.integration.intake_channels.vendors import Vendors, open_vendors
 from tests.integration.intake_mail.post import open_post
 from tests.support.database import Database
 
 IDENTITY_SECRET = "a secret that the shop and the desk share"
+WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+MESSENGER_SECRET = "123456-a-secret-of-a-messenger"
 SHOP = "https://shop.example"
 
 CHANNELS = """
@@ -27,6 +30,32 @@ forms:
 chat:
   frame_ancestors: [https://shop.example]
   tags: [chat]
+messengers:
+  webhook:
+    shop:
+      secret: {env: TICKETING_TEST_WEBHOOK_SECRET}
+      reply_url: http://127.0.0.1:PORT/webhook
+      tags: [shop]
+  telegram:
+    support:
+      token: {env: TICKETING_TEST_MESSENGER_SECRET}
+      secret: {env: TICKETING_TEST_MESSENGER_SECRET}
+      api: http://127.0.0.1:PORT
+      group: first-line
+  whatsapp:
+    main:
+      phone_number_id: "106540352242922"
+      app_secret: {env: TICKETING_TEST_MESSENGER_SECRET}
+      verify_token: {env: TICKETING_TEST_MESSENGER_SECRET}
+      access_token: {env: TICKETING_TEST_MESSENGER_SECRET}
+      api: http://127.0.0.1:PORT/v24.0
+    templated:
+      phone_number_id: "222"
+      app_secret: {env: TICKETING_TEST_MESSENGER_SECRET}
+      verify_token: {env: TICKETING_TEST_MESSENGER_SECRET}
+      access_token: {env: TICKETING_TEST_MESSENGER_SECRET}
+      api: http://127.0.0.1:PORT/v24.0
+      template: support_reply
 identity:
   secrets: [{env: TICKETING_TEST_IDENTITY_SECRET}]
 phone:
@@ -50,9 +79,16 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> LocalIssuer:
 
 
 @pytest.fixture(scope="session")
-def channels_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+async def vendors() -> AsyncIterator[Vendors]:
+    """What stands in for the messengers' own servers."""
+    async with open_vendors() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def channels_file(tmp_path_factory: pytest.TempPathFactory, vendors: Vendors) -> Path:
     file = tmp_path_factory.mktemp("channels") / "channels.yaml"
-    file.write_text(CHANNELS, encoding="utf-8")
+    file.write_text(CHANNELS.replace("PORT", str(vendors.port)), encoding="utf-8")
     return file
 
 
@@ -62,6 +98,8 @@ async def desk(
 ) -> AsyncIterator[Desk]:
     folder = tmp_path_factory.mktemp("files")
     os.environ["TICKETING_TEST_IDENTITY_SECRET"] = IDENTITY_SECRET
+    os.environ["TICKETING_TEST_WEBHOOK_SECRET"] = WEBHOOK_SECRET
+    os.environ["TICKETING_TEST_MESSENGER_SECRET"] = MESSENGER_SECRET
     async with open_post(database, issuer, None, folder, channels_file=channels_file) as opened:
         yield opened
 

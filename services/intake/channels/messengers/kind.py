@@ -1,0 +1,115 @@
+"""What every messenger's adapter does: read what comes, send what leaves."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+import msgspec
+
+from services.intake.channels.installed import WayIn
+from shared.events.tickets import Person
+from shared.security.tokens import Unauthorized
+
+TEXT_CHARS_MAX = 4_096
+"""What Telegram and WhatsApp take in one message; a longer one leaves in parts."""
+
+
+class Forged(Unauthorized):
+    """The signature or secret of a webhook is wrong, or there is none."""
+
+    title = "Webhook refused"
+
+
+class Incoming(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that came.
+
+    Attributes:
+        external_id: the same for every repetition of it.
+        thread: the conversation over there.
+        person: who wrote; known by `addresses`, if by any.
+        sent_at: aware UTC; None: now.
+        subject: of the ticket, if one is opened; None: the first words.
+    """
+
+    external_id: str
+    thread: str
+    person: Person
+    body: str
+    addresses: tuple[str, ...] = ()
+    sent_at: datetime | None = None
+    subject: str | None = None
+    language: str | None = None
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a messenger tells of a message that we sent."""
+
+    external_id: str
+    state: Literal["sent", "delivered", "read", "failed"]
+    reason: str | None = None
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True):
+    """What a webhook's request holds; `passed_over`: how much of it is nothing to a ticket."""
+
+    messages: tuple[Incoming, ...] = ()
+    told: tuple[Told, ...] = ()
+    passed_over: int = 0
+
+
+class Leaving(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that leaves. `heard_at`: when the customer last wrote; `id` is the same on every attempt."""
+
+    id: UUID
+    ticket_id: UUID
+    message_id: UUID
+    thread: str
+    text: str
+    author: str | None = None
+    heard_at: datetime | None = None
+
+
+class Rejected(Exception):
+    """The messenger will never take it; the message says why."""
+
+
+class NotNow(Exception):
+    """It may take it later: after `seconds`, if it said so."""
+
+    def __init__(self, reason: str, seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class Messenger(Protocol):
+    """An adapter.
+
+    Attributes:
+        source: names it everywhere: `telegram:support`.
+        way: what its tickets begin with.
+    """
+
+    source: str
+    way: WayIn
+
+    def read(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> Read:
+        """Take a request apart.
+
+        Raises:
+            Forged: it is not signed as agreed.
+            Invalid, NotJson: it is not what this messenger sends.
+        """
+        ...
+
+    async def send(self, message: Leaving, now: datetime) -> str | None:
+        """Hand it over; returns the id over there.
+
+        Raises:
+            Rejected, NotNow: it was not taken.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        ...

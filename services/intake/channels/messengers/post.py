@@ -1,0 +1,66 @@
+"""One HTTP request to a messenger, and what its answer means for the next attempt."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import httpx2
+import msgspec
+
+from services.intake.channels.messengers.kind import NotNow, Rejected
+
+TIMEOUT_SECONDS: Final = 15.0
+_ANSWER_CHARS_MAX: Final = 300
+_TOO_MANY: Final = 429
+_BAD_REQUEST: Final = 400
+_SERVER_ERROR: Final = 500
+_TIME_OUT: Final = 408
+_REDIRECT: Final = 300
+
+
+class Poster:
+    """Posts JSON. Redirects and proxies of the environment are not followed."""
+
+    def __init__(self) -> None:
+        self._client = httpx2.AsyncClient(
+            timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False
+        )
+
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, dict[str, Any], Mapping[str, str]]:
+        """Status, JSON and headers of the answer.
+
+        Raises:
+            NotNow: nobody answered.
+        """
+        said = {"content-type": "application/json", **headers}
+        try:
+            answer = await self._client.post(url, content=body, headers=said)
+        except httpx2.HTTPError as error:
+            # Never the address: Telegram's has the token in it.
+            raise NotNow(f"no answer: {type(error).__name__}") from None
+        try:
+            found = msgspec.json.decode(answer.content)
+        except msgspec.DecodeError:
+            found = {}
+        return answer.status_code, found if isinstance(found, dict) else {}, answer.headers
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._client.aclose()
+
+
+def check(status: int, reason: str, headers: Mapping[str, str]) -> None:
+    """What an answer that is no success means.
+
+    Raises:
+        NotNow: too many, or the other side's fault.
+        Rejected: this message will never be taken.
+    """
+    if status < _REDIRECT:
+        return
+    words = f"{status}: {reason[:_ANSWER_CHARS_MAX]}" if reason else str(status)
+    wait = headers.get("retry-after", "")
+    if status in {_TOO_MANY, _TIME_OUT} or status >= _SERVER_ERROR or status < _BAD_REQUEST:
+        raise NotNow(words, float(wait) if wait.isdigit() else None)
+    raise Rejected(words)

@@ -1,0 +1,159 @@
+"""Telegram: updates of a bot in (https://core.telegram.org/bots/api#update), `sendMessage` out."""
+
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from services.intake.channels.installed import TelegramBot, WayIn
+from services.intake.channels.messengers.kind import (
+    Forged,
+    Incoming,
+    Leaving,
+    NotNow,
+    Read,
+    Rejected,
+)
+from services.intake.channels.messengers.post import Poster, check
+from services.intake.domain import limits
+from shared.events.tickets import Person
+from shared.http.bodies import decode_json
+
+_OK: Final = 200
+_TOO_MANY: Final = 429
+_MEDIA: Final = (
+    "photo", "document", "video", "voice", "audio", "sticker", "video_note", "animation", "location", "contact",
+)  # fmt: skip
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """Who wrote."""
+
+    id: int
+    is_bot: bool = False
+    first_name: str = ""
+    last_name: str = ""
+    language_code: str | None = None
+
+
+class Chat(msgspec.Struct, frozen=True, kw_only=True):
+    """Where."""
+
+    id: int
+    type: str = "private"
+
+
+class TelegramMessage(msgspec.Struct, frozen=True, kw_only=True, rename={"author": "from"}):
+    """A message, as far as it matters here."""
+
+    message_id: int
+    date: int
+    chat: Chat
+    author: User | None = None
+    text: str | None = None
+    caption: str | None = None
+    photo: list[dict[str, Any]] | None = None
+    document: dict[str, Any] | None = None
+    video: dict[str, Any] | None = None
+    voice: dict[str, Any] | None = None
+    audio: dict[str, Any] | None = None
+    sticker: dict[str, Any] | None = None
+    video_note: dict[str, Any] | None = None
+    animation: dict[str, Any] | None = None
+    location: dict[str, Any] | None = None
+    contact: dict[str, Any] | None = None
+
+
+class Update(msgspec.Struct, frozen=True, kw_only=True):
+    """What Telegram posts; kinds that are no message are passed over."""
+
+    update_id: int
+    message: TelegramMessage | None = None
+    edited_message: TelegramMessage | None = None
+
+
+class TelegramAdapter:
+    """One bot.
+
+    Args:
+        name: of the section in the channels' file.
+        settings: of it.
+        token: of the bot.
+        secret: what `setWebhook` was told as `secret_token`.
+    """
+
+    def __init__(self, name: str, settings: TelegramBot, token: str, secret: str) -> None:
+        self.source = f"telegram:{name}"
+        self.way: WayIn = settings
+        self._url = f"{settings.api.rstrip('/')}/bot{token}/sendMessage"
+        self._secret = secret
+        self._poster = Poster()
+
+    def read(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> Read:
+        """See `Messenger`. One update is one message; `update_id` names it."""
+        given = headers.get("x-telegram-bot-api-secret-token", "")
+        if not hmac.compare_digest(given.encode(), self._secret.encode()):
+            raise Forged(
+                "The secret token is wrong.", field="header X-Telegram-Bot-Api-Secret-Token"
+            )
+        update = decode_json(raw, Update)
+        message = update.message or update.edited_message
+        if message is None or message.author is None or message.author.is_bot:
+            return Read(passed_over=1)
+        body = _body(message)
+        if not body:
+            return Read(passed_over=1)
+        author = message.author
+        address = f"telegram:{author.id}"
+        name = f"{author.first_name} {author.last_name}".strip()[: limits.NAME_CHARS_MAX]
+        if update.message is None:
+            body = f"(changed message)\n{body}"
+        return Read(
+            messages=(
+                Incoming(
+                    external_id=str(update.update_id),
+                    thread=str(message.chat.id),
+                    person=Person(id=address, name=name or None),
+                    addresses=(address,),
+                    body=body,
+                    sent_at=min(datetime.fromtimestamp(message.date, UTC), now),
+                    language=author.language_code,
+                ),
+            )
+        )
+
+    async def send(self, message: Leaving, now: datetime) -> str | None:  # noqa: ARG002  # the interface's
+        """See `Messenger`."""
+        body = msgspec.json.encode({"chat_id": int(message.thread), "text": message.text})
+        status, found, headers = await self._poster.post(self._url, body, {})
+        reason = str(found.get("description") or "")
+        if status == _TOO_MANY:
+            wait = (found.get("parameters") or {}).get("retry_after")
+            raise NotNow(f"{status}: {reason}", float(wait) if isinstance(wait, int) else None)
+        check(status, reason, headers)
+        if status == _OK and found.get("ok") is not True:
+            raise Rejected(reason or "not ok")
+        sent = (found.get("result") or {}).get("message_id")
+        return None if sent is None else f"{message.thread}/{sent}"
+
+    async def close(self) -> None:
+        """See `Messenger`."""
+        await self._poster.close()
+
+
+def _body(message: TelegramMessage) -> str:
+    """The words; what is no words is named with the id under which Telegram keeps it."""
+    parts = [message.text or message.caption or ""]
+    for kind in _MEDIA:
+        found = getattr(message, kind)
+        if not found:
+            continue
+        # Of a photo there are several sizes, the largest last.
+        one = found[-1] if isinstance(found, list) else found
+        name = one.get("file_name") or one.get("file_id") or one.get("phone_number")
+        if kind == "location":
+            name = f"{one.get('latitude')}, {one.get('longitude')}"
+        parts.append(f"[{kind.replace('_', ' ')}: {name}]")
+    return "\n".join(part for part in parts if part).strip()

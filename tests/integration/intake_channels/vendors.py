@@ -1,0 +1,176 @@
+"""Servers that take what Telegram, WhatsApp and a webhook's owner take, and nothing else.
+
+The schemas are those of the vendors' documents: https://core.telegram.org/bots/api#sendmessage,
+https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages and Standard Webhooks 1.0.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any, Final
+
+import jsonschema
+import uvicorn
+from standardwebhooks import Webhook
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tests.support.waiting import eventually
+
+TELEGRAM: Final = {
+    "type": "object",
+    "required": ["chat_id", "text"],
+    "additionalProperties": False,
+    "properties": {
+        "chat_id": {"type": ["integer", "string"]},
+        "text": {"type": "string", "minLength": 1, "maxLength": 4096},
+        "parse_mode": {"enum": ["MarkdownV2", "HTML", "Markdown"]},
+        "reply_parameters": {"type": "object"},
+    },
+}
+WHATSAPP: Final = {
+    "type": "object",
+    "required": ["messaging_product", "to", "type"],
+    "additionalProperties": False,
+    "properties": {
+        "messaging_product": {"const": "whatsapp"},
+        "recipient_type": {"const": "individual"},
+        "to": {"type": "string", "pattern": r"^\+?\d{5,20}$"},
+        "type": {"enum": ["text", "template"]},
+        "text": {
+            "type": "object",
+            "required": ["body"],
+            "additionalProperties": False,
+            "properties": {
+                "body": {"type": "string", "minLength": 1, "maxLength": 4096},
+                "preview_url": {"type": "boolean"},
+            },
+        },
+        "template": {
+            "type": "object",
+            "required": ["name", "language"],
+            "additionalProperties": False,
+            "properties": {
+                "name": {"type": "string", "pattern": "^[a-z0-9_]{1,512}$"},
+                "language": {
+                    "type": "object",
+                    "required": ["code"],
+                    "properties": {"code": {"type": "string"}},
+                },
+                "components": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["type", "parameters"],
+                        "properties": {
+                            "type": {"const": "body"},
+                            "parameters": {
+                                "type": "array",
+                                "items": {
+                                    "type": "object",
+                                    "required": ["type", "text"],
+                                    "properties": {
+                                        "type": {"const": "text"},
+                                        "text": {
+                                            "type": "string",
+                                            "maxLength": 1024,
+                                            "pattern": r"^[^\n\t]+$",
+                                        },
+                                    },
+                                },
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
+    "oneOf": [{"required": ["text"]}, {"required": ["template"]}],
+}
+
+
+class Vendors:
+    """The server, what it has taken, and what it will answer next."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.taken: list[dict[str, Any]] = []
+        self.next_answers: list[tuple[int, dict[str, Any]]] = []
+        self._ids = count(1)
+
+    async def telegram(self, request: Request) -> Response:
+        body = await request.json()
+        jsonschema.validate(body, TELEGRAM)
+        if self.next_answers:
+            return self._refusal()
+        self.taken.append({"to": str(body["chat_id"]), "text": body["text"]})
+        return JSONResponse({"ok": True, "result": {"message_id": next(self._ids)}})
+
+    async def whatsapp(self, request: Request) -> Response:
+        body = await request.json()
+        jsonschema.validate(body, WHATSAPP)
+        assert request.headers["authorization"].startswith("Bearer ")
+        if self.next_answers:
+            return self._refusal()
+        id_ = f"wamid.{next(self._ids)}"
+        self.taken.append({"to": body["to"], "id": id_, **body})
+        return JSONResponse(
+            {
+                "messaging_product": "whatsapp",
+                "contacts": [{"input": body["to"], "wa_id": body["to"]}],
+                "messages": [{"id": id_}],
+            }
+        )
+
+    async def webhook(self, request: Request) -> Response:
+        raw = await request.body()
+        if self.next_answers:
+            return self._refusal()
+        self.taken.append(
+            {
+                "to": json.loads(raw)["data"]["conversation"],
+                "raw": raw,
+                "headers": dict(request.headers),
+            }
+        )
+        return Response(status_code=204)
+
+    def of(self, to: str) -> list[dict[str, Any]]:
+        """What was taken for this conversation."""
+        return [one for one in self.taken if one["to"] == to]
+
+    def verify(self, one: dict[str, Any], secret: str) -> Any:
+        """The content of a webhook, if it is signed with this secret."""
+        return Webhook(secret).verify(one["raw"], one["headers"])
+
+    def _refusal(self) -> Response:
+        status, body = self.next_answers.pop(0)
+        return JSONResponse(body, status)
+
+
+@asynccontextmanager
+async def open_vendors() -> AsyncIterator[Vendors]:
+    vendors = Vendors()
+    app = Starlette(
+        routes=[
+            Route("/bot{token}/sendMessage", vendors.telegram, methods=["POST"]),
+            Route("/v24.0/{number}/messages", vendors.whatsapp, methods=["POST"]),
+            Route("/webhook", vendors.webhook, methods=["POST"]),
+        ]
+    )
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, lifespan="off", log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    await eventually(lambda: server.started)
+    vendors.port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield vendors
+    finally:
+        server.should_exit = True
+        await serving
