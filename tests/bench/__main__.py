@@ -12,6 +12,7 @@ from rich.console import Console
 
 from deploy.local.problems import CannotStart
 from tests.bench import (
+    chats,
     creates,
     deciding,
     export,
@@ -42,6 +43,7 @@ class Section(StrEnum):
     EXPORT = export.SECTION
     EMAIL = mails.SECTION
     SLA = judging.SECTION
+    CHAT = chats.SECTION
     ROUTING = deciding.SECTION
     REPLIES = replies.SECTION
     CREATES = creates.SECTION
@@ -55,6 +57,7 @@ _MEASURES: Final[dict[Section, Callable[[Product, Scale, Report], None]]] = {
     Section.EXPORT: export.measure,
     Section.EMAIL: mails.measure,
     Section.SLA: judging.measure,
+    Section.CHAT: chats.measure,
     Section.ROUTING: deciding.measure,
     Section.REPLIES: replies.measure,
     Section.CREATES: creates.measure,
