@@ -152,6 +152,21 @@ async def test_a_stretch_becomes_a_ticket_and_another_one_another(
     assert [one["id"] for one in of_ticket.json()["chats"]] == [chat]
 
 
+async def test_what_a_visitor_says_of_itself_is_where_the_answer_goes_and_proves_nothing(
+    address: str, desk: Desk, agent: Caller
+):
+    async with visitor(address) as (nora, _):
+        await nora.say("Call me back")
+        chat = (await nora.wait("stored"))["chat"]
+        await nora.send(type="about", name="Nora", email="Nora@x.example")
+        await nora.say("Please")
+        await nora.wait("message", text="Please")
+        made = await agent.post(f"/v1/channels/chat/{chat}/tickets", {"first": 1, "last": 2})
+    (opened, *_) = await desk.events(made.json()["ticket_id"])
+    assert isinstance(opened, TicketOpened)
+    assert (opened.requester.id, opened.requester.name) == ("mailto:nora@x.example", "Nora")
+
+
 async def test_an_answered_chat_may_end_without_a_ticket(
     address: str, desk: Desk, agent: Caller, token: str
 ):

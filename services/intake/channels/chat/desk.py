@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.intake import people
 from services.intake.app import Asking, Intake, Tx
 from services.intake.channels.chat import store
 from services.intake.channels.chat.sessions import Visitor
@@ -89,6 +90,10 @@ class ChatDesk:
             return Stored(chat_id, store.add(tx, chat_id, writing))
 
         return self._told(await self._do(work))
+
+    async def introduce(self, chat_id: UUID, visitor: Visitor) -> None:
+        """Keep what the visitor says of itself."""
+        await self._do(lambda tx: store.introduce(tx, chat_id, visitor.name, visitor.email))
 
     async def write_as_agent(self, chat_id: UUID, agent: Principal, id_: UUID, text: str) -> Stored:
         """Store an agent's message; whoever writes takes part.
@@ -198,7 +203,7 @@ class ChatDesk:
         correlation_id: str,
     ) -> Made:
         settings = self.settings
-        person = Person(id=chat.visitor_id, name=chat.name, email=chat.email)
+        person = self._requester(tx, chat)
         said = next((one for one in messages if one.side == "visitor"), messages[0])
         # By rule the customer asks; by hand an agent does it for them.
         is_rule = maker.kind is ActorKind.SYSTEM
@@ -208,7 +213,7 @@ class ChatDesk:
             message_id=new_id(),
             subject=wanted.subject or _subject(said.text),
             body=transcript(messages, chat),
-            requester=self._intake.contacts.introduced(tx, person),
+            requester=person,
             priority=wanted.priority or settings.priority,
             ticket_type=wanted.ticket_type or settings.ticket_type,
             tags=(*settings.tags, *wanted.tags),
@@ -231,6 +236,14 @@ class ChatDesk:
             version=event.version,
             sequence=told.sequence,
         )
+
+    def _requester(self, tx: Tx, chat: Chat) -> Person:
+        """The visitor as a customer. An address that nobody signs for is answered at, and proves nothing."""
+        if chat.is_identified:
+            known = Person(id=chat.visitor_id, name=chat.name, email=chat.email)
+            return self._intake.contacts.introduced(tx, known)
+        identity = chat.visitor_id if chat.email is None else people.mailto(chat.email)
+        return Person(id=identity, name=chat.name, email=chat.email)
 
     def _say(self, tx: Tx, chat_id: UUID, words: str) -> Message:
         writing = Writing(id=new_id(), side="system", author_id="chat", author=None, text=words)

@@ -32,6 +32,13 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag="hello"):
     page: Annotated[str, Meta(max_length=2_000)] | None = None
 
 
+class About(msgspec.Struct, frozen=True, kw_only=True, tag="about"):
+    """What an anonymous visitor says of itself later: where an answer reaches it."""
+
+    name: Annotated[str, Meta(pattern=r"^[^\r\n]*\S[^\r\n]*$", max_length=200)] | None = None
+    email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)] | None = None
+
+
 class Say(msgspec.Struct, frozen=True, kw_only=True, tag="message"):
     """A message. `id` is made by the page, and the same when it is sent again."""
 
@@ -47,7 +54,7 @@ class End(msgspec.Struct, frozen=True, tag="end"):
     """That was all."""
 
 
-FromVisitor = Hello | Say | Typing | End
+FromVisitor = Hello | About | Say | Typing | End
 FromAgent = Say | Typing | End
 
 

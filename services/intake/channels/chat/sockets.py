@@ -17,6 +17,7 @@ from services.intake.channels.chat import sessions
 from services.intake.channels.chat.desk import ChatDesk
 from services.intake.channels.chat.frames import (
     FRAME_BYTES_MAX,
+    About,
     End,
     FromAgent,
     FromVisitor,
@@ -198,6 +199,7 @@ class _VisitorSide:
         self._line, self._room = line, line.room
         self._page: str | None = None
         self._chat_id: UUID | None = None
+        self._visitor: Visitor | None = None
 
     async def serve(self) -> None:
         line = self._line
@@ -206,6 +208,7 @@ class _VisitorSide:
         if not isinstance(hello, Hello):
             raise Invalid.of("type", "expected hello first")
         visitor, session = await self._known(hello)
+        self._visitor = visitor
         self._page = hello.page
         chat = await self._room.reading.running_chat(visitor.id)
         await line.send(
@@ -223,7 +226,7 @@ class _VisitorSide:
             await line.watch(chat.id, "visitor", min(hello.after, chat.last_sequence))
         while True:
             try:
-                await self._take(read_visitors(await line.read()), visitor)
+                await self._take(read_visitors(await line.read()), self._visitor)
             except Refused as refusal:
                 await line.refuse(refusal)
 
@@ -239,8 +242,19 @@ class _VisitorSide:
                     await self._room.desk.end(
                         self._chat_id, "visitor", "The visitor has ended the chat."
                     )
+            case About():
+                await self._about(frame)
             case Hello():
                 raise Invalid.of("type", "hello was said already")
+
+    async def _about(self, frame: About) -> None:
+        visitor = self._visitor
+        if visitor is None or visitor.is_identified:
+            return
+        said = replace(visitor, name=frame.name or visitor.name, email=frame.email or visitor.email)
+        self._visitor = said
+        if self._chat_id is not None:
+            await self._room.desk.introduce(self._chat_id, said)
 
     async def _say(self, frame: Say, visitor: Visitor) -> None:
         line = self._line

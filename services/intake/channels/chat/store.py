@@ -127,6 +127,15 @@ def add(tx: Transaction, chat_id: UUID, writing: Writing) -> Message:
     return Message(**row)
 
 
+def introduce(tx: Transaction, chat_id: UUID, name: str | None, email: str | None) -> None:
+    """The visitor has said who it is; nobody signs for that."""
+    tx.cursor.execute(
+        "UPDATE chat_conversations SET name = coalesce(%s, name), email = coalesce(%s, email)"
+        " WHERE id = %s AND NOT is_identified",
+        (name, email, chat_id),
+    )
+
+
 def join(tx: Transaction, chat_id: UUID, agent_id: str, name: str | None) -> bool:
     """The agent takes part and answers for it. Returns whether that is new.
 

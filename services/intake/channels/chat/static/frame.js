@@ -28,6 +28,20 @@ function show(id, side, text, author, at) {
   return item;
 }
 
+// Who an anonymous visitor says it is, as far as it is well-formed.
+function about() {
+  const found = {};
+  if ($("name").value.trim()) found.name = $("name").value.trim();
+  if (/^[^@\s]+@[^@\s]+$/.test($("email").value.trim())) found.email = $("email").value.trim();
+  return found;
+}
+for (const id of ["name", "email"]) $(id).value = memory.getItem(`ticketing-${id}`) || "";
+$("about").addEventListener("submit", (event) => event.preventDefault());
+$("about").addEventListener("change", () => {
+  for (const id of ["name", "email"]) memory.setItem(`ticketing-${id}`, $(id).value);
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: "about", ...about() }));
+});
+
 function said(state, agent) {
   $("state").textContent = { waiting: "Waiting for somebody …", open: agent ? `With ${agent}` : "", ended: "Ended" }[state] || "";
   $("end").hidden = !state || state === "ended";
@@ -39,6 +53,8 @@ function connect() {
     const hello = { type: "hello", after: last, page: (page || "").slice(0, 2000) };
     if (identity) hello.identity = identity;
     else if (memory.getItem("ticketing-chat")) hello.session = memory.getItem("ticketing-chat");
+    if (!identity) Object.assign(hello, about());
+    $("about").hidden = Boolean(identity);
     socket.send(JSON.stringify(hello));
   };
   socket.onmessage = (event) => take(JSON.parse(event.data));
