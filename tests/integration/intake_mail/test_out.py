@@ -230,6 +230,24 @@ async def test_trusted_participants_get_a_copy_and_third_parties_do_not(
     assert "Me too!" not in words(copy)
 
 
+async def test_who_is_in_copy_of_the_opening_mail_gets_the_replies_and_nobody_adds_themselves_later(
+    mails: Post, anna: Caller, outside: Outside, sender: MailSender
+):
+    ann, boss, thief = new_address(), new_address(), new_address()
+    mail = a_mail(**{"from": ann, "cc": f"Boss <{boss}>, help@desk.example, {ann}"})
+    done = await mails.bring(mail)
+    await drained(sender)
+    assert outside.mails(boss) == []  # the acknowledgement is for who wrote
+    forged = an_answer(outside.mails(ann)[0], "Please send it all.")
+    forged["Cc"] = thief
+    assert (await mails.bring(forged))["done"] == "replied"
+    await reply(anna, done["ticket_id"])
+    await drained(sender)
+    (copy,) = outside.mails(boss)
+    assert copy["Cc"] == boss
+    assert outside.mails(thief) == []
+
+
 async def test_attachments_travel_whole_and_a_quiet_mailbox_adds_nothing(
     mails: Post, anna: Caller, outside: Outside, sender: MailSender, folder: Path, house, boxes
 ):

@@ -74,6 +74,7 @@ class OwnMailbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         acknowledgement: what is sent when a ticket comes in; not set: nothing.
         quote: `last` repeats the requester's last message below a reply, `none` repeats nothing.
         subject_token: whether the ticket's signed token stands in the subject.
+        copies: whether those in Cc of a mail that opens a ticket get copies of the replies.
     """
 
     name: Slug
@@ -89,6 +90,7 @@ class OwnMailbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     acknowledgement: Acknowledgement | None = None
     quote: Literal["last", "none"] = "last"
     subject_token: bool = True
+    copies: bool = True
 
     def __post_init__(self) -> None:
         """Refuse placeholders that nobody fills."""

@@ -14,8 +14,9 @@ from services.intake.app import Asking, Intake, Tx
 from services.intake.attachments.store import AttachmentStore
 from services.intake.channels.email_message import EmailMessage, parse
 from services.intake.channels.mail import files, guard, refusals, threading
+from services.intake.channels.mail.addresses import Mailbox
 from services.intake.channels.mail.guard import Kind, Pace, Verdict
-from services.intake.channels.mail.letters import Letter, clues_of, write_letter
+from services.intake.channels.mail.letters import Letter, clues_of, person_of, write_letter
 from services.intake.channels.mail.mailboxes import Mailboxes, OwnMailbox
 from services.intake.channels.mail.out import outbox
 from services.intake.domain import OpenTicket, Ticket
@@ -34,6 +35,9 @@ from shared.eventstore import Claim, EventStore, Outcome
 from shared.identifiers import new_id
 
 log = structlog.get_logger(__name__)
+
+COPIES_MAX: Final = 20
+"""Those in Cc who take part; far fewer than a ticket may have, so that people can add others."""
 
 READ_TOGETHER_MAX: Final = 2
 """Mails taken apart at once; each holds some four times its size meanwhile."""
@@ -265,6 +269,7 @@ class _Incoming:
         event = self._intake.opening(tx, command, self._asking)
         ticket = tx.state(event.ticket_id)
         assert ticket is not None, "it has just been opened"
+        ticket = self._add_copies(tx, ticket)
         self._acknowledge(tx, ticket)
         return self._received(tx, ticket, "opened", why)
 
@@ -279,6 +284,23 @@ class _Incoming:
         after = self._intake.changing(tx, done.ticket_id, note, asking)
         refusals.note_ticket(tx, refusal.id, done.ticket_id)
         return msgspec.structs.replace(done, version=after.version)
+
+    def _add_copies(self, tx: Tx, ticket: Ticket) -> Ticket:
+        """Whoever the requester put in Cc of the opening mail is written to as well.
+
+        Of the opening mail only: a later one with a forged From would have the whole ticket sent to its author.
+        """
+        box = self._mailbox
+        if self._verdict.kind != "person" or box is None or not box.copies:
+            return ticket
+        for address in self._letter.headers.cc[:COPIES_MAX]:
+            if address.lower() == self._letter.sender:
+                continue
+            command = AddParticipant(
+                person=person_of(Mailbox(name="", address=address)), role=ParticipantRole.CC
+            )
+            ticket = self._intake.changing(tx, ticket.id, command, self._asking)
+        return ticket
 
     def _acknowledge(self, tx: Tx, ticket: Ticket) -> None:
         """RFC 3834: a person wrote, and nothing in the mail says that no program may answer."""

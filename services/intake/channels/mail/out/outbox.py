@@ -25,6 +25,9 @@ State = Literal["waiting", "claimed", "sent", "dead", "discarded"]
 
 LISTED_MAX: Final = 500
 
+LOOKED_AT_MAX: Final = 1_000
+"""Due mails among which a claim chooses; after an outage there may be many more."""
+
 _ITEM: Final = (
     "o.id, o.ticket_id, o.number, o.version, o.message_id, o.kind, o.mail_id, o.attempts, o.created_at,"
     " o.give_up_at, o.reached, o.claim_id, o.claimed_until"
@@ -148,26 +151,32 @@ def claim(tx: Transaction, *, count_max: int, per_domain_max: int, lease: timede
 
     A claim whose time is over is taken again: whoever had it is gone, or will find that it is no longer theirs.
     """
+    # One after the other: two who look at once would each find a domain free. It takes a millisecond.
+    tx.cursor.execute("SELECT pg_advisory_xact_lock(hashtext('mail_outbox'))")
     tx.cursor.execute(
-        "WITH due AS ("  # noqa: S608  # our own column names
-        "  SELECT o.id, row_number() OVER (PARTITION BY o.domain ORDER BY o.next_attempt_at, o.id) AS place,"
-        "    (SELECT count(*) FROM mail_outbox AS busy WHERE busy.state = 'claimed'"
-        "       AND busy.domain = o.domain AND busy.claimed_until > %(now)s) AS busy"
-        "  FROM mail_outbox AS o"
-        "  WHERE o.state IN ('waiting', 'claimed') AND o.next_attempt_at <= %(now)s"
-        "    AND (o.state = 'waiting' OR o.claimed_until <= %(now)s)"
-        "    AND NOT EXISTS (SELECT 1 FROM mail_outbox AS earlier WHERE earlier.ticket_id = o.ticket_id"
-        "      AND earlier.version < o.version AND earlier.state IN ('waiting', 'claimed'))),"
+        "WITH first AS ("  # noqa: S608  # our own column names
+        "  SELECT id, ticket_id, version, domain, next_attempt_at FROM mail_outbox"
+        "  WHERE state IN ('waiting', 'claimed') AND next_attempt_at <= %(now)s"
+        "    AND (state = 'waiting' OR claimed_until <= %(now)s)"
+        "  ORDER BY next_attempt_at, id LIMIT %(looked_at)s),"
+        " busy AS ("
+        "  SELECT domain, count(*) AS count FROM mail_outbox"
+        "  WHERE state = 'claimed' AND claimed_until > %(now)s GROUP BY domain),"
+        " due AS ("
+        "  SELECT first.*, coalesce(busy.count, 0) + row_number()"
+        "      OVER (PARTITION BY domain ORDER BY next_attempt_at, id) AS place"
+        "  FROM first LEFT JOIN busy USING (domain)"
+        "  WHERE NOT EXISTS (SELECT 1 FROM mail_outbox AS earlier WHERE earlier.ticket_id = first.ticket_id"
+        "    AND earlier.version < first.version AND earlier.state IN ('waiting', 'claimed'))),"
         " taken AS ("
-        "  SELECT o.id FROM mail_outbox AS o JOIN due USING (id)"
-        "  WHERE due.place + due.busy <= %(per_domain)s"
-        "    AND (o.state = 'waiting' OR (o.state = 'claimed' AND o.claimed_until <= %(now)s))"
-        "  ORDER BY o.next_attempt_at, o.id LIMIT %(count)s FOR UPDATE OF o SKIP LOCKED)"
+        "  SELECT o.id FROM mail_outbox AS o JOIN due USING (id) WHERE due.place <= %(per_domain)s"
+        "  ORDER BY due.next_attempt_at, o.id LIMIT %(count)s FOR UPDATE OF o SKIP LOCKED)"
         " UPDATE mail_outbox AS o SET state = 'claimed', attempts = attempts + 1, claim_id = %(claim)s,"
         "   claimed_until = %(until)s FROM taken WHERE o.id = taken.id"
         f" RETURNING {_ITEM}",
         {
             "now": tx.now,
+            "looked_at": LOOKED_AT_MAX,
             "per_domain": per_domain_max,
             "count": count_max,
             "claim": new_id(),
