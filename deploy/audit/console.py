@@ -65,6 +65,7 @@ def verify(
     if from_kafka and places.kafka is None:
         raise CannotStart("where is Kafka? give --kafka host:port")
     roots = witnessed_roots(witness) if witness else {}
+    seals = witnessed_seals(witness) if witness else {}
     console = Console(highlight=False)
     verdicts: list[Verdict] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -77,6 +78,7 @@ def verify(
                         source,
                         places.keys[service],
                         witnessed=roots.get(service),
+                        witnessed_seals=seals.get(service),
                         progress=bars,
                     )
                     verdict = check.run()
@@ -111,15 +113,34 @@ def witnessed_roots(file: Path) -> dict[str, dict[str, str]]:
         CannotStart: the file cannot be read, or a line is something else.
     """
     roots: dict[str, dict[str, str]] = {}
+    for said in _lines(file):
+        if "day" in said:
+            roots.setdefault(said["service"], {})[said["day"]] = said["hash"]
+    return roots
+
+
+def witnessed_seals(file: Path) -> dict[str, dict[int, str]]:
+    """Service → number → hash of the seals that were the newest when `ticketing audit roots` printed them.
+
+    Raises:
+        CannotStart: the file cannot be read, or a line is something else.
+    """
+    seals: dict[str, dict[int, str]] = {}
+    for said in _lines(file):
+        if "day" not in said:
+            seals.setdefault(said["service"], {})[said["seal_number"]] = said["hash"]
+    return seals
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
     try:
-        for line in file.read_text(encoding="utf-8").splitlines():
-            if line.strip():
-                said: dict[str, Any] = json.loads(line)
-                if "day" in said:
-                    roots.setdefault(said["service"], {})[said["day"]] = said["hash"]
+        lines = file.read_text(encoding="utf-8").splitlines()
+        found: list[dict[str, Any]] = [json.loads(line) for line in lines if line.strip()]
+        for one in found:
+            _ = one["service"], one["hash"], one["day" if "day" in one else "seal_number"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CannotStart(f"{file}: not what `ticketing audit roots` prints ({error})") from None
-    return roots
+    return found
 
 
 def print_roots(answers: Sequence[dict[str, Any]]) -> None:

@@ -26,6 +26,7 @@ class Verification:
         source: the log.
         keys: whose signatures count; empty: signatures are not checked, which the verdict says.
         witnessed: day roots that somebody kept outside (hexadecimal by ISO day): each must still be there.
+        witnessed_seals: hashes of seals that somebody kept outside (hexadecimal by number): likewise.
         progress: is told how far it is.
     """
 
@@ -35,11 +36,13 @@ class Verification:
         keys: PublicKeys,
         *,
         witnessed: dict[str, str] | None = None,
+        witnessed_seals: dict[int, str] | None = None,
         progress: Progress | None = None,
     ) -> None:
         self._source = source
         self._keys = keys
         self._witnessed = witnessed or {}
+        self._witnessed_seals = dict(witnessed_seals or {})
         self._progress = progress or Quiet()
         self.verdict = Verdict(source.service)
         self._sealed_to = 0
@@ -85,17 +88,31 @@ class Verification:
                     self._count_row()
                 previous = bytes(stored["previous"])
             digest = self._check_seal(stored, previous, after)
+            self._hold_against_witness(stored, digest)
             self._compare(stored, list(rows.up_to(stored["last"])))
             self._remember_day(stored)
             if stored["number"] in named_seals:
                 self._seal_hashes[stored["number"]] = digest
             previous, number, after = digest, stored["number"], stored["last"]
+        for lost, kept in sorted(self._witnessed_seals.items()):
+            self.verdict.add(
+                f"seal {lost}: the witness keeps {kept[:16]}…, the database has none; the newest is {number}",
+                position=after + 1,
+            )
         self._sealed_to = after
         for row in rows:
             self.verdict.unsealed += 1
             self._count_row()
             if self.verdict.unsealed == 1:
                 self._check_first_unsealed(row)
+
+    def _hold_against_witness(self, stored: dict[str, Any], digest: bytes) -> None:
+        kept = self._witnessed_seals.pop(stored["number"], None)
+        if kept is not None and kept != digest.hex():
+            self.verdict.add(
+                f"seal {stored['number']}: the witness keeps {kept[:16]}…, the database has {digest.hex()[:16]}…",
+                position=stored["after"] + 1,
+            )
 
     def _check_seal(self, stored: dict[str, Any], previous: bytes, after: int) -> bytes:
         """The seal itself; what it says about its events is only worth something if this holds."""

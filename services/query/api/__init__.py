@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.query.api import (
     attention,
     audit,
+    audit_roots,
     contacts,
     dashboard,
     export,
@@ -27,6 +28,7 @@ def make_router(parts: Parts) -> APIRouter:
         reports,
         export,
         audit,
+        audit_roots,
         subscriptions,  # before `/reports/{name}`
         reports_by_name,
     ):

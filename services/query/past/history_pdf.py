@@ -12,6 +12,7 @@ from fpdf.enums import XPos, YPos
 _FAMILY: Final = "Noto Sans"
 _FALLBACKS: Final = {
     "Noto Sans Arabic": "fontpkg_noto_sans_arabic",
+    "Heebo": "fontpkg_heebo",  # Hebrew
     "Noto Sans Devanagari": "fontpkg_noto_sans_devanagari",
     "Noto Sans Thai": "fontpkg_noto_sans_thai",
 }

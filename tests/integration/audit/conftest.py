@@ -73,10 +73,19 @@ class Archive:
         return self.store.transact(lambda tx: tx.cursor.execute(statement, values).fetchall())
 
     def verify(
-        self, *, keys: PublicKeys = KEYS, witnessed: dict[str, str] | None = None
+        self,
+        *,
+        keys: PublicKeys = KEYS,
+        witnessed: dict[str, str] | None = None,
+        seals: dict[int, str] | None = None,
     ) -> Verdict:
         with opened("intake", self.database.url("intake")) as source:
-            return Verification(source, keys, witnessed=witnessed).run()
+            return Verification(source, keys, witnessed=witnessed, witnessed_seals=seals).run()
+
+    def newest_seal(self) -> dict[int, str]:
+        """Likewise, of the newest seal."""
+        (row,) = self.rows("SELECT number, hash FROM audit_seals ORDER BY number DESC LIMIT 1")
+        return {row["number"]: bytes(row["hash"]).hex()}
 
     def roots(self) -> dict[str, str]:
         """What a witness would have written down."""

@@ -7,7 +7,8 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from deploy.audit.console import witnessed_roots
+from deploy.audit.console import witnessed_roots, witnessed_seals
+from deploy.local.problems import CannotStart
 from shared.audit import Sealer
 from shared.events import Owner
 from shared.eventstore import EventStore
@@ -100,7 +101,15 @@ def test_a_witness_writes_down_what_verification_reads(
         {**told(row), "day": row["day"].isoformat(), "signed_at": None}
         for row in archive.rows("SELECT * FROM audit_days ORDER BY number")
     ]
-    print_roots([{"service": "intake", "public_key": "k", "days": days, "newest_seal": None}])
+    rows = archive.rows("SELECT number AS seal_number, hash FROM audit_seals ORDER BY number DESC")
+    print_roots(
+        [{"service": "intake", "public_key": "k", "days": days, "newest_seal": told(rows[0])}]
+    )
     kept = tmp_path / "roots.ndjson"
     kept.write_text(capsys.readouterr().out)
     assert witnessed_roots(kept) == {"intake": archive.roots()}
+    assert witnessed_seals(kept) == {"intake": archive.newest_seal()}
+    for line in ('{"service": "intake", "hash": "00"}', "[]", '{"day": "2026-01-01"}', "no"):
+        kept.write_text(line)
+        with pytest.raises(CannotStart, match="not what `ticketing audit roots` prints"):
+            witnessed_seals(kept)

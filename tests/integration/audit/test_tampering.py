@@ -158,6 +158,29 @@ def test_whoever_has_the_key_too_is_caught_by_a_witness(archive: Archive):
     assert "the witness keeps the root" in named(archive, witnessed=witnessed)[2]
 
 
+def test_what_was_sealed_after_the_last_whole_day_is_held_by_the_newest_seal_of_a_witness(
+    archive: Archive,
+):
+    seals, witnessed = archive.newest_seal(), archive.roots()
+    (number,) = seals
+    assert archive.verify(witnessed=witnessed, seals=seals).is_good
+    archive.append(noted(archive.tickets[0], 10))
+    archive.sealer.seal_next()
+    assert archive.verify(witnessed=witnessed, seals=seals).is_good, (
+        "what follows is no contradiction"
+    )
+    seals |= archive.newest_seal()
+    archive.tamper("DELETE FROM audit_seals WHERE number > %s", number)
+    archive.tamper(DELETE, archive.tickets[0], 10)
+
+    def said(kept: dict[int, str]) -> str:
+        return "\n".join(one.what for one in archive.verify(seals=kept).findings)
+
+    assert f"seal {number + 1}: the witness keeps" in said(seals)
+    assert "the witness keeps" not in said({number: seals[number]})
+    assert f"seal {number}: the witness keeps" in said({number: "00" * 32})
+
+
 @pytest.mark.parametrize(
     ("statement", "what"),
     [

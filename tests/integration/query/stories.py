@@ -357,10 +357,13 @@ def feed(store: Database, handler: Any, events: Iterable[Event], *, batch: int =
         store.transact(work)
 
 
-def random_life(number: int, seed: int) -> Story:
-    """A ticket that lived through anything a ticket may live through."""
+def random_life(number: int, seed: int, *, start: datetime | None = None, **opened: Any) -> Story:
+    """A ticket that lived through anything a ticket may live through.
+
+    It begins within 200 hours of `start` (usually: of noon); `opened` says more of its opening.
+    """
     chance = random.Random(seed)
-    story = Story(number, at=NOON + chance.randrange(200) * HOUR).opened()
+    story = Story(number, at=(start or NOON) + chance.randrange(200) * HOUR).opened(**opened)
     story.give_group(0, "desk", "rule").promise(0, "resolution", 4)
     clock = 0.0
     for _ in range(chance.randrange(2, 14)):

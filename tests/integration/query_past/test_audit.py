@@ -194,13 +194,13 @@ async def test_the_history_as_pdf(reader: Reader):
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.content.startswith(b"%PDF-")
     assert answer.content.count(b"/Type /Page\n") > 3
-    for font in (b"NotoSansArabic", b"NotoSansDevanagari", b"NotoSansThai"):
+    for font in (b"Heebo", b"NotoSansArabic", b"NotoSansDevanagari", b"NotoSansThai"):
         assert font in answer.content
 
 
 def test_letters_that_no_font_has_are_told_by_their_number():
     assert _printable("a 你\n\x07") == "a [U+4F60]\n[U+0007]"
-    assert _printable("Größe Привет Γειά नमस्ते") == "Größe Привет Γειά नमस्ते"
+    assert _printable(SCRIPTS) == SCRIPTS
 
 
 def test_an_empty_history_is_a_file_too():
@@ -244,3 +244,11 @@ async def test_the_address_is_told_in_the_audit_and_nowhere_else(reader: Reader)
     assert "198.51.100.7" in (await reader.get("/audit", **SEEN_BY)).text
     for path in ("/v1/tickets/8", "/v1/tickets/8/timeline", "/tickets/8", "/tickets/8/past"):
         assert "198.51.100.7" not in (await reader.get(path)).text
+
+
+async def test_where_the_roots_of_all_services_are(reader: Reader):
+    content = await reader.read("/v1/audit/roots")
+    assert [(one["service"], one["href"]) for one in content["roots"]] == [
+        (name, f"/v1/audit/roots/{name}") for name in ("intake", "query", "routing", "sla")
+    ]
+    assert (await reader.get("/v1/audit/roots", role=Role.CUSTOMER)).status_code == 403
