@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import json
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import uvicorn
@@ -175,6 +177,39 @@ async def test_a_wall_without_its_server_says_that_it_is_old(
     await expect(page.locator("#fresh")).to_contain_text("as of")
     await page.clock.run_for(20_000)
     await expect(page.locator("#banner")).to_contain_text("Not live")
+    await expect(page.locator("body")).to_have_class("wall stale")
+
+
+def told(**fresh: Any) -> str:
+    """One snapshot of the stream, about the age of the figures only."""
+    now = datetime.now(UTC).isoformat()
+    said = {"now": now, "as_of": None, "seconds": None, "position": 1, "behind": 0, "problem": None}
+    return f"event: board\ndata: {json.dumps({'fresh': said | fresh, 'parts': {}})}\n\n"
+
+
+@pytest.mark.parametrize(
+    ("fresh", "says"),
+    [
+        ({"problem": "Kafka is away"}, "Nobody knows how old these figures are: Kafka is away."),
+        ({"as_of": "2026-03-02T12:00:00Z", "seconds": 60.0, "behind": 7}, "7 events are not"),
+    ],
+    ids=["unknown", "old"],
+)
+async def test_lost_freshness_is_told_after_a_moment_and_not_before(
+    served: Served, browser_page: Page, fresh: dict[str, Any], says: str
+) -> None:
+    page = browser_page
+    await page.clock.install()
+    await signed_in(page, served)
+    await page.route(
+        "**/board/stream*",
+        lambda route: route.fulfill(content_type="text/event-stream", body=told(**fresh)),
+    )
+    await page.reload()
+    await page.clock.run_for(1_500)
+    await expect(page.locator("#banner")).to_be_hidden()
+    await page.clock.run_for(6_000)
+    await expect(page.locator("#banner")).to_contain_text(says)
     await expect(page.locator("body")).to_have_class("wall stale")
 
 
