@@ -19,7 +19,8 @@ async def pauses_of(pool: Pool, ticket_id: UUID) -> dict[str, Any]:
     """Every pause, newest first, and per metric what was lost in unfounded ones. For those who see internal facts.
 
     `paused_seconds` are seconds of the clock's calendar; null while the pause lasts. Unfounded: the ticket was set to
-    pending though the last word was the customer's. `lost_seconds` counts those that are over.
+    pending though the last word was the customer's, who got no answer within the minute. `lost_seconds` counts those
+    that are over.
     """
     async with pool.connection() as connection:
         rows = await (await connection.execute(_PAUSES, (ticket_id, PAUSES_MAX))).fetchall()

@@ -70,6 +70,17 @@ async def test_a_pause_that_lasts_has_no_length_yet_and_an_answer_in_it_is_told(
     assert pause["answered_at"] is not None
 
 
+async def test_an_answer_within_the_minute_is_its_ground(reader: Reader) -> None:
+    for number, after in ((7, 50), (8, 70)):
+        story = Story(number).opened().promise(0, "resolution", 8).move(1, StatusCategory.PENDING)
+        reader.feed(stopped(story, 1).answer(1 + after / 3_600))
+    told = [
+        (await reader.read(f"/v1/tickets/{number}/pauses", role=Role.AGENT))["pauses"][0]
+        for number in (7, 8)
+    ]
+    assert [pause["is_unfounded"] for pause in told] == [False, True]
+
+
 async def test_a_second_pause_counts_only_its_own_time(reader: Reader) -> None:
     story = a_ticket(is_answered=True).move(4, StatusCategory.HOLD)
     stopped(story, 4).resume(5, "resolution", 8, 3)
