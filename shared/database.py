@@ -79,13 +79,15 @@ class Database:
     Args:
         settings: addresses and pool size.
         schema: the schema that the service owns; the `search_path` of every connection.
+        ahead: a schema that is looked into first, for tables that are built beside those of the same name.
     """
 
-    def __init__(self, settings: ServiceSettings, *, schema: str) -> None:
+    def __init__(self, settings: ServiceSettings, *, schema: str, ahead: str | None = None) -> None:
         self.schema = schema
+        path = f"{ahead},{schema}" if ahead else schema
         self._url = settings.database_url.get_secret_value()
         options = {
-            "options": f"-c search_path={schema},public {_SESSION}",
+            "options": f"-c search_path={path},public {_SESSION}",
             "application_name": f"ticketing-{schema}-{settings.instance}",
             "row_factory": dict_row,
             **_CONNECTION,

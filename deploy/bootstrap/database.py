@@ -14,6 +14,8 @@ SERVICES: Final = ("intake", "routing", "sla", "query")
 BI_READER: Final = "bi_reader"
 BI_SCHEMA: Final = "bi"
 BI_OWNER: Final = "query"
+GENERATIONS: Final = ("query_next", "query_old")
+"""Where query builds its tables anew, and keeps those that were replaced; nobody else sees them."""
 
 _BI_STATEMENT_TIMEOUT: Final = "60s"
 """A report that reads longer than this belongs on a replica; it must not hold back vacuum here."""
@@ -82,6 +84,12 @@ def grants(database: str) -> list[sql.Composed]:
         ]
     reader, owner = sql.Identifier(BI_READER), sql.Identifier(BI_OWNER)
     in_database = sql.SQL("ALTER ROLE {} IN DATABASE {} SET ").format(reader, db)
+    statements += [
+        sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(
+            sql.Identifier(schema), owner
+        )
+        for schema in GENERATIONS
+    ]
     return [
         *statements,
         sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(bi, owner),

@@ -17,6 +17,7 @@ from tests.bench import (
     deciding,
     export,
     judging,
+    lists,
     mails,
     path,
     plumbing,
@@ -41,6 +42,7 @@ class Section(StrEnum):
     PLUMBING = plumbing.SECTION
     PROJECTIONS = projections.SECTION
     EXPORT = export.SECTION
+    LISTS = lists.SECTION
     EMAIL = mails.SECTION
     SLA = judging.SECTION
     CHAT = chats.SECTION
@@ -55,6 +57,7 @@ _MEASURES: Final[dict[Section, Callable[[Product, Scale, Report], None]]] = {
     Section.PLUMBING: plumbing.measure,
     Section.PROJECTIONS: projections.measure,
     Section.EXPORT: export.measure,
+    Section.LISTS: lists.measure,
     Section.EMAIL: mails.measure,
     Section.SLA: judging.measure,
     Section.CHAT: chats.measure,

@@ -23,6 +23,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
         sudden_dues: deadlines that pass at the same microsecond.
         routing_queued, routing_agents, routing_groups: what waits, who is there, in how many groups.
         routing_wave: tickets that one agent's coming frees. routing_calm_seconds: new tickets alone, before that.
+        listed_tickets: open tickets behind the lists; list_rounds: how often each shape of list is asked.
         target_seconds: the promise of those tickets; all of them must be opened before the first is due.
     """
 
@@ -48,6 +49,8 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     routing_wave: int
     routing_calm_seconds: float
     reply_tickets: int
+    listed_tickets: int
+    list_rounds: int
 
 
 FULL: Final = Scale(
@@ -73,6 +76,8 @@ FULL: Final = Scale(
     routing_wave=10_000,
     routing_calm_seconds=10.0,
     reply_tickets=40,
+    listed_tickets=1_000_000,
+    list_rounds=40,
 )
 
 QUICK: Final = Scale(
@@ -98,4 +103,6 @@ QUICK: Final = Scale(
     routing_wave=600,
     routing_calm_seconds=1.0,
     reply_tickets=10,
+    listed_tickets=4_000,
+    list_rounds=2,
 )

@@ -1,6 +1,6 @@
 """A batch of events into all tables: fold per ticket in memory, then one statement a table, one transaction."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, LiteralString, cast
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from psycopg.sql import SQL, Composed, Identifier
 from services.query.projections import assignments, tickets
 from services.query.projections.changes import changes_of
 from services.query.projections.contacts import write_contact
+from services.query.projections.groups import Group
 from services.query.projections.oncall import write_oncall
 from services.query.projections.organisation import Organisation
 from services.query.projections.promises import Cycle, PromiseFacts, Promises
@@ -44,6 +45,17 @@ _TIMELINE: Final = Table(
 )  # fmt: skip
 _TICKET_TOPICS: Final = frozenset({Topic.TICKETS, Topic.ASSIGNMENTS, Topic.SLA})
 
+# What is rare is written by itself.
+_ONE_BY_ONE: Final = (
+    (Group.ONCALL, (Topic.POLICIES, Topic.SLA), write_oncall),
+    (Group.CONTACTS, (Topic.CONTACTS,), write_contact),
+)
+
+# A switch leaves what is remembered here behind: it was folded into tables that are no longer read.
+_GENERATION: Final = (
+    "SELECT coalesce(sum(number), 0)::int AS number FROM generations WHERE state = 'live'"
+)
+
 _FRESHNESS: Final = """
 INSERT INTO freshness AS f (topic, partition, last_offset, last_recorded_at, applied_at, event_count)
 SELECT topic, partition, last_offset, last_recorded_at, clock_timestamp(), event_count
@@ -54,6 +66,9 @@ SET last_offset = GREATEST(f.last_offset, EXCLUDED.last_offset),
     applied_at = EXCLUDED.applied_at,
     event_count = f.event_count + EXCLUDED.event_count
 """
+
+
+_Streams = dict[Topic, dict[UUID, list[Event]]]
 
 
 class _Routing(msgspec.Struct):
@@ -67,9 +82,18 @@ class _Routing(msgspec.Struct):
 
 
 class Projections:
-    """The handler of this service's consumer; one per consumer, called by one thread at a time."""
+    """The handler of this service's consumer; one per consumer, called by one thread at a time.
 
-    def __init__(self) -> None:
+    Args:
+        groups: only the tables of these; a new generation of one group is built beside the live tables.
+    """
+
+    def __init__(self, groups: Collection[Group] = tuple(Group)) -> None:
+        self._groups = frozenset(groups)
+        self._generation: int | None = None
+        self._forget()
+
+    def _forget(self) -> None:
         self._tickets: Recent[tickets.TicketFacts] = Recent(size_max=REMEMBERED_TICKETS_MAX)
         self._routing: Recent[_Routing] = Recent(size_max=REMEMBERED_TICKETS_MAX)
         self._promises: Recent[Promises] = Recent(size_max=REMEMBERED_TICKETS_MAX)
@@ -77,32 +101,52 @@ class Projections:
     def __call__(self, tx: Transaction, batch: Sequence[Received]) -> None:
         """Apply a batch; every event in it is new, and in order within its stream."""
         cursor = tx.cursor
-        streams: dict[Topic, dict[UUID, list[Event]]] = {topic: {} for topic in Topic}
+        self._notice_switch(cursor)
+        streams: _Streams = {topic: {} for topic in Topic}
         for received in batch:
             event = received.event
             streams[received.topic].setdefault(event.stream_id, []).append(event)
+        remember = self._write_tickets(cursor, streams) if Group.TICKETS in self._groups else None
+        if Group.ORGANISATION in self._groups:
+            _write_organisation(cursor, streams)
+        for group, topics, write in _ONE_BY_ONE:
+            for event in _of(streams, *topics) if group in self._groups else ():
+                write(cursor, event)
+        if Group.TIMELINE in self._groups:
+            _TIMELINE.copy(cursor, map(_timeline_row, batch))
+        if self._groups == frozenset(Group):
+            cursor.execute(_FRESHNESS, (as_json(_progress(batch)),))
+        # Only now: an event that PostgreSQL refuses may be discarded, and must then be in no fold.
+        if remember is not None:
+            remember()
+
+    def _write_tickets(
+        self, cursor: psycopg.Cursor[DictRow], streams: _Streams
+    ) -> Callable[[], None]:
+        """Fold and write; the answer is to be called when the batch is written whole."""
         writes = Writes()
         told = self._fold_tickets(cursor, streams[Topic.TICKETS], writes)
         routed = self._fold_routing(cursor, streams[Topic.ASSIGNMENTS], writes)
         promised = self._fold_promises(cursor, streams[Topic.SLA])
-        organisation = Organisation()
-        for event in _of(streams, Topic.AGENTS, Topic.POLICIES, Topic.CONFIGURATION):
-            organisation.fold(event)
-        organisation.flush(cursor)
-        for event in _of(streams, Topic.POLICIES, Topic.SLA):
-            write_oncall(cursor, event)
-        for event in _of(streams, Topic.CONTACTS):
-            write_contact(cursor, event)
         writes.flush(cursor)
-        _TIMELINE.copy(cursor, map(_timeline_row, batch))
-        cursor.execute(_FRESHNESS, (as_json(_progress(batch)),))
-        # Only now: an event that PostgreSQL refuses may be discarded, and must then be in no fold.
-        for facts in told:
-            self._tickets.put(facts.ticket_id, facts)
-        for entry in routed:
-            self._routing.put(entry.facts.ticket_id, entry)
-        for promises in promised:
-            self._promises.put(promises.facts.ticket_id, promises)
+
+        def remember() -> None:
+            for facts in told:
+                self._tickets.put(facts.ticket_id, facts)
+            for entry in routed:
+                self._routing.put(entry.facts.ticket_id, entry)
+            for promises in promised:
+                self._promises.put(promises.facts.ticket_id, promises)
+
+        return remember
+
+    def _notice_switch(self, cursor: psycopg.Cursor[DictRow]) -> None:
+        """One look a batch; no switch comes between it and the batch's end, for it waits for our position."""
+        row = cursor.execute(_GENERATION).fetchone()
+        generation = row["number"] if row else 0
+        if generation != self._generation:
+            self._forget()
+            self._generation = generation
 
     def _fold_tickets(
         self,
@@ -185,11 +229,18 @@ class Projections:
         return entries
 
 
-def _of(streams: dict[Topic, dict[UUID, list[Event]]], *topics: Topic) -> Iterator[Event]:
+def _of(streams: _Streams, *topics: Topic) -> Iterator[Event]:
     """The events of these topics, in order within each stream."""
     for topic in topics:
         for events in streams[topic].values():
             yield from events
+
+
+def _write_organisation(cursor: psycopg.Cursor[DictRow], streams: _Streams) -> None:
+    organisation = Organisation()
+    for event in _of(streams, Topic.AGENTS, Topic.POLICIES, Topic.CONFIGURATION):
+        organisation.fold(event)
+    organisation.flush(cursor)
 
 
 def _load(

@@ -15,23 +15,25 @@ RATE_MINUTES: Final = 60
 # Only columns of one small partial index, so the rows themselves are not touched.
 _BACKLOG: Final[LiteralString] = """
 SELECT group_id, category, priority, assignee_id IS NULL AS is_unassigned, count(*) AS count
-FROM tickets WHERE is_open GROUP BY group_id, category, priority, assignee_id IS NULL
+FROM tickets WHERE is_open AND version > 0 GROUP BY group_id, category, priority, assignee_id IS NULL
 """
 
 _URGENT: Final[LiteralString] = """
 SELECT t.ticket_id, t.number, t.subject, t.category AS status, t.priority, t.group_id, t.assignee_id, t.due_at,
        t.due_metric, t.is_breached, t.breached_metrics, t.at_risk_metrics
 FROM (
-    (SELECT * FROM tickets WHERE is_open AND is_breached ORDER BY due_sort, ticket_id LIMIT %(each)s)
+    (SELECT * FROM tickets WHERE is_open AND version > 0 AND is_breached
+     ORDER BY due_sort, ticket_id LIMIT %(each)s)
     UNION ALL
-    (SELECT * FROM tickets WHERE is_open AND is_at_risk AND NOT is_breached ORDER BY due_sort, ticket_id LIMIT %(each)s)
+    (SELECT * FROM tickets WHERE is_open AND version > 0 AND is_at_risk AND NOT is_breached
+     ORDER BY due_sort, ticket_id LIMIT %(each)s)
 ) AS t
 ORDER BY t.due_sort, t.ticket_id
 """
 
 _URGENT_COUNTS: Final[LiteralString] = """
 SELECT count(*) FILTER (WHERE is_breached) AS breached, count(*) FILTER (WHERE is_at_risk) AS at_risk
-FROM tickets WHERE is_open AND (is_at_risk OR is_breached)
+FROM tickets WHERE is_open AND version > 0 AND (is_at_risk OR is_breached)
 """
 
 _WORKING: Final = sorted(TAKING_CAPACITY)
@@ -43,7 +45,7 @@ SELECT a.agent_id, a.name, a.groups, a.presence, a.presence_since, a.capacity,
 FROM agents AS a
 LEFT JOIN (
     SELECT assignee_id, count(*) AS open, count(*) FILTER (WHERE category = ANY(%s)) AS working
-    FROM tickets WHERE is_open AND assignee_id IS NOT NULL GROUP BY assignee_id
+    FROM tickets WHERE is_open AND version > 0 AND assignee_id IS NOT NULL GROUP BY assignee_id
 ) AS l ON l.assignee_id = a.agent_id
 WHERE a.is_active
 ORDER BY working_count DESC, a.agent_id

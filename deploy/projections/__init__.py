@@ -1,0 +1,1 @@
+"""`ticketing projections`: what stands beside the terminal."""

@@ -1,0 +1,331 @@
+"""A projection is built anew beside the live one, which is read and written meanwhile; killed, it goes on."""
+
+import asyncio
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+from aiokafka import AIOKafkaProducer
+from psycopg.rows import dict_row
+from pydantic import SecretStr
+
+from services.query.generations import Differs, Progress, drop_old, overview, rebuild
+from services.query.projections import Projections
+from services.query.projections.groups import TABLES, Group
+from services.query.settings import Settings
+from shared.database import Database
+from shared.events import Event, encode
+from shared.messaging import Consumer
+from shared.messaging.records import headers_of
+from shared.topics import Topic, topic_of
+from tests.integration.query.conftest import PACKAGES
+from tests.integration.query.stories import Story, random_life
+from tests.support.database import fresh_database
+from tests.support.servers import Servers
+from tests.support.topics import fresh_topics
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.integration
+
+# Everything about the tables and views that a query or a later migration could notice.
+_LOOKS = """
+SELECT c.relname::text AS name, c.relkind::text AS kind, c.reloptions::text AS options, c.relacl::text AS grants,
+       (SELECT array_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attgenerated::text)
+                         ORDER BY attnum)
+        FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns,
+       (SELECT array_agg(conname || ' ' || pg_get_constraintdef(oid) ORDER BY conname)
+        FROM pg_constraint WHERE conrelid = c.oid AND contype <> 'n') AS constraints,
+       (SELECT array_agg(definition ORDER BY definition)
+        FROM pg_index, pg_get_indexdef(indexrelid) AS definition WHERE indrelid = c.oid) AS indexes,
+       (SELECT array_agg(pg_get_triggerdef(oid) ORDER BY tgname)
+        FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) AS triggers,
+       CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END AS definition
+FROM pg_class AS c WHERE c.relnamespace = ANY('{query,bi}'::regnamespace[]) AND c.relkind IN ('r', 'v') ORDER BY 1
+"""
+
+
+@dataclass
+class Running:
+    """The live projection, reading Kafka; and somebody who publishes."""
+
+    settings: Settings
+    store: Database
+    consumer: Consumer
+    producer: AIOKafkaProducer
+
+    async def publish(self, *stories: Story) -> None:
+        await self.publish_events([event for story in stories for event in story.events])
+
+    async def publish_events(self, events: list[Event]) -> None:
+        for event in events:
+            raw = encode(event)
+            await self.producer.send(
+                self.settings.topic_prefix + topic_of(event.wire_type),
+                raw,
+                key=event.stream_id.bytes,
+                headers=headers_of(
+                    event.OWNER, event.stream_id, event.version, event.wire_type, raw
+                ),
+            )
+        await self.producer.flush()
+
+    def rows(self, query: Any, *parameters: Any) -> list[dict[str, Any]]:
+        return self.store.transact(lambda tx: tx.cursor.execute(query, parameters).fetchall())
+
+    def count(self, table: str = "timeline") -> int:
+        return int(self.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"])
+
+    async def projected(self, events: int) -> None:
+        await eventually(lambda: self.count() == events, what=f"{events} events are projected")
+
+    def contents(self, group: Group) -> dict[str, list[str]]:
+        return {
+            table: sorted(
+                row["line"]
+                for row in self.rows(
+                    "SELECT (ticket_id, strip(everything), strip(public))::text AS line FROM search_documents"
+                    if table == "search_documents"
+                    else f"SELECT (to_jsonb(t) - 'change_tx')::text AS line FROM {table} AS t"
+                )
+            )
+            for table in TABLES[group]
+        }
+
+
+@pytest.fixture
+async def running(servers: Servers) -> AsyncIterator[Running]:
+    async with contextlib.AsyncExitStack() as stack:
+        prefix = stack.enter_context(fresh_topics(servers.kafka))
+        database = stack.enter_context(fresh_database(servers.postgres))
+        settings = Settings(
+            database_url=SecretStr(database.url("query")),
+            kafka_bootstrap_servers=servers.kafka,
+            topic_prefix=prefix,
+            database_pool_size=4,
+            consumer_batch_max=50,
+        )
+        store = Database(settings, schema="query")
+        store.open()
+        store.migrate(*PACKAGES)
+        stack.push_async_callback(store.close)
+        consumer = Consumer(
+            name="query", topics=tuple(Topic), settings=settings, store=store, handler=Projections()
+        )
+        await consumer.start()
+        stack.push_async_callback(consumer.stop)
+        producer = AIOKafkaProducer(bootstrap_servers=servers.kafka)
+        await producer.start()
+        stack.push_async_callback(producer.stop)
+        yield Running(settings, store, consumer, producer)
+
+
+def silent(_: Progress) -> None:
+    pass
+
+
+NOT_PROJECTED = {
+    "schema_migrations", "consumer_positions", "stream_versions", "held_events", "parked_events", "freshness",
+    "generations", "reads", "tombstones", "export_seal", "audit_seals", "audit_days", "audit_heads",
+    "report_mails", "report_recipients", "report_subscriptions",
+}  # fmt: skip
+
+
+async def test_every_table_belongs_to_one_group_or_is_no_projection(running: Running) -> None:
+    """A table that is forgotten would be written twice by a rebuild: by the live process and by the builder."""
+    found = {
+        row["name"]
+        for row in running.rows(
+            "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'query'"
+        )
+    }
+    grouped = [table for tables in TABLES.values() for table in tables]
+    assert len(grouped) == len(set(grouped))
+    assert found - NOT_PROJECTED == set(grouped)
+
+
+async def test_every_group_comes_out_as_it_was_with_all_that_migrations_gave_it(
+    running: Running,
+) -> None:
+    stories = [random_life(number, seed=number) for number in range(1, 31)]
+    await running.publish(*stories)
+    total = sum(len(story.events) for story in stories)
+    await running.projected(total)
+    looks = running.rows(_LOOKS)
+    for group in Group:
+        before = running.contents(group)
+        done = await rebuild(running.settings, group, silent)
+        assert done.number == 2
+        assert done.differences == {}
+        assert running.contents(group) == before
+        others = running.rows("SELECT count(*) AS n FROM timeline")[0]["n"]
+        assert others == total, "only its own tables were written"
+    assert running.rows(_LOOKS) == looks
+    assert {each.group: (each.live, each.old.number if each.old else None) for each in
+            running.store.transact(overview)} == dict.fromkeys(Group, (2, 1))  # fmt: skip
+    left = running.rows(
+        "SELECT DISTINCT consumer FROM (SELECT consumer FROM consumer_positions UNION ALL"
+        " SELECT consumer FROM stream_versions) AS c"
+    )
+    assert left == [{"consumer": "query"}]
+
+
+async def test_the_live_projection_goes_on_after_the_switch_from_what_was_rebuilt(
+    running: Running,
+) -> None:
+    """What the live process remembers of a ticket was folded into tables that are gone; it must read again."""
+    story = Story(1).opened().note(1, "seen")
+    await running.publish(story)
+    await running.projected(2)
+    running.store.transact(
+        lambda tx: tx.cursor.execute("UPDATE tickets SET subject = 'spoilt', note_count = 7")
+    )
+    running.store.transact(lambda tx: tx.cursor.execute("DELETE FROM messages WHERE version = 2"))
+    with pytest.raises(Differs) as refused:
+        await rebuild(running.settings, Group.TICKETS, silent)
+    assert any("messages: 1 rows live, 2 in the new" in line for line in refused.value.lines)
+    assert running.rows("SELECT subject FROM tickets") == [{"subject": "spoilt"}]
+    seal = running.rows("SELECT secret FROM export_seal")
+    done = await rebuild(running.settings, Group.TICKETS, silent, accept_differences=True)
+    assert done.is_resumed
+    assert done.differences == {"tickets": 1, "messages": 1}
+    assert running.rows("SELECT secret FROM export_seal") != seal, "copies are made anew"
+    more = story.events[:]
+    story.note(2, "again")
+    await running.publish_events(story.events[len(more) :])
+    await running.projected(3)
+    (row,) = running.rows("SELECT subject, note_count, version FROM tickets")
+    assert row["subject"] != "spoilt"
+    assert (row["note_count"], row["version"]) == (2, 3)
+
+
+async def test_a_corrected_row_is_told_to_copies(running: Running) -> None:
+    await running.publish(Story(1).opened(), Story(2).opened())
+    await running.projected(2)
+    running.store.transact(
+        lambda tx: tx.cursor.execute("UPDATE tickets SET subject = 'spoilt' WHERE number = 1")
+    )
+    seen: list[int] = []
+
+    def note(progress: Progress) -> None:
+        if (
+            progress.stage == "checking"
+        ):  # no copy can have read past the first number that is not given out yet
+            (row,) = running.rows("SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS at")
+            seen.append(int(row["at"]))
+
+    await rebuild(running.settings, Group.TICKETS, note)
+    changed = running.rows("SELECT number FROM tickets WHERE change_tx >= %s", seen[-1])
+    assert changed == [{"number": 1}]
+
+
+async def test_reads_and_writes_go_on_while_it_is_built_and_nothing_is_lost(
+    running: Running,
+) -> None:
+    first = [random_life(number, seed=number) for number in range(1, 61)]
+    second = [random_life(number, seed=number) for number in range(61, 121)]
+    await running.publish(*first)
+    begun = sum(len(story.events) for story in first)
+    await running.projected(begun)
+    total = begun + sum(len(story.events) for story in second)
+    stopped, problems, read = threading.Event(), [], [0]
+
+    def keep_reading() -> None:
+        url = running.settings.database_url.get_secret_value()
+        last = 0
+        with psycopg.connect(
+            url, autocommit=True, row_factory=dict_row, options="-c search_path=query"
+        ) as connection:
+            while not stopped.is_set():
+                try:
+                    row = connection.execute(
+                        "SELECT count(*) AS n FROM tickets AS t JOIN bi.ticket_enriched AS e USING (ticket_id)"
+                    ).fetchone()
+                except psycopg.Error as error:
+                    problems.append(repr(error))
+                    return
+                if row is None or row["n"] < last:
+                    problems.append(f"{row} after {last}")
+                    return
+                last = row["n"]
+                read[0] += 1
+
+    reader = threading.Thread(target=keep_reading)
+    reader.start()
+    try:
+        publishing = asyncio.create_task(running.publish(*second))
+        done = await rebuild(running.settings, Group.TICKETS, silent)
+        await publishing
+        await running.projected(total)
+    finally:
+        stopped.set()
+        reader.join()
+    assert problems == []
+    assert read[0] > 0
+    assert done.number == 2
+    live = running.contents(Group.TICKETS)
+    assert len(live["tickets"]) == 120
+    again = await rebuild(running.settings, Group.TICKETS, silent)
+    assert again.differences == {}
+    assert running.contents(Group.TICKETS) == live
+
+
+async def test_killed_in_the_middle_it_goes_on_where_it_was(running: Running) -> None:
+    stories = [random_life(number, seed=number) for number in range(1, 121)]
+    await running.publish(*stories)
+    total = sum(len(story.events) for story in stories)
+    await running.projected(total)
+    before = running.contents(Group.TICKETS)
+    environment = {
+        **os.environ,
+        "TICKETING_DATABASE_URL": running.settings.database_url.get_secret_value(),
+        "TICKETING_KAFKA_BOOTSTRAP_SERVERS": running.settings.kafka_bootstrap_servers,
+        "TICKETING_TOPIC_PREFIX": running.settings.topic_prefix,
+        "TICKETING_CONSUMER_BATCH_MAX": "20",
+    }
+    command = [sys.executable, "-m", "deploy.cli", "projections"]
+    with psycopg.connect(environment["TICKETING_DATABASE_URL"]) as long_reader:
+        # Nobody may exchange tables under a reader, so it cannot be over before it is killed.
+        long_reader.execute("SELECT count(*) FROM query.tickets")
+        process = await asyncio.create_subprocess_exec(
+            *command, "rebuild", "tickets", env=environment, stdout=asyncio.subprocess.DEVNULL
+        )
+        try:
+            await eventually(building(running, 60), what="it is under way")
+        finally:
+            process.kill()
+            await process.wait()
+        (half,) = [each for each in running.store.transact(overview) if each.building]
+        assert half.done >= 60
+    status, printed = await said(command, "rebuild", "tickets", env=environment)
+    assert status == 0, printed
+    assert "(resumed)" in printed
+    assert "generation 2 is live" in printed
+    assert running.contents(Group.TICKETS) == before
+    assert running.store.transact(lambda tx: drop_old(tx, Group.TICKETS))
+    status, printed = await said(command, "list", env=environment)
+    assert (status, "tickets" in printed) == (0, True), printed
+    status, printed = await said(command, "status", env=environment)
+    assert (status, printed.strip()) == (1, "Nothing is being built.")
+
+
+async def said(command: list[str], *more: str, env: dict[str, str]) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        *command, *more, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    printed, _ = await process.communicate()
+    return process.returncode, printed.decode()
+
+
+def building(running: Running, events: int) -> Callable[[], bool]:
+    def is_under_way() -> bool:
+        return any(
+            each.building and each.done >= events for each in running.store.transact(overview)
+        )
+
+    return is_under_way
