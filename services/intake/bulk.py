@@ -168,10 +168,35 @@ class Bulk:
             self._changed.clear()
 
     async def do_next(self) -> bool:
-        """One ticket and its row in one transaction; whether there was one."""
-        return (await self._intake.together(self._do_one, bool)).result
+        """One ticket and its row in one transaction; whether there was one.
 
-    def _do_one(self, tx: Tx) -> bool:
+        What nobody planned (an event too large for the log) is that ticket's answer too, and logged: it must neither
+        end the worker nor come first for ever.
+        """
+        taken: list[_Next] = []
+        try:
+            return (await self._intake.together(lambda tx: self._do_one(tx, taken), bool)).result
+        except TRANSIENT:
+            raise
+        except Exception as error:
+            if not taken:
+                raise
+            item = taken[-1]
+            log.exception("bulk_item_failed", job_id=str(item.job_id), place=item.place)
+            reason = f"failed, and nothing was changed ({type(error).__name__})"
+            return (
+                await self._intake.together(lambda tx: self._give_up(tx, item, reason), bool)
+            ).result
+
+    def _give_up(self, tx: Tx, item: _Next, reason: str) -> bool:
+        tx.cursor.execute(
+            "UPDATE bulk_items SET state = 'refused', reason = %s"
+            " WHERE job_id = %s AND place = %s AND state = 'waiting'",
+            (reason, item.job_id, item.place),
+        )
+        return True
+
+    def _do_one(self, tx: Tx, taken: list[_Next]) -> bool:
         tx.cursor.execute(
             "SELECT i.job_id, i.place, i.ticket_id, i.step_id, j.macro, j.version, j.definition, j.undo_of,"
             " j.actor, j.via, j.correlation_id FROM bulk_items AS i JOIN bulk_jobs AS j USING (job_id)"
@@ -182,6 +207,7 @@ class Bulk:
         if row is None:
             return False
         item = msgspec.convert(row, _Next)
+        taken.append(item)
         state, step, reason = self._outcome(tx, item)
         tx.cursor.execute(
             "UPDATE bulk_items SET state = %s, step_id = coalesce(%s, step_id), number = %s, reason = %s"

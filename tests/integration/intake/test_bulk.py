@@ -151,3 +151,24 @@ async def test_a_repeated_request_makes_one_job_and_bad_ones_none(agent, custome
     assert (await agent.post("/v1/bulk", {**body, "macro": "none"})).status_code == 404
     assert (await agent.post("/v1/bulk", {**body, "ticket_ids": []})).status_code == 422
     assert (await agent.send("GET", f"/v1/bulk/{uuid4()}")).status_code == 404
+
+
+async def test_what_nobody_planned_is_that_tickets_answer_and_the_others_go_on(
+    desk, agent, macro, worker, monkeypatch
+):
+    ids = await tickets(agent, 3)
+    job = await started(agent, macro, ids)
+    whole = Toolbox.applying
+
+    def failing(self, tx, ticket_id, *args):
+        step = whole(self, tx, ticket_id, *args)
+        if str(ticket_id) == ids[1]:
+            raise RuntimeError("too large for the log")
+        return step
+
+    monkeypatch.setattr(Toolbox, "applying", failing)
+    await finished(worker())
+    told = await looked(agent, job)
+    assert [item["state"] for item in told["items"]] == ["done", "refused", "done"]
+    assert "RuntimeError" in told["items"][1]["reason"]
+    assert await desk.names(ids[1]) == ["TicketOpened"]
