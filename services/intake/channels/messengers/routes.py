@@ -77,7 +77,7 @@ def messenger_router(
         return PlainTextResponse(challenge, headers={"X-Content-Type-Options": "nosniff"})
 
     @router.post("/{kind}/{name}", summary="A webhook of a messenger.")
-    async def receive(kind: str, name: str, request: Request) -> Response:
+    async def receive_message(kind: str, name: str, request: Request) -> Response:
         """Signed as the messenger signs. Answered after everything in it is stored; repeated ones change nothing."""
         found = adapter(kind, name)
         read = found.read(await request.body(), request.headers, clock.now())
