@@ -30,7 +30,7 @@ SUPERUSER: Final = "postgres"
 _SETTINGS: Final = {
     "listen_addresses": ports.LOOPBACK,
     "unix_socket_directories": "",  # a socket's path may be 107 bytes; folders of tests are longer
-    "max_connections": "100",
+    "max_connections": "300",  # four services, their pools, and whoever looks in; three workers of tests
     "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "work_mem": "8MB",

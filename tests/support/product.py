@@ -12,6 +12,7 @@ import psycopg
 
 from deploy.front_door import FrontDoor, RequestRefused
 from deploy.local.child import Child
+from deploy.local.folder import StateFolder
 from deploy.local.services import Services
 from deploy.local.stack import Quiet, Stack, start_together
 from shared.security.principal import Role
@@ -23,12 +24,13 @@ class Product:
     """Started by `a_product`. Everything listens on loopback ports of its own."""
 
     def __init__(self, folder: Path) -> None:
+        # Any free port, chosen before the stack prefers its own: several products run side by side.
+        StateFolder(folder).port("front-door")
         self.stack = Stack(folder)
         self._doors = contextlib.ExitStack()
         self.services: Services | None = None
 
     def start(self) -> None:
-        self.stack.folder.port("front-door")  # any free one: several products may run side by side
         self.stack.start()
         self.services = Services(self.stack, say=print)
         self.services.start()
