@@ -14,6 +14,7 @@ from deploy.local.problems import CannotStart
 from tests.bench import (
     chats,
     creates,
+    dashboards,
     deciding,
     export,
     judging,
@@ -43,6 +44,7 @@ class Section(StrEnum):
     PROJECTIONS = projections.SECTION
     EXPORT = export.SECTION
     LISTS = lists.SECTION
+    DASHBOARDS = dashboards.SECTION
     EMAIL = mails.SECTION
     SLA = judging.SECTION
     CHAT = chats.SECTION
@@ -58,6 +60,7 @@ _MEASURES: Final[dict[Section, Callable[[Product, Scale, Report], None]]] = {
     Section.PROJECTIONS: projections.measure,
     Section.EXPORT: export.measure,
     Section.LISTS: lists.measure,
+    Section.DASHBOARDS: dashboards.measure,
     Section.EMAIL: mails.measure,
     Section.SLA: judging.measure,
     Section.CHAT: chats.measure,

@@ -24,6 +24,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
         routing_queued, routing_agents, routing_groups: what waits, who is there, in how many groups.
         routing_wave: tickets that one agent's coming frees. routing_calm_seconds: new tickets alone, before that.
         listed_tickets: open tickets behind the lists; list_rounds: how often each shape of list is asked.
+        dashboards: live boards open at once; dashboard_seconds: how long their cost is measured.
         target_seconds: the promise of those tickets; all of them must be opened before the first is due.
     """
 
@@ -51,6 +52,8 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     reply_tickets: int
     listed_tickets: int
     list_rounds: int
+    dashboards: int
+    dashboard_seconds: float
 
 
 FULL: Final = Scale(
@@ -78,6 +81,8 @@ FULL: Final = Scale(
     reply_tickets=40,
     listed_tickets=1_000_000,
     list_rounds=40,
+    dashboards=500,
+    dashboard_seconds=20.0,
 )
 
 QUICK: Final = Scale(
@@ -105,4 +110,6 @@ QUICK: Final = Scale(
     reply_tickets=10,
     listed_tickets=4_000,
     list_rounds=2,
+    dashboards=20,
+    dashboard_seconds=3.0,
 )

@@ -42,6 +42,7 @@ def test_every_measurement_left_its_figures(document: dict[str, Any]):
             "projections",
             "export",
             "lists",
+            "dashboards",
             "email",
             "chat",
             "replies",

@@ -13,6 +13,7 @@ from services.query.views import lists, pauses, timeline
 from services.query.views.customer_state import CustomerState
 from services.query.views.lists import Sort, TicketFilter
 from services.query.views.scope import Scope
+from services.query.views.search_words import narrowed
 from services.query.views.ticket import conversation, find_ticket, parse_reference
 from shared.events import Channel, Priority, StatusCategory
 from shared.security import Principal, Role, require
@@ -48,9 +49,9 @@ class ListQuery(BaseModel):
     as_of: AwareDatetime | None = None
 
     def filter(self, principal: Principal) -> TicketFilter:
-        """The same for the view; assignee `me` is the caller."""
+        """The same for the view; assignee `me` is the caller, operators in `q` narrow it."""
         assignees = (principal.id if value == "me" else value for value in self.assignee)
-        return TicketFilter(
+        wanted = TicketFilter(
             status=tuple(self.status),
             customer_state=tuple(self.customer_state),
             group=tuple(self.group),
@@ -65,6 +66,7 @@ class ListQuery(BaseModel):
             at_risk=self.at_risk,
             q=self.q,
         )
+        return narrowed(wanted, caller=principal.id)
 
 
 class SearchQuery(ListQuery):
