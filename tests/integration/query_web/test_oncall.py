@@ -162,7 +162,7 @@ async def test_a_page_waits_is_taken_and_is_over(reader: Reader) -> None:
     assert "/acknowledge" not in taken
     reader.feed_events([page.ended()])
     assert "Nobody is being paged." in await text(reader)
-    assert "Mia Roth acknowledged the page about first_reply" in await text(reader, "/tickets/7")
+    assert "Mia Roth acknowledged the page about first reply" in await text(reader, "/tickets/7")
 
 
 async def test_a_repeated_and_rebuilt_history_says_the_same(reader: Reader) -> None:
