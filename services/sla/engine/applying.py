@@ -38,7 +38,7 @@ def begin(fact: told.Created, rules: Rulebook) -> Clockwork:
 
 def apply(work: Clockwork, fact: told.Fact) -> None:  # noqa: C901, PLR0912 - one case a fact
     """Judge one fact at its moment; time has already spoken up to it."""
-    work.at_us, work.cause = to_us(fact.at), str(fact.__struct_config__.tag)
+    work.at_us, work.cause = to_us(fact.at), told.TAGS[type(fact)]
     if isinstance(fact, told.Unmerged) and work.state.ended == "merged":
         work.state.ended, work.state.category = None, "closed"
     if work.state.ended is not None:
@@ -107,7 +107,7 @@ def _signal(work: Clockwork, signals: set[Signal]) -> None:
 def _end_clocks(work: Clockwork, signals: set[Signal]) -> None:
     for clock in work.state.clocks:
         terms = work.terms.get(clock.metric)
-        if terms is None or not clock.is_alive or terms.listens.isdisjoint(signals):
+        if terms is None or terms.ends.isdisjoint(signals) or not clock.is_alive:
             continue
         if not terms.stops.isdisjoint(signals):
             work.stop(clock)
@@ -117,7 +117,7 @@ def _end_clocks(work: Clockwork, signals: set[Signal]) -> None:
 
 def _begin_clocks(work: Clockwork, signals: set[Signal]) -> None:
     for terms in work.terms.values():
-        if terms.listens.isdisjoint(signals):
+        if terms.begins.isdisjoint(signals):
             continue
         clock = work.state.clock(terms.metric)
         if clock is not None and clock.is_alive:

@@ -84,8 +84,12 @@ class Clockwork:
 
     def settle(self) -> None:
         """Work out when time will speak next."""
-        instants = [us for clock in self.state.clocks if (us := next_of(clock)) is not None]
-        self.state.next_us = min(instants) if instants else None
+        earliest: int | None = None
+        for clock in self.state.clocks:
+            instant = next_of(clock)
+            if instant is not None and (earliest is None or instant < earliest):
+                earliest = instant
+        self.state.next_us = earliest
 
     # -- what happens to a clock
 
@@ -131,10 +135,10 @@ class Clockwork:
             self._halt(clock, MET)
             return
         calendar = self.calendar_of(clock)
-        elapsed = elapsed_us(clock, calendar, self.at_us)
+        self._halt(clock, MET)
+        elapsed = clock.consumed_us
         if clock.breached_us is None and elapsed > clock.target_us:
             self._breach(clock, self.at_us, TARGET_CHANGED)  # it was held back by a pause (S8)
-        self._halt(clock, MET)
         self.tell(
             tell.Met,
             clock,
@@ -242,17 +246,12 @@ class Clockwork:
     def schedule_warning(self, clock: Clock, calendar: Calendar | None = None) -> None:
         """Find the next threshold; of those already passed only the highest is told (S17)."""
         clock.warning_us = None
-        if (
-            clock.status != RUNNING
-            or clock.breached_us is not None
-            or clock.due_us is None
-            or self.policy is None
-        ):
+        if clock.status != RUNNING or clock.breached_us is not None or clock.due_us is None:
             return
         calendar = calendar or self.calendar_of(clock)
         passed: list[int] = []
         upcoming: tuple[int, int] | None = None
-        for amount, key in thresholds(self.policy, clock):
+        for amount, key in thresholds(self.terms[clock.metric].warnings, clock):
             instant = reached_us(clock, calendar, amount)
             if instant is None or instant >= self.at_us:
                 upcoming = None if instant is None else (instant, key)
@@ -276,7 +275,9 @@ class Clockwork:
     ) -> None:
         """Note an outcome of this clock at this instant."""
         elapsed = elapsed_us(clock, calendar, self.at_us)
-        has_always_run = not clock.pauses and clock.running_since_us == clock.started_us
+        has_always_run = not clock.pauses and (
+            clock.running_since_us == clock.started_us or clock.paused_since_us == self.at_us
+        )
         passed = elapsed if has_always_run else calendar.between_us(clock.started_us, self.at_us)
         policy = policy or self.policy
         self.told.append(
@@ -358,7 +359,13 @@ class Clockwork:
         return calendar
 
     def _target(self, clock: Clock) -> Target | None:
-        return self.policy.target(clock.metric, self.ticket()) if self.policy else None
+        terms = self.terms.get(clock.metric)
+        for target in terms.targets if terms is not None else ():
+            if (target.priority is None or target.priority == self.state.priority) and (
+                not target.when or all(one.holds(self.ticket()) for one in target.when)
+            ):
+                return target
+        return None
 
     def calendar_of(self, clock: Clock) -> Calendar:
         """Find the calendar version the clock has pinned."""
@@ -392,11 +399,9 @@ class Clockwork:
 
 def next_of(clock: Clock) -> int | None:
     """When time will next speak about this clock."""
-    if not clock.is_open or clock.breached_us is not None:
+    if clock.breached_us is not None or not clock.is_open:
         return None
-    if clock.warning_us is not None:
-        return clock.warning_us
-    return clock.due_us
+    return clock.due_us if clock.warning_us is None else clock.warning_us
 
 
 def _moment(us: int | None) -> datetime | None:

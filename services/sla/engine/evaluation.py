@@ -9,7 +9,7 @@ import msgspec
 
 from services.sla.engine.applying import apply, begin
 from services.sla.engine.clockwork import Clockwork
-from services.sla.engine.facts import Created, Fact, NoteAdded
+from services.sla.engine.facts import SILENT, Created, Fact
 from services.sla.engine.fold import TicketNotCreated
 from services.sla.engine.late import journaled
 from services.sla.engine.outcomes import (
@@ -88,16 +88,14 @@ def evaluate(rules: Rulebook, timeline: Iterable[Fact], now: datetime) -> Evalua
     # What `fold` does fact by fact, without its copies: nobody else has seen this state, and in
     # order of time nothing is late.
     work = begin(first, rules)
-    for fact in facts[1:]:
-        if not isinstance(fact, NoteAdded | Created):
-            at_us = to_us(fact.at)
-            work.speak(at_us)
-            apply(work, fact)
-            work.state.last_us = at_us
+    heard = [fact for fact in facts[1:] if not isinstance(fact, SILENT)]
+    for fact in heard:
+        at_us = to_us(fact.at)
+        work.speak(at_us)
+        apply(work, fact)
+        work.state.last_us = at_us
     work.speak(to_us(now))
-    for fact in facts:
-        if not isinstance(fact, NoteAdded):
-            journaled(work.state, fact)
+    journaled(work.state, first, *heard)
     return Evaluation(
         state=work.state, outcomes=tuple(work.told), verdicts=_verdicts(work, to_us(now))
     )

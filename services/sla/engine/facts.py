@@ -169,6 +169,11 @@ Fact = (
     | CalendarChanged
 )
 
+SILENT = (NoteAdded, Created)
+"""Kinds that say nothing once a ticket is there: a note never counts (S1), a ticket is created once."""
+
+TAGS: dict[type[Fact], str] = {kind: str(kind.__struct_config__.tag) for kind in Fact.__args__}
+"""How each kind is called in timelines, and as the cause of an outcome."""
 
 _F = TypeVar("_F", bound=_Fact)
 

@@ -39,7 +39,7 @@ def fold(
         work = begin(fact, rules)
         work.state.journal = [fact]
         return work.state, work.told
-    if isinstance(fact, told.NoteAdded | told.Created):
+    if isinstance(fact, told.SILENT):
         return state, []
     at_us = to_us(fact.at)
     if is_late(state, at_us):

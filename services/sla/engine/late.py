@@ -31,10 +31,10 @@ def is_late(state: State, at_us: int) -> bool:
     return at_us < state.last_us or at_us <= state.spoke_us
 
 
-def journaled(state: State, fact: told.Fact) -> None:
-    """Remember a fact in a state that is being made."""
-    if len(state.journal) < JOURNAL_LIMIT and state.journal_is_whole:
-        state.journal = [*state.journal, fact]
+def journaled(state: State, *facts: told.Fact) -> None:
+    """Remember facts in a state that is being made."""
+    if state.journal_is_whole and len(state.journal) + len(facts) <= JOURNAL_LIMIT:
+        state.journal = [*state.journal, *facts]
     else:
         state.journal, state.journal_is_whole = [], False
 
@@ -189,8 +189,7 @@ def _retraction(breach: tell.Breached, fact: told.Fact) -> tell.BreachRetracted:
         for name in tell.BreachRetracted.__struct_fields__
         if name not in ("cause", "fact_at")
     }
-    cause = str(fact.__struct_config__.tag)
-    return tell.BreachRetracted(**fields, cause=cause, fact_at=fact.at)
+    return tell.BreachRetracted(**fields, cause=told.TAGS[type(fact)], fact_at=fact.at)
 
 
 def _moved(state: State, after: Clockwork, outcomes: list[tell.Outcome]) -> list[tell.Outcome]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from services.sla.engine.facts import Created, Fact
+from services.sla.engine.facts import TAGS, Created, Fact
 from services.sla.engine.ladders import ladder_problems
 from services.sla.engine.metrics import METRICS
 from services.sla.engine.policies import Policy, Warn
@@ -137,7 +137,7 @@ def _fact(data: Any, at: str) -> Fact:
     return kind(**{**fields, "at": moment.astimezone(UTC)})
 
 
-_KINDS: dict[str, type[Fact]] = {str(kind.__struct_config__.tag): kind for kind in Fact.__args__}
+_KINDS: dict[str, type[Fact]] = {tag: kind for kind, tag in TAGS.items()}
 _SHAPES: dict[type[Fact], tuple[dict[str, Any], tuple[str, ...]]] = {
     kind: (
         {field.name: field.type for field in msgspec.structs.fields(kind)},

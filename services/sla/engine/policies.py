@@ -135,18 +135,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         common = (ladder for ladder in self.escalation if ladder.metric is None)
         return next(own, None) or next(common, None)
 
-    def target(self, metric: str, ticket: Mapping[str, Any]) -> Target | None:
-        """Find what is promised for this metric to a ticket with these attributes."""
-        priority = ticket.get("priority")
-        for target in self.targets:
-            if (
-                target.metric == metric
-                and (target.priority is None or target.priority == priority)
-                and all(condition.holds(ticket) for condition in target.when)
-            ):
-                return target
-        return None
-
 
 def _holds(op: Operator, actual: Any, wanted: Any) -> bool:
     match op:

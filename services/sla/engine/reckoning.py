@@ -5,7 +5,9 @@ a jump in the calendar. `consumed_us` keeps the sum of the finished spans, so th
 needed when something is reached in the past.
 """
 
-from services.sla.engine.policies import Policy
+from collections.abc import Iterable
+
+from services.sla.engine.policies import Warn
 from services.sla.engine.state import Clock
 from shared.calendar import Calendar
 
@@ -50,15 +52,13 @@ def recount(clock: Clock, calendar: Calendar) -> None:
     clock.consumed_us = sum(calendar.between_us(*span) for span in running_spans(clock))
 
 
-def thresholds(policy: Policy, clock: Clock) -> list[tuple[int, int]]:
-    """The warnings of this clock as (elapsed, key), ascending; spent thresholds are left out.
+def thresholds(warnings: Iterable[Warn], clock: Clock) -> list[tuple[int, int]]:
+    """Its metric's warnings as (elapsed, key), ascending; spent thresholds are left out.
 
     The key is the percentage, or the negative seconds before due.
     """
     found = set()
-    for warn in policy.warnings:
-        if warn.metric is not None and warn.metric != clock.metric:
-            continue
+    for warn in warnings:
         if warn.percent is not None:
             key, amount = warn.percent, clock.target_us * warn.percent // 100
         else:

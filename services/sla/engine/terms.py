@@ -5,35 +5,43 @@ from collections.abc import Iterable
 import msgspec
 
 from services.sla.engine.metrics import NEXT_REPLY, Metric, Signal
-from services.sla.engine.policies import MetricRule, Policy
+from services.sla.engine.policies import MetricRule, Policy, Target, Warn
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What starts, stops, ends, resumes and pauses this clock; `listens` is all these signals."""
+    """What starts, stops, cancels, resumes and pauses this clock, and what it promises.
+
+    `begins` and `ends` are all signals that do either. `targets` and `warnings` are the policy's for
+    this metric, in its order.
+    """
 
     metric: str
     starts: frozenset[Signal]
     stops: frozenset[Signal]
     cancels: frozenset[Signal]
     resumes: frozenset[Signal]
-    listens: frozenset[Signal]
+    begins: frozenset[Signal]
+    ends: frozenset[Signal]
     pauses: frozenset[str]
     repeats: bool
     restarts: bool
     after_first_reply: bool
     counts_gap: bool
+    targets: tuple[Target, ...] = ()
+    warnings: tuple[Warn, ...] = ()
 
 
 _DEFAULT = MetricRule()
+_NONE = Policy(id="", warnings=())
 
 
 def terms_of(metrics: Iterable[Metric], policy: Policy | None) -> dict[str, Terms]:
     """Work out the terms of each metric; without a policy, the defaults."""
-    rules = policy.metrics if policy is not None else {}
-    return {metric.name: _terms(metric, rules.get(metric.name, _DEFAULT)) for metric in metrics}
+    return {metric.name: _terms(metric, policy or _NONE) for metric in metrics}
 
 
-def _terms(metric: Metric, rule: MetricRule) -> Terms:
+def _terms(metric: Metric, policy: Policy) -> Terms:
+    rule = policy.metrics.get(metric.name, _DEFAULT)
     starts, stops = metric.starts, metric.stops
     if rule.stops_at == "closed" and Signal.SOLVED in stops:
         stops = (stops - {Signal.SOLVED}) | {Signal.CLOSED}
@@ -48,10 +56,13 @@ def _terms(metric: Metric, rule: MetricRule) -> Terms:
         stops=stops,
         cancels=cancels,
         resumes=metric.resumes,
-        listens=starts | stops | cancels | metric.resumes,
+        begins=starts | metric.resumes,
+        ends=stops | cancels,
         pauses=metric.pauses if rule.pauses is None else frozenset(rule.pauses),
         repeats=metric.repeats,
         restarts=rule.on_reopen == "restart",
         after_first_reply=after_first_reply,
         counts_gap=metric.counts_gap,
+        targets=tuple(target for target in policy.targets if target.metric == metric.name),
+        warnings=tuple(warn for warn in policy.warnings if warn.metric in (None, metric.name)),
     )
