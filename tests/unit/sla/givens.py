@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.sla.engine import (
+    Category,
     Created,
     Fact,
     Outcome,
@@ -11,6 +12,7 @@ from services.sla.engine import (
     PolicyApplied,
     Rulebook,
     State,
+    StatusChanged,
     advance,
     fold,
     parse_policy,
@@ -59,6 +61,10 @@ def rules(*policies: Policy, calendars: Any = (OFFICE,)) -> Rulebook:
 
 def created(at: float = 0, **fields: Any) -> Created:
     return Created(at=minute(at), **fields)
+
+
+def status(at: float, category: Category) -> StatusChanged:
+    return StatusChanged(at=minute(at), category=category)
 
 
 def lived(book: Rulebook, *facts: Fact, until: float | None = None) -> tuple[State, list[Outcome]]:

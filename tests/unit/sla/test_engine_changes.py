@@ -1,4 +1,4 @@
-"""Pauses, changes of target, policy and calendar, reopening, merging: rules S6-S16."""
+"""Changes of target, policy and calendar: rules S10-S13."""
 
 from datetime import date
 
@@ -10,25 +10,15 @@ from services.sla.engine import (
     Breached,
     CalendarChanged,
     Cancelled,
-    Closed,
-    CustomerReplied,
-    Discarded,
     DueChanged,
-    Merged,
-    MergeReceived,
     Met,
-    Paused,
     PolicyApplied,
     PolicyChanged,
     PriorityChanged,
-    Reopened,
     Resolved,
-    Resumed,
     Rulebook,
     Started,
-    StatusChanged,
     UnknownVersion,
-    Unmerged,
     Unschedulable,
     fold,
     next_due,
@@ -43,13 +33,10 @@ from tests.unit.sla.givens import (
     minutes,
     rules,
     said,
+    status,
     targets,
     the,
 )
-
-
-def status(at: float, category) -> StatusChanged:
-    return StatusChanged(at=minute(at), category=category)
 
 
 def by_priority(**of_resolution: float) -> list[dict]:
@@ -57,89 +44,6 @@ def by_priority(**of_resolution: float) -> list[dict]:
         {"metric": "resolution", "priority": priority, "seconds": minutes(amount)}
         for priority, amount in of_resolution.items()
     ]
-
-
-# -- pauses
-
-
-@pytest.mark.parametrize("category", ["pending", "hold"])
-def test_pending_and_hold_pause_the_resolution_and_keep_what_is_left(category):
-    state, told = lived(rules(), created(), AgentReplied(at=minute(1)), status(40, category))
-    paused = the(Paused, told)
-    assert (paused.metric, paused.due_at, paused.remaining_seconds) == ("resolution", None, 12_000)
-    assert next_due(state) is None
-    _, told = fold(state, status(1000, "open"), rules())
-    resumed = the(Resumed, told)
-    assert (resumed.due_at, resumed.paused_seconds) == (minute(1200), minutes(960))
-
-
-def test_replies_are_never_paused_by_pending():
-    _, told = lived(rules(), created(), status(10, "pending"), until=61)
-    assert ("breached", "first_reply", 1, 60) in said(told)
-
-
-def test_a_reply_while_pending_meets_the_first_reply():
-    _, told = lived(rules(), created(category="pending"), AgentReplied(at=minute(10)))
-    assert ("met", "first_reply", 1, 10) in said(told)
-
-
-def test_a_policy_says_which_categories_pause():
-    book = rules(a_policy(metrics={"resolution": {"pauses": ["postponed"]}}))
-    _, told = lived(book, created(), status(10, "pending"), status(20, "postponed"))
-    assert said(told, "resolution")[1:] == [("paused", "resolution", 1, 20)]
-
-
-def test_from_pending_to_hold_is_one_pause():
-    _, told = lived(rules(), created(), status(10, "pending"), status(20, "hold"))
-    assert len([outcome for outcome in told if isinstance(outcome, Paused)]) == 1
-
-
-def test_nothing_is_warned_or_breached_during_a_pause():
-    book = rules(a_policy(warnings=[{"percent": 50}]))
-    _, told = lived(book, created(), status(60, "pending"), until=100_000)
-    assert said(told, "resolution")[1:] == [("paused", "resolution", 1, 60)]
-
-
-def test_a_pause_that_begins_exactly_at_due_leaves_nothing_and_is_a_breach():
-    _, told = lived(rules(), created(), status(240, "pending"), until=10_000)
-    breach = the(Breached, told, "resolution")
-    assert (breach.breached_at, breach.cause) == (minute(240), "time_passed")
-
-
-def test_a_pause_at_due_is_no_breach_if_it_is_met_at_the_same_instant():
-    _, told = lived(rules(), created(), status(240, "pending"), Resolved(at=minute(240)))
-    met = the(Met, told, "resolution")
-    assert (met.margin_seconds, met.breached_at) == (0, None)
-
-
-def test_a_pause_without_length_changes_nothing():
-    _, told = lived(rules(), created(), status(240, "pending"), status(240, "open"), until=241)
-    assert the(Breached, told, "resolution").breached_at == minute(240)
-
-
-def test_creation_in_a_pausing_status_is_paused_from_creation():
-    _, told = lived(rules(), created(category="hold"), status(100, "open"))
-    assert the(Started, told, "resolution").due_at is None
-    assert the(Resumed, told).due_at == minute(340)
-
-
-def test_a_pause_outside_hours_costs_nothing():
-    book = rules(a_policy(targets=targets("office", resolution=600)))
-    facts = (created(), status(500, "pending"), status(1440, "open"))
-    _, told = lived(book, *facts)  # 17:20 on Monday to 9:00 on Tuesday
-    assert the(Resumed, told).due_at == minute(1440 + 120)
-    assert the(Resumed, told).paused_seconds == 0
-
-
-def test_pauses_keep_their_seconds():
-    pauses = [
-        status(10 + n + half / 120, "pending" if half == 0 else "open")
-        for n in range(30)
-        for half in (0, 1)
-    ]
-    _, told = lived(rules(), created(), *pauses, Resolved(at=minute(240)))
-    assert the(Met, told).paused_seconds == 30 * 0.5
-    assert the(Met, told).elapsed_seconds == 240 * 60 - 15
 
 
 # -- targets
@@ -217,6 +121,19 @@ def test_targets_may_depend_on_the_customers_tier():
     book = rules(a_policy(targets=chosen))
     _, told = lived(book, created(), AttributesChanged(at=minute(5), attributes={"tier": "gold"}))
     assert the(DueChanged, told).due_at == minute(10)
+
+
+def test_a_target_that_was_reached_exactly_where_a_pause_began_names_that_deadline():
+    book = rules(a_policy(targets=by_priority(normal=240, high=10)))
+    _, told = lived(
+        book,
+        created(),
+        status(10, "pending"),
+        status(30, "open"),
+        PriorityChanged(at=minute(60), priority="high"),
+    )
+    breach = the(Breached, told)
+    assert (breach.due_at, breach.breached_at) == (minute(10), minute(60))
 
 
 # -- policies
@@ -360,148 +277,6 @@ def test_a_calendar_without_enough_open_time_is_told():
     _, told = lived(book, created(), Resolved(at=minute(200)))
     assert the(Unschedulable, told).due_at is None
     assert the(Met, told).elapsed_seconds == 3600
-
-
-# -- reopening, merging, the end
-
-
-def test_reopening_continues_with_what_was_left_and_leaves_the_solved_time_out():
-    _, told = lived(
-        rules(),
-        created(),
-        AgentReplied(at=minute(1)),
-        Resolved(at=minute(100)),
-        Reopened(at=minute(5000)),
-        Resolved(at=minute(5010)),
-    )
-    assert said(told, "resolution")[1:] == [
-        ("met", "resolution", 1, 100),
-        ("resumed", "resolution", 1, 5000),
-        ("met", "resolution", 1, 5010),
-    ]
-    assert the(Resumed, told, "resolution").due_at == minute(5140)
-    assert [o.elapsed_seconds for o in told if isinstance(o, Met)][-1] == minutes(110)
-
-
-def test_a_policy_may_restart_the_resolution_on_reopening():
-    book = rules(a_policy(metrics={"resolution": {"on_reopen": "restart"}}))
-    _, told = lived(book, created(), Resolved(at=minute(100)), Reopened(at=minute(500)), until=741)
-    assert said(told, "resolution")[-2:] == [
-        ("started", "resolution", 2, 500),
-        ("breached", "resolution", 2, 740),
-    ]
-
-
-def test_a_breached_cycle_stays_breached_when_it_is_reopened():
-    _, told = lived(
-        rules(), created(), Resolved(at=minute(300)), Reopened(at=minute(500)), until=10_000
-    )
-    assert len([o for o in told if isinstance(o, Breached) and o.metric == "resolution"]) == 1
-
-
-def test_reopening_by_the_customer_opens_a_next_reply():
-    _, told = lived(
-        rules(),
-        created(),
-        AgentReplied(at=minute(1)),
-        Resolved(at=minute(2)),
-        Reopened(at=minute(50), by_customer=True),
-        CustomerReplied(at=minute(50)),
-    )
-    assert said(told, "next_reply") == [("started", "next_reply", 1, 50)]
-
-
-def test_reopening_by_an_agent_opens_no_next_reply():
-    _, told = lived(
-        rules(),
-        created(),
-        AgentReplied(at=minute(1)),
-        Resolved(at=minute(2)),
-        Reopened(at=minute(50)),
-    )
-    assert said(told, "next_reply") == []
-
-
-def test_a_ticket_reopened_into_a_pausing_status_is_paused():
-    _, told = lived(rules(), created(), Resolved(at=minute(100)), status(200, "pending"))
-    assert the(Resumed, told, "resolution").due_at is None
-
-
-def test_a_closed_ticket_that_is_reopened_leaves_the_closed_time_out():
-    _, told = lived(rules(), created(), Closed(at=minute(100)), Reopened(at=minute(5000)))
-    assert the(Resumed, told, "resolution").due_at == minute(5140)
-
-
-def test_a_merged_ticket_never_escalates_and_hears_nothing_any_more():
-    _, told = lived(
-        rules(),
-        created(),
-        Merged(at=minute(10)),
-        CustomerReplied(at=minute(20)),
-        Reopened(at=minute(30)),
-        until=10_000,
-    )
-    assert said(told)[2:] == [
-        ("cancelled", "first_reply", 1, 10),
-        ("cancelled", "resolution", 1, 10),
-    ]
-    assert {o.reason for o in told if isinstance(o, Cancelled)} == {"merged"}
-
-
-def test_a_merge_that_is_undone_starts_the_clocks_again_as_reopening_does():
-    _, told = lived(
-        rules(),
-        created(),
-        AgentReplied(at=minute(5)),
-        Merged(at=minute(10)),
-        Unmerged(at=minute(500), category="open"),
-        CustomerReplied(at=minute(510)),
-    )
-    assert said(told, "resolution") == [
-        ("started", "resolution", 1, 0),
-        ("cancelled", "resolution", 1, 10),
-        ("started", "resolution", 1, 500),
-    ]
-    assert ("started", "next_reply", 1, 510) in said(told, "next_reply")
-
-
-def test_what_was_not_merged_is_not_unmerged():
-    _, told = lived(rules(), created(), Discarded(at=minute(1)), Unmerged(at=minute(2)))
-    assert said(told)[2:] == [("cancelled", "first_reply", 1, 1), ("cancelled", "resolution", 1, 1)]
-
-
-def test_a_message_brought_by_a_merge_opens_next_reply_unless_one_is_open():
-    replied = AgentReplied(at=minute(1))
-    brought = MergeReceived(at=minute(30), customer_message=True)
-    _, told = lived(rules(), created(), replied, brought)
-    assert said(told, "next_reply") == [("started", "next_reply", 1, 30)]
-    _, told = lived(rules(), created(), replied, CustomerReplied(at=minute(20)), brought)
-    assert said(told, "next_reply") == [("started", "next_reply", 1, 20)]
-
-
-def test_a_merge_without_a_customers_message_changes_nothing():
-    _, told = lived(rules(), created(), AgentReplied(at=minute(1)), MergeReceived(at=minute(30)))
-    assert said(told, "next_reply") == []
-
-
-@pytest.mark.parametrize("reason", ["deleted", "spam", "anonymised"])
-def test_a_discarded_ticket_is_cancelled_with_its_reason(reason):
-    _, told = lived(rules(), created(), Discarded(at=minute(10), reason=reason), until=10_000)
-    assert {o.reason for o in told if isinstance(o, Cancelled)} == {reason}
-    assert len(said(told)) == 4
-
-
-def test_a_target_that_was_reached_exactly_where_a_pause_began_names_that_deadline():
-    book = rules(a_policy(targets=by_priority(normal=240, high=10)))
-    _, told = lived(
-        book,
-        created(),
-        status(10, "pending"),
-        status(30, "open"),
-        PriorityChanged(at=minute(60), priority="high"),
-    )
-    breach = the(Breached, told)
-    assert (breach.due_at, breach.breached_at) == (minute(10), minute(60))
 
 
 def test_another_target_on_the_same_calendar_keeps_the_pinned_version():
