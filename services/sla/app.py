@@ -156,6 +156,29 @@ class Sla:
             raise NotFound(f"No ticket {ticket_id} has been heard of.", field="ticket_id")
         return found
 
+    async def review(
+        self,
+        ticket_id: UUID,
+        metric: str,
+        cycle: int,
+        *,
+        stands: bool,
+        note: str | None,
+        origin: Origin,
+    ) -> TicketClocks:
+        """A person decides about a breach in doubt (S20).
+
+        Raises:
+            NotFound: no such decision is waited for.
+        """
+        await self._read(
+            lambda tx: self._judging.review(
+                tx, ticket_id, metric, cycle, stands=stands, note=note, origin=origin
+            )
+        )
+        self._on_alert()
+        return await self.clocks(ticket_id)
+
     async def announce_import(self, *, is_open: bool) -> None:
         """History begins to stream in, or its last line was sent."""
         await self._read(lambda tx: imports.announce(tx, is_open=is_open, now=self._clock.now()))

@@ -135,6 +135,15 @@ class SlaBreachRetracted(_CycleEvent, frozen=True, kw_only=True, tag="sla.breach
     breached_at: datetime
     reason: str
     needs_review: bool = False
+    note: str | None = None
+
+
+class SlaBreachUpheld(_CycleEvent, frozen=True, kw_only=True, tag="sla.breach_upheld.v1"):
+    """A person (the actor) decided that the breach stands, though a fact came late that spoke against it (S20)."""
+
+    breach_id: UUID
+    breached_at: datetime
+    note: str | None = None
 
 
 class SlaUnschedulable(_CycleEvent, frozen=True, kw_only=True, tag="sla.unschedulable.v1"):
@@ -245,6 +254,7 @@ SlaEvent = (
     | SlaWarning
     | SlaBreached
     | SlaBreachRetracted
+    | SlaBreachUpheld
     | SlaUnschedulable
     | SlaJudgedAgain
     | SlaEscalationStep

@@ -9,6 +9,7 @@ from shared.events.sla import (
     ESCALATION_EVENTS,
     SlaBreached,
     SlaBreachRetracted,
+    SlaBreachUpheld,
     SlaCancelled,
     SlaDueChanged,
     SlaEvent,
@@ -32,6 +33,7 @@ _CycleEvent = (
     | SlaWarning
     | SlaBreached
     | SlaBreachRetracted
+    | SlaBreachUpheld
     | SlaUnschedulable
 )
 
@@ -219,9 +221,9 @@ def _fold_cycle(cycle: Cycle, event: _CycleEvent) -> None:  # noqa: C901, PLR091
             cycle.breach_group_id, cycle.breach_agent_id = event.group_id, event.agent_id
         case SlaUnschedulable():
             cycle.unschedulable_reason, cycle.due_at = event.reason, None
-        case SlaBreachRetracted(needs_review=True):
-            # It came too late to take the breach back by itself (S20); a person decides, the breach stands.
-            cycle.needs_review = True
+        case SlaBreachRetracted(needs_review=True) | SlaBreachUpheld():
+            # It came too late to take the breach back by itself (S20); until a person decides, and if so, it stands.
+            cycle.needs_review = isinstance(event, SlaBreachRetracted)
         case SlaBreachRetracted():
             cycle.is_breached, cycle.breached_at = False, None
-            cycle.retracted_at = event.occurred_at
+            cycle.retracted_at, cycle.needs_review = event.occurred_at, False

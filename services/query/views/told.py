@@ -34,7 +34,6 @@ _SENTENCES: Final[dict[str, str]] = {
     "sla.cancelled.v1": "ended the clock {metric} without a result ({reason})",
     "sla.warning.v1": "warned that {metric} is due {due_at} ({threshold} reached)",
     "sla.breached.v1": "found {metric} breached: it was due {breached_at} ({cause})",
-    "sla.breach_retracted.v1": "took back the breach of {metric}: {reason}",
     "sla.unschedulable.v1": "found no deadline for {metric}: {reason}",
     "sla.page_unanswered.v1": "found the page about {metric} unanswered after {pages_count} calls and told everybody",
     "sla.page_ended.v1": "ended the page about {metric} ({reason})",
@@ -121,6 +120,15 @@ def _told(  # noqa: C901, PLR0911, PLR0912  # one sentence each
         case "sla.page_acknowledged.v1":
             how = "" if facts["how"] == "acknowledged" else f" ({facts['how']})"
             return f"acknowledged the page about {facts['metric']}{how}"
+        case "sla.breach_retracted.v1":
+            if facts.get("needs_review"):
+                return f"asked whether the breach of {facts['metric']} stands: a fact came more than a day late"
+            return (
+                f"took back the breach of {facts['metric']}: {facts.get('note') or facts['reason']}"
+            )
+        case "sla.breach_upheld.v1":
+            why = f": {facts['note']}" if facts.get("note") else ""
+            return f"decided that the breach of {facts['metric']} stands{why}"
         case "sla.met.v1":
             how = "late" if facts["was_breached"] else "in time"
             return f"saw {facts['metric']} fulfilled {how}"

@@ -17,6 +17,7 @@ from shared.events.base import Channel, Event, StatusCategory
 from shared.events.sla import (
     SlaBreached,
     SlaBreachRetracted,
+    SlaBreachUpheld,
     SlaCancelled,
     SlaDueChanged,
     SlaEscalationStep,
@@ -156,6 +157,7 @@ def observe_promise(desk: Desk, event: SlaEvent) -> None:
             | SlaEscalationStep()  # `tiers` moves the ticket
             | SlaBreached()
             | SlaBreachRetracted()
+            | SlaBreachUpheld()
             | SlaUnschedulable()
             | SlaJudgedAgain()
             | SlaPaged()

@@ -1,17 +1,30 @@
-"""`/v1/sla/tickets/{id}` and the import's two words, begun and ended."""
+"""`/v1/sla/tickets/{id}` with the breaches in doubt, and the import's two words, begun and ended."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+import msgspec
+from fastapi import APIRouter, Depends, Request, Response
 
 from services.sla.app import Sla
 from services.sla.tickets.clocks import TicketClocks
-from shared.http.bodies import json_answer
+from shared.http.bodies import json_answer, read_json
 from shared.http.conditional import etag
 from shared.http.openapi import openapi_body
+from shared.http.origin import RequestOrigin
 from shared.security import Role, require
 
 _NO_CONTENT = 204
+_NOTE_CHARACTERS_MAX = 500
+
+
+class Decision(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether the breach stands; `note` says why."""
+
+    metric: str
+    cycle: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+    stands: bool
+    note: Annotated[str, msgspec.Meta(max_length=_NOTE_CHARACTERS_MAX)] | None = None
 
 
 def router(sla: Sla) -> APIRouter:
@@ -26,6 +39,24 @@ def router(sla: Sla) -> APIRouter:
     )
     async def get_clocks(ticket_id: UUID) -> Response:
         clocks = await sla.clocks(ticket_id)
+        return json_answer(clocks, headers={"etag": etag(clocks.version)})
+
+    @routes.post(
+        "/tickets/{ticket_id}/reviews",
+        summary="Decide about a breach that a very late fact has put in doubt: it stands, or is taken back.",
+        dependencies=[Depends(require(Role.SUPERVISOR))],
+        openapi_extra=openapi_body(Decision, answer=TicketClocks),
+    )
+    async def review(ticket_id: UUID, request: Request, origin: RequestOrigin) -> Response:
+        decision = await read_json(request, Decision)
+        clocks = await sla.review(
+            ticket_id,
+            decision.metric,
+            decision.cycle,
+            stands=decision.stands,
+            note=decision.note,
+            origin=origin,
+        )
         return json_answer(clocks, headers={"etag": etag(clocks.version)})
 
     @routes.post(

@@ -48,6 +48,7 @@ from services.sla.engine.metrics import METRICS, Metric, Signal
 from services.sla.engine.outcomes import (
     Breached,
     BreachRetracted,
+    BreachUpheld,
     Cancelled,
     ClockOutcome,
     DueChanged,
@@ -78,6 +79,7 @@ from services.sla.engine.policies import (
     Warn,
 )
 from services.sla.engine.remarks import remarks
+from services.sla.engine.review import review
 from services.sla.engine.rulebook import Rulebook
 from services.sla.engine.state import Clock, State, decode, encode
 
@@ -89,6 +91,7 @@ __all__ = [
     "Assigned",
     "AttributesChanged",
     "BreachRetracted",
+    "BreachUpheld",
     "Breached",
     "CalendarChanged",
     "Cancelled",
@@ -154,5 +157,6 @@ __all__ = [
     "parse_policy",
     "parse_timeline",
     "remarks",
+    "review",
     "unreachable",
 ]

@@ -98,6 +98,7 @@ def _replay(
         raise TypeError(f"a journal begins with {type(first).__name__}")
     work = begin(first, rules)
     work.state.retractions = state.retractions if retractions is None else retractions
+    work.state.reviews = state.reviews
     for fact in journal[1:]:
         work.speak(to_us(fact.at))
         apply(work, fact)
@@ -132,6 +133,9 @@ def _fold_clamped(
                 attempt=work.attempt(clock),
                 fact_at=fact.at,
             )
+    asked = [one for one in work.told if isinstance(one, tell.NeedsReview)]
+    new = [one for one in asked if state.review(one.metric, one.cycle) is None]
+    work.state.reviews = [*state.reviews, *new]
     work.state.last_us = horizon_us
     journaled(work.state, now)
     return work.state, work.told

@@ -131,6 +131,14 @@ class NeedsReview(_ClockOutcome, frozen=True, kw_only=True, tag="needs_review"):
     fact_at: datetime
 
 
+class BreachUpheld(_ClockOutcome, frozen=True, kw_only=True, tag="breach_upheld"):
+    """A person decided that the breach of this attempt stands, whatever came late (S20)."""
+
+    breached_at: datetime
+    attempt: int
+    fact_at: datetime
+
+
 class Unschedulable(_ClockOutcome, frozen=True, kw_only=True, tag="unschedulable"):
     """No deadline can be found: too little open time within ten years, or no such calendar (C9)."""
 
@@ -148,6 +156,7 @@ ClockOutcome = (
     | Breached
     | BreachRetracted
     | NeedsReview
+    | BreachUpheld
     | Unschedulable
 )
 Outcome = PolicyApplied | ClockOutcome

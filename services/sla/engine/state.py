@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from services.sla.engine.facts import Fact
+from services.sla.engine.outcomes import NeedsReview
 
 RUNNING, PAUSED, MET, CANCELLED, LATENT = "running", "paused", "met", "cancelled", "latent"
 """States of a clock. `latent`: it was started, but no policy has a target for it now (S13)."""
@@ -71,6 +72,7 @@ class State(msgspec.Struct, kw_only=True):
     spoke_us: int = 0  # the latest warning or breach
     next_us: int | None = None
     retractions: dict[str, int] = {}  # "metric:cycle" to how often its breach was taken back
+    reviews: list[NeedsReview] = []  # breaches that a person has to decide about
     journal: list[Fact] = []
     journal_is_whole: bool = True
 
@@ -79,6 +81,13 @@ class State(msgspec.Struct, kw_only=True):
         for clock in self.clocks:
             if clock.metric == metric:
                 return clock
+        return None
+
+    def review(self, metric: str, cycle: int) -> NeedsReview | None:
+        """Return the breach of this cycle that waits for a person's decision."""
+        for asked in self.reviews:
+            if (asked.metric, asked.cycle) == (metric, cycle):
+                return asked
         return None
 
 

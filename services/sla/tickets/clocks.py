@@ -34,6 +34,16 @@ class ClockView(msgspec.Struct, frozen=True, kw_only=True):
     calendar_version: int | None
 
 
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """A breach that a fact from `fact_at` speaks against, heard of more than a day late: a person decides (S20)."""
+
+    metric: str
+    cycle: int
+    breached_at: datetime
+    fact_at: datetime
+    asked_at: datetime
+
+
 class TicketClocks(msgspec.Struct, frozen=True, kw_only=True):
     """What this service knows of a ticket. `version` counts its own events about it."""
 
@@ -47,6 +57,7 @@ class TicketClocks(msgspec.Struct, frozen=True, kw_only=True):
     priority: str
     next_due: datetime | None
     clocks: list[ClockView]
+    reviews: list[Review]
 
 
 def clocks_of(row: Row, rules: engine.Rulebook, *, now: datetime) -> TicketClocks | None:
@@ -69,6 +80,16 @@ def clocks_of(row: Row, rules: engine.Rulebook, *, now: datetime) -> TicketClock
         priority=state.priority,
         next_due=due - timedelta(microseconds=1) if due else None,
         clocks=[_view(work, clock, now) for clock in state.clocks if clock.target_us],
+        reviews=[
+            Review(
+                metric=asked.metric,
+                cycle=asked.cycle,
+                breached_at=asked.breached_at,
+                fact_at=asked.fact_at,
+                asked_at=asked.at,
+            )
+            for asked in state.reviews
+        ],
     )
 
 

@@ -16,11 +16,12 @@ ACTOR: Final = Actor(kind=ActorKind.SYSTEM, id="sla")
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """What made us judge: an event of another service, or (`causation_id` null) the clock."""
+    """What made us judge: an event of another service, or (`causation_id` null) the clock or a person."""
 
     correlation_id: str
     causation_id: str | None
     now: datetime
+    actor: Actor = ACTOR
 
 
 def breach_id(ticket_id: UUID, metric: str, cycle: int, attempt: int) -> UUID:
@@ -28,14 +29,14 @@ def breach_id(ticket_id: UUID, metric: str, cycle: int, attempt: int) -> UUID:
     return derived_id("sla_breach", ticket_id, metric, cycle, attempt)
 
 
-def event_of(outcome: engine.Outcome, row: Row, cause: Cause) -> Event:  # noqa: PLR0911  # one case a kind
+def event_of(outcome: engine.Outcome, row: Row, cause: Cause) -> Event:  # noqa: C901, PLR0911  # one case a kind
     """The event that says so; takes the stream's next version."""
     row.stream_version += 1
     stamp: dict[str, Any] = {
         "version": row.stream_version,
         "occurred_at": outcome.at,
         "recorded_at": cause.now,
-        "actor": ACTOR,
+        "actor": cause.actor,
         "via": Channel.IMPORT if row.is_imported else Channel.SYSTEM,
         "correlation_id": cause.correlation_id,
         "causation_id": cause.causation_id,
@@ -130,6 +131,12 @@ def event_of(outcome: engine.Outcome, row: Row, cause: Cause) -> Event:  # noqa:
         case engine.Unschedulable():
             return sla.SlaUnschedulable(
                 **stamp, started_at=outcome.started_at, reason=outcome.reason
+            )
+        case engine.BreachUpheld():
+            return sla.SlaBreachUpheld(
+                **stamp,
+                breach_id=breach_id(row.ticket_id, outcome.metric, outcome.cycle, outcome.attempt),
+                breached_at=outcome.breached_at,
             )
         case engine.BreachRetracted() | engine.NeedsReview():
             return sla.SlaBreachRetracted(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from services.sla import engine
@@ -23,7 +24,7 @@ from services.sla.tickets.facts import catch_up_facts, fact_of, note_assignment
 from services.sla.tickets.imports import note_import
 from services.sla.tickets.paging import Paging
 from services.sla.tickets.states import Row
-from shared.errors import Unreadable
+from shared.errors import NotFound, Unreadable
 from shared.events.base import Channel, Event
 from shared.events.tickets import TicketOpened
 from shared.eventstore import EventTransaction
@@ -126,6 +127,34 @@ class Judging:
             changed += len(work.events) > before
         self._finish(work, touched)
         return len(touched), changed
+
+    def review(
+        self,
+        tx: Tx,
+        ticket_id: UUID,
+        metric: str,
+        cycle: int,
+        *,
+        stands: bool,
+        note: str | None,
+        origin: Origin,
+    ) -> None:
+        """A person decides about a breach in doubt (S20).
+
+        Raises:
+            NotFound: no such decision is waited for.
+        """
+        row = states.load(tx, [ticket_id])[ticket_id]
+        asked = row.state.review(metric, cycle) if row.state is not None else None
+        if row.state is None or asked is None:
+            raise NotFound(
+                f"No breach of {metric}, round {cycle}, waits for a decision.", field="metric"
+            )
+        state, outcome = engine.review(row.state, asked, stands=stands, at=tx.now)
+        work = self._work(tx, self._books.current(tx))
+        work.tell(row, Cause(origin.correlation_id, None, tx.now, origin.actor), (state, [outcome]))
+        work.events[-1] = msgspec.structs.replace(work.events[-1], note=note)
+        self._finish(work, [row])
 
     def acknowledge(
         self, tx: Tx, ticket_id: UUID, metric: str, cycle: int, *, origin: Origin

@@ -197,6 +197,15 @@ class Desk:
     def time_is(self, horizon: datetime, *, limit: int = 1_000) -> int:
         return self.store.transact(lambda tx: self.judging.let_time_speak(tx, horizon, limit=limit))
 
+    def review(
+        self, ticket_id: UUID, metric: str, cycle: int, *, stands: bool, note: str | None = None
+    ) -> None:
+        self.store.transact(
+            lambda tx: self.judging.review(
+                tx, ticket_id, metric, cycle, stands=stands, note=note, origin=ADMIN_ORIGIN
+            )
+        )
+
     def told(self, ticket_id: UUID) -> list[Event]:
         return self.store.history(ticket_id)
 

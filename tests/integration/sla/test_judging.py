@@ -4,14 +4,17 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.sla.settings import Settings
 from services.sla.tickets import imports, states
+from shared.errors import NotFound
 from shared.events import assignments, sla
 from shared.events.base import Channel, Owner, StatusCategory
 from shared.eventstore import EventStore
-from tests.integration.sla.support import NOON, Desk, Story, received
+from shared.identifiers import new_id
+from tests.integration.sla.support import ADMIN, NOON, Desk, Story, received
 
 pytestmark = pytest.mark.integration
 HOUR = timedelta(hours=1)
@@ -45,6 +48,28 @@ def test_a_deadline_that_passes_is_a_breach_at_the_deadline_and_fires_once(desk:
     assert breach.detected_at > breach.breached_at
     assert (breach.metric, breach.cycle, breach.elapsed_seconds) == ("first_reply", 1, 3_600)
     assert (breach.correlation_id, breach.causation_id) == ("c-1", None)
+
+
+@pytest.mark.parametrize("stands", [True, False])
+def test_a_person_decides_once_about_a_breach_that_a_very_late_reply_speaks_against(
+    desk: Desk, stands: bool
+) -> None:
+    desk.policy()
+    story = Story()
+    desk.hear(story.opened(NOON))
+    desk.time_is(NOON + 3 * HOUR)
+    reply = story.agent_replied(NOON + HOUR / 2)
+    desk.hear(msgspec.structs.replace(reply, recorded_at=NOON + 26 * HOUR))
+    desk.review(story.ticket_id, "first_reply", 1, stands=stands, note="the mail server was down")
+    decided = desk.told(story.ticket_id)[-1]
+    assert isinstance(decided, sla.SlaBreachUpheld if stands else sla.SlaBreachRetracted)
+    (breach,) = desk.breaches(story.ticket_id)
+    assert (decided.breach_id, decided.note) == (breach.breach_id, "the mail server was down")
+    assert decided.actor == ADMIN.actor
+    with pytest.raises(NotFound):
+        desk.review(story.ticket_id, "first_reply", 1, stands=stands)
+    with pytest.raises(NotFound):
+        desk.review(new_id(), "first_reply", 1, stands=stands)
 
 
 def test_a_reply_in_time_leaves_the_timer_nothing_to_say(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from shared.events import Priority
 from shared.events.sla import (
     SlaBreached,
     SlaBreachRetracted,
+    SlaBreachUpheld,
     SlaDueChanged,
     SlaPaused,
     SlaStarted,
@@ -94,6 +95,18 @@ def test_a_fact_that_came_too_late_leaves_the_breach_for_a_person_to_review():
     _fold_cycle(cycle, SlaBreachRetracted(**told(2), reason="two days late", needs_review=True))
     assert (cycle.is_breached, cycle.breached_at) == (True, DUE)
     assert cycle.retracted_at is None
+    assert cycle.needs_review
+
+
+def test_a_persons_decision_ends_the_review_either_way():
+    asked = SlaBreachRetracted(**told(2), reason="two days late", needs_review=True)
+    upheld, taken_back = a_broken_promise(), a_broken_promise()
+    for cycle in (upheld, taken_back):
+        _fold_cycle(cycle, asked)
+    _fold_cycle(upheld, SlaBreachUpheld(**told(3)))
+    assert (upheld.needs_review, upheld.is_breached) == (False, True)
+    _fold_cycle(taken_back, SlaBreachRetracted(**told(3), reason="reviewed"))
+    assert (taken_back.needs_review, taken_back.is_breached) == (False, False)
 
 
 def test_a_clock_without_a_deadline_is_not_paused_but_says_that_nobody_can_be_warned() -> None:
