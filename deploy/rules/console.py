@@ -14,7 +14,7 @@ from deploy.front_door import FrontDoor, RequestRefused
 from deploy.imports.access import address, bearer
 from deploy.local.problems import CannotStart
 from deploy.rules.files import RuleFile, as_yaml, comparable
-from services.routing.domain.rules.book import describe
+from shared.conditions import describe
 from shared.errors import FieldError
 from shared.events.agents import RoutingRule
 from shared.security.principal import Role

@@ -1,12 +1,13 @@
 """Events of routing about people and rules. Stream = agent, group or rule set."""
 
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 import msgspec
 
 from shared.events.base import Event, Owner, Priority
+from shared.events.conditions import Condition
 from shared.identifiers import derived_id
 
 
@@ -170,21 +171,6 @@ class GroupDefined(Event, frozen=True, kw_only=True, tag="group.defined.v1"):
     @property
     def stream_id(self) -> UUID:
         return group_stream(self.group_id)
-
-
-class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One test on a ticket, or several together; exactly one of the two forms.
-
-    A test: `field` (`channel`, `priority`, `tags`, `subject`, `fields.product` …), `op`, `value`. Together: `all`,
-    `any` or `none` of these conditions hold; they may be nested.
-    """
-
-    field: str = ""
-    op: str = ""
-    value: Any = None
-    all: tuple["Condition", ...] = ()
-    any: tuple["Condition", ...] = ()
-    none: tuple["Condition", ...] = ()
 
 
 class RuleMode(StrEnum):

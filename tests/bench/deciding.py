@@ -19,13 +19,13 @@ from services.routing.settings import Settings
 from services.routing.timers import Sweeper
 from shared.events.agents import (
     AgentProfile,
-    Condition,
     GroupProfile,
     Presence,
     RoutingRule,
     RuleMode,
 )
 from shared.events.base import Actor, ActorKind, Channel, Event, Owner, Priority, StatusCategory
+from shared.events.conditions import Condition
 from shared.events.tickets import Person, TicketOpened
 from shared.eventstore import EventStore
 from shared.identifiers import new_id

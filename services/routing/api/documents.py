@@ -1,35 +1,12 @@
 """The rule set as people write and read it: one document, in JSON over HTTP, in YAML or JSON as a file."""
 
-from typing import Any
-
 import msgspec
 
 from services.routing.app.asking import RulesView
 from services.routing.domain.rules import DEFAULT_RULE
+from shared.conditions import ConditionBody
 from shared.errors import Invalid
-from shared.events.agents import Condition, RoutingRule, RuleMode
-
-
-class ConditionBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One test (`field`, `op`, `value`), or several together (`all`, `any` or `none` of them); see `Condition`."""
-
-    field: str = ""
-    op: str = ""
-    value: Any = None
-    all: tuple["ConditionBody", ...] = ()
-    any: tuple["ConditionBody", ...] = ()
-    none: tuple["ConditionBody", ...] = ()
-
-    def plain(self) -> Condition:
-        """As events carry it."""
-        return Condition(
-            self.field,
-            self.op,
-            self.value,
-            tuple(part.plain() for part in self.all),
-            tuple(part.plain() for part in self.any),
-            tuple(part.plain() for part in self.none),
-        )
+from shared.events.agents import RoutingRule, RuleMode
 
 
 class RuleBody(RoutingRule, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,15 +1,12 @@
 """The calendars that sla has defined, as routing asks them: is it open?"""
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from shared.calendar import Calendar, InvalidCalendar, parse_calendar
-
-OpenAt = Callable[[datetime], bool]
-"""Whether a calendar is open at a moment."""
+from shared.conditions import OpenAt
 
 
 class CalendarVersion(msgspec.Struct, kw_only=True):

@@ -14,7 +14,6 @@ from services.routing.domain.roster import Roster
 from services.routing.domain.ticket import Ticket, queue_key
 from shared.events.agents import (
     AgentProfile,
-    Condition,
     GroupProfile,
     Presence,
     RateLimit,
@@ -30,6 +29,7 @@ from shared.events.base import (
     Stamp,
     StatusCategory,
 )
+from shared.events.conditions import Condition
 from shared.events.sla import SlaEvent, SlaStarted
 from shared.events.tickets import (
     Origin,

@@ -21,13 +21,13 @@ from services.routing.domain.ticket import Facts
 from services.routing.domain.trail import Entry, Mark
 from shared.events.agents import (
     AgentProfile,
-    Condition,
     GroupProfile,
     Presence,
     RoutingRule,
     RoutingSettings,
     RuleMode,
 )
+from shared.events.conditions import Condition
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 WORK = timedelta(minutes=10)

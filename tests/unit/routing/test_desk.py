@@ -13,7 +13,6 @@ from services.routing.domain.commands import (
 from services.routing.domain.people import define_group
 from shared.errors import Conflict, NotFound
 from shared.events.agents import (
-    Condition,
     GroupProfile,
     Presence,
     RoutingRule,
@@ -28,6 +27,7 @@ from shared.events.assignments import (
     TicketWithdrawn,
 )
 from shared.events.base import Actor, ActorKind, Event, Priority, StatusCategory
+from shared.events.conditions import Condition
 from shared.events.tickets import PriorityChanged
 from shared.events.triage import TriageRequested
 from tests.unit.routing.builders import START, Floor, a_floor, a_rule, by_hand

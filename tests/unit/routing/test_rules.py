@@ -4,8 +4,9 @@ import pytest
 
 from services.routing.domain.rules import Known, Question, RuleBook, faults
 from services.routing.domain.ticket import RANKS, Facts
-from shared.events.agents import Condition, RoutingRule
+from shared.events.agents import RoutingRule
 from shared.events.base import Priority
+from shared.events.conditions import Condition
 from tests.unit.routing.builders import a_rule
 
 FACTS = Facts(

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.routing.domain.rules import Known, Question, RuleBook, faults
-from services.routing.domain.rules.logic import Shape
+from services.routing.domain.rules import VOCABULARY, Known, Question, RuleBook, faults
 from services.routing.domain.ticket import Facts
-from shared.events.agents import Condition, RoutingRule, RuleMode
+from shared.conditions import Shape
+from shared.events.agents import RoutingRule, RuleMode
 from shared.events.base import Priority
+from shared.events.conditions import Condition
 from tests.unit.routing.builders import a_rule
 
 KNOWN = Known(groups={"g", "h"}, skills=(), calendars={"office"})
@@ -181,7 +182,7 @@ def holding(when: tuple[Condition, ...]) -> set[int]:
 
 @given(st.lists(_CONDITIONS, max_size=3).map(tuple), st.lists(_CONDITIONS, max_size=2).map(tuple))
 def test_what_is_found_is_so(one: tuple[Condition, ...], other: tuple[Condition, ...]) -> None:
-    if Shape(one).contradiction is not None:
+    if Shape(one, VOCABULARY).contradiction is not None:
         assert not holding(one)
-    if Shape(one).implies(Shape(other)):
+    if Shape(one, VOCABULARY).implies(Shape(other, VOCABULARY)):
         assert holding(one) <= holding(other)

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from services.routing.domain.rules import Question, RuleBook, Verdict
-from services.routing.domain.rules.conditions import TEXT_CHARACTERS_MAX
 from services.routing.domain.ticket import Facts
 from shared.calendar import parse_calendar
-from shared.events.agents import Condition, RoutingRule, RuleMode, Strategy
+from shared.conditions import TEXT_CHARACTERS_MAX
+from shared.events.agents import RoutingRule, RuleMode, Strategy
 from shared.events.base import Priority
+from shared.events.conditions import Condition
 
 GERMAN = Condition("language", "is", "de")
 VIP = Condition("tags", "contains", "vip")

@@ -4,7 +4,8 @@ import msgspec
 
 from deploy.rules.files import RuleFile
 from services.routing.api.documents import RulesBody
-from services.routing.domain.rules import FIELDS, OPERATORS, Known, faults
+from services.routing.domain.rules import VOCABULARY, Known, faults
+from shared.conditions import OPERATORS
 from tests.docs.readme import ROOT
 
 PAGE = (ROOT / "docs" / "routing.md").read_text(encoding="utf-8")
@@ -19,4 +20,4 @@ def test_the_example_is_a_rule_set_without_faults() -> None:
 
 
 def test_every_field_and_operator_is_named() -> None:
-    assert [word for word in (*FIELDS, *OPERATORS) if f"`{word}`" not in PAGE] == []
+    assert [word for word in (*VOCABULARY.names, *OPERATORS) if f"`{word}`" not in PAGE] == []

@@ -12,7 +12,8 @@ import msgspec
 from services.routing.domain.backtest.material import Material, PastTicket
 from services.routing.domain.backtest.replay import Replay, Replayed
 from services.routing.domain.backtest.script import script_of
-from services.routing.domain.rules.conditions import OF_BODY, asks_of
+from services.routing.domain.rules.conditions import OF_BODY
+from shared.conditions import asks_of
 from shared.events.agents import RoutingRule, RuleMode
 from shared.events.base import Channel
 

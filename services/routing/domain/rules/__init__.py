@@ -1,10 +1,8 @@
 """Ordered rules that say what becomes of a ticket: where it goes, what it needs, how it is shared out. Pure."""
 
 from services.routing.domain.rules.book import DEFAULT_RULE, RuleBook, Verdict
-from services.routing.domain.rules.conditions import FIELDS, OPERATORS, Question
+from services.routing.domain.rules.conditions import VOCABULARY, Question
 from services.routing.domain.rules.faults import (
-    CONDITIONS_MAX,
-    DEPTH_MAX,
     FAULTS_TOLD_MAX,
     RULES_MAX,
     Known,
@@ -13,13 +11,10 @@ from services.routing.domain.rules.faults import (
 )
 
 __all__ = [
-    "CONDITIONS_MAX",
     "DEFAULT_RULE",
-    "DEPTH_MAX",
     "FAULTS_TOLD_MAX",
-    "FIELDS",
-    "OPERATORS",
     "RULES_MAX",
+    "VOCABULARY",
     "Known",
     "Question",
     "RuleBook",

@@ -6,10 +6,9 @@ from typing import Final
 
 import msgspec
 
-from services.routing.domain.hours import OpenAt
-from services.routing.domain.rules.conditions import OF_BODY, Question, Test, asks_of
-from services.routing.domain.rules.conditions import compile_condition as compiled
-from shared.events.agents import Condition, RoutingRule, RuleMode, Strategy
+from services.routing.domain.rules.conditions import BODY, OF_BODY, VOCABULARY, Question
+from shared.conditions import OpenAt, Test, asks_of, compile_condition
+from shared.events.agents import RoutingRule, RuleMode, Strategy
 from shared.events.base import Priority
 
 Asked = tuple[RoutingRule, list[Test]]
@@ -67,7 +66,7 @@ class RuleBook:
         self.version = version
         self.mode = mode
         self.calendars = dict(calendars or {})
-        self._compiled = self._compile(None)
+        self._compiled = self._compile()
         self._doubtful = {
             rule.id for rule in rules if any(asks_of(one, OF_BODY) for one in rule.when)
         }
@@ -96,11 +95,17 @@ class RuleBook:
     def _without_body(self) -> tuple[list[Asked], list[Asked]]:
         return self._compile(assume_body=True), self._compile(assume_body=False)
 
-    def _compile(self, assume_body: bool | None) -> list[Asked]:
+    def _compile(self, *, assume_body: bool | None = None) -> list[Asked]:
+        unknown = frozenset() if assume_body is None else BODY
         return [
             (
                 rule,
-                [compiled(one, self.calendars, assume_body=assume_body) for one in rule.when],
+                [
+                    compile_condition(
+                        one, VOCABULARY, self.calendars, unknown=unknown, assume=bool(assume_body)
+                    )
+                    for one in rule.when
+                ],
             )
             for rule in self.rules
             if rule.is_enabled
@@ -121,24 +126,6 @@ def _matching(rules: Sequence[Asked], question: Question) -> Iterator[RoutingRul
                 break
         else:
             yield rule
-
-
-def describe(when: Sequence[Condition]) -> str:
-    """Conditions in one line for people: `channel is email and any of (tags contains vip, priority gte high)`."""
-    return " and ".join(map(_in_words, when)) or "always"
-
-
-def _in_words(condition: Condition) -> str:
-    for word, parts in (
-        ("all of", condition.all),
-        ("any of", condition.any),
-        ("none of", condition.none),
-    ):
-        if parts:
-            return f"{word} ({', '.join(map(_in_words, parts))})"
-    value = condition.value
-    told = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return f"{condition.field} {condition.op.replace('_', ' ')} {told}"
 
 
 def _alone(rule: RoutingRule) -> Verdict:

@@ -5,42 +5,24 @@ from typing import Final
 
 import msgspec
 
-from services.routing.domain.rules import conditions, logic
-from services.routing.domain.rules.book import DEFAULT_RULE, describe
-from services.routing.domain.rules.conditions import CUSTOM, FIELDS, HOURS, OPERATORS, PLAIN_FIELDS
+from services.routing.domain.rules.book import DEFAULT_RULE
+from services.routing.domain.rules.conditions import VOCABULARY
+from shared.conditions import Shape, condition_faults, describe
 from shared.errors import FieldError
-from shared.events.agents import Condition, RoutingRule, RuleMode
-from shared.events.base import Channel, Priority
+from shared.events.agents import RoutingRule, RuleMode
 from shared.identifiers import is_slug
 
 RULES_MAX: Final = 500
 """Every new ticket is compared with every rule before the one that matches: 500 cost it a millisecond at most."""
-
-CONDITIONS_MAX: Final = 50
-"""In one rule, nested ones counted. More is a decision table that belongs into several rules."""
-
-DEPTH_MAX: Final = 5
-"""Deeper nesting nobody reads."""
 
 TAGS_MAX: Final = 20
 """Tags that one rule adds."""
 
 TAG_CHARACTERS_MAX: Final = 64
 NOTE_CHARACTERS_MAX: Final = 500
-VALUES_MAX: Final = 200
-"""In one list; a longer one (of customers, say) belongs into a custom field of the ticket."""
-
-VALUE_CHARACTERS_MAX: Final = 500
 SKILL_LEVELS: Final = range(1, 6)
 FAULTS_TOLD_MAX: Final = 50
 """Whoever has more faults than that mends these first."""
-
-_CLOSED_WORDS: Final = {
-    "channel": tuple(channel.value for channel in Channel),
-    "priority": tuple(priority.value for priority in Priority),
-}
-_EXACT: Final = frozenset({"is", "is_not", "in", "not_in"})
-_ORDER: Final = frozenset({"gte", "lte", "gt", "lt"})
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -90,12 +72,13 @@ def _rule_faults(
     elif rule.id in seen:
         yield FieldError(f"{path}.id", f"{rule.id!r} is used twice")
     yield from _result_faults(rule, path, known, mode)
-    count = sum(map(_count, rule.when))
-    if count > CONDITIONS_MAX:
-        yield FieldError(f"{path}.when", f"at most {CONDITIONS_MAX} conditions, got {count}")
-        return
-    for place, condition in enumerate(rule.when):
-        yield from _condition_faults(condition, f"{path}.when[{place}]", known, depth=1)
+    yield from condition_faults(
+        rule.when,
+        f"{path}.when",
+        VOCABULARY,
+        words={"group": sorted(known.groups)},
+        calendars=known.calendars,
+    )
 
 
 def _result_faults(
@@ -125,92 +108,10 @@ def _result_faults(
         yield FieldError(f"{path}.note", f"at most {NOTE_CHARACTERS_MAX} characters")
 
 
-def _count(condition: Condition) -> int:
-    """Conditions in it; nesting too deep is found elsewhere, and cut off here."""
-    total, layer, depth = 0, [condition], 0
-    while layer and depth <= DEPTH_MAX + 1:
-        total += len(layer)
-        layer = [part for one in layer for part in (*one.all, *one.any, *one.none)]
-        depth += 1
-    return total
-
-
-def _condition_faults(
-    condition: Condition, path: str, known: Known, *, depth: int
-) -> Iterator[FieldError]:
-    forms = [form for form in ("all", "any", "none") if getattr(condition, form)]
-    is_test = bool(condition.field or condition.op)
-    if len(forms) + is_test != 1:
-        yield FieldError(path, "one of: field with op and value; all; any; none (each not empty)")
-        return
-    if is_test:
-        yield from _test_faults(condition, path, known)
-        return
-    if depth == DEPTH_MAX:
-        yield FieldError(path, f"nested at most {DEPTH_MAX} deep")
-        return
-    for place, part in enumerate(getattr(condition, forms[0])):
-        yield from _condition_faults(part, f"{path}.{forms[0]}[{place}]", known, depth=depth + 1)
-
-
-def _test_faults(condition: Condition, path: str, known: Known) -> Iterator[FieldError]:
-    field, value = condition.field, condition.value
-    if not _is_field(field):
-        yield FieldError(
-            f"{path}.field", f"unknown field {field[:64]!r}; one of {', '.join(FIELDS)}"
-        )
-        return
-    operator = OPERATORS.get(condition.op)
-    if operator is None:
-        message = f"unknown operator {condition.op[:64]!r}; one of {', '.join(OPERATORS)}"
-        yield FieldError(f"{path}.op", message)
-        return
-    fault = operator.fault(value) or _size_fault(value) or _word_fault(condition, known)
-    if fault is not None:
-        yield FieldError(f"{path}.value", fault)
-    elif field.startswith(HOURS) and condition.op not in {"is", "is_not"}:
-        yield FieldError(f"{path}.op", "hours are asked with is or is_not")
-    elif field == "priority" and condition.op not in _EXACT | _ORDER:
-        yield FieldError(f"{path}.op", "a priority is asked with is, in, gte, lte, gt or lt")
-    elif field.startswith(HOURS) and field.removeprefix(HOURS) not in known.calendars:
-        name = field.removeprefix(HOURS)[:64]
-        yield FieldError(f"{path}.field", f"there is no calendar {name!r}")
-
-
-def _is_field(field: str) -> bool:
-    if field.startswith((CUSTOM, HOURS)):
-        return bool(field.partition(".")[2])
-    return field in {"priority", "group", "text"} or field in PLAIN_FIELDS
-
-
-def _size_fault(value: object) -> str | None:
-    values = value if isinstance(value, list | tuple) else [value]
-    if len(values) > VALUES_MAX:
-        return f"at most {VALUES_MAX} values"
-    if any(isinstance(one, str) and len(one) > VALUE_CHARACTERS_MAX for one in values):
-        return f"at most {VALUE_CHARACTERS_MAX} characters"
-    return None
-
-
-def _word_fault(condition: Condition, known: Known) -> str | None:
-    words = _CLOSED_WORDS.get(condition.field)
-    if condition.field.startswith(HOURS):
-        words = (conditions.OPEN, conditions.CLOSED)
-    if words is None and condition.field == "group":
-        words = tuple(sorted(known.groups))
-    if words is None or condition.op not in _EXACT | _ORDER:
-        return None
-    values = condition.value if isinstance(condition.value, list | tuple) else [condition.value]
-    for value in values:
-        if value not in words:
-            return f"{str(value)[:64]!r} is none of {', '.join(words[:20])}"
-    return None
-
-
 def _clashes(rules: Sequence[RoutingRule], mode: RuleMode) -> Iterator[FieldError]:
     """Rules that can never hold, never be reached, or never have their say."""
-    shapes = [(number, rule, logic.Shape(rule.when)) for number, rule in enumerate(rules)]
-    earlier: list[tuple[RoutingRule, logic.Shape]] = []
+    shapes = [(number, rule, Shape(rule.when, VOCABULARY)) for number, rule in enumerate(rules)]
+    earlier: list[tuple[RoutingRule, Shape]] = []
     for number, rule, shape in shapes:
         if not rule.is_enabled:
             continue

@@ -9,9 +9,9 @@ from functools import cached_property
 from itertools import product
 from typing import Any, Final
 
-from services.routing.domain.rules.conditions import CUSTOM, HOURS, RANK_OF, comparable, fold
-from shared.events.agents import Condition
-from shared.events.base import Channel
+from shared.conditions.operators import comparable
+from shared.conditions.question import CLOSED, CUSTOM, HOURS, OPEN, Vocabulary, fold
+from shared.events.conditions import Condition
 
 _OPPOSITES: Final = {
     "is": "is_not",
@@ -23,30 +23,25 @@ _OPPOSITES: Final = {
 }
 _NEGATIVE: Final = frozenset({"is_not", "not_in", "not_contains"})
 _EXACT: Final = frozenset({"is", "in", "is_not", "not_in"})
-_SINGLE: Final = frozenset(
-    {
-        *("type", "language", "group", "is_outbound", "requester.id", "requester.email"),
-        *("requester.organization", "requester.tier"),
-    }
-)
-"""Fields with one value or none (a custom field may hold a list)."""
-
 _ORDERS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "gte": lambda a, b: a >= b,
     "gt": lambda a, b: a > b,
     "lte": lambda a, b: a <= b,
     "lt": lambda a, b: a < b,
 }
-_CHANNELS: Final = frozenset(channel.value for channel in Channel)
-_RANKS: Final = frozenset(RANK_OF.values())
-_HOURS: Final = frozenset({"open", "closed"})
 
 
 class Shape:
-    """The conditions of one rule, flattened: tests that must all hold, and what is left of the nesting."""
+    """The conditions of one rule, flattened: tests that must all hold, and what is left of the nesting.
 
-    def __init__(self, when: Sequence[Condition]) -> None:
+    Args:
+        when: without faults.
+        vocabulary: what their fields mean.
+    """
+
+    def __init__(self, when: Sequence[Condition], vocabulary: Vocabulary) -> None:
         self.terms = _flat(when)
+        self._vocabulary = vocabulary
         self._keyed = [(term, _key(term)) for term in self.terms]
         self._keys = {key for _, key in self._keyed}
         self._fields = {term.field for term in self.terms}
@@ -59,9 +54,9 @@ class Shape:
             if term.field:
                 by_field.setdefault(term.field, []).append(term)
         for tests in by_field.values():
-            if len(tests) > 1 and not _can_hold(tests):
+            if len(tests) > 1 and not _can_hold(tests, self._vocabulary):
                 return tuple(tests)
-            if len(tests) == 1 and _allowed(tests[0]) == frozenset():
+            if len(tests) == 1 and _allowed(tests[0], self._vocabulary) == frozenset():
                 return tuple(tests)
         return None
 
@@ -83,14 +78,16 @@ class Shape:
     def _implies_test(self, wanted: Condition) -> bool:
         if wanted.field not in self._fields:
             return any(
-                bool(term.any) and all(Shape([part]).implies_one(wanted) for part in term.any)
+                bool(term.any)
+                and all(Shape([part], self._vocabulary).implies_one(wanted) for part in term.any)
                 for term in self.terms
             )
         tests = [term for term in self.terms if term.field == wanted.field]
-        allowed = _allowed(wanted)
+        allowed = _allowed(wanted, self._vocabulary)
         if allowed is not None:
-            return _narrowed(tests) <= allowed
-        return any(_test_implies(test, wanted) for test in tests)
+            narrowed = _narrowed(tests, self._vocabulary)
+            return narrowed is not None and narrowed <= allowed
+        return any(_test_implies(test, wanted, self._vocabulary) for test in tests)
 
 
 def _flat(conditions: Iterable[Condition]) -> list[Condition]:
@@ -135,19 +132,20 @@ def _values(condition: Condition) -> frozenset[Any]:
     return frozenset(fold(one) for one in (value if isinstance(value, list | tuple) else (value,)))
 
 
-def _allowed(condition: Condition) -> frozenset[Any] | None:
+def _allowed(condition: Condition, vocabulary: Vocabulary) -> frozenset[Any] | None:
     """The values with which a test holds, for fields that always have one of few; None for other fields."""
-    field, op = condition.field, condition.op
-    if field == "priority":
-        every: frozenset[Any] = _RANKS
-        values = frozenset(RANK_OF.get(one, one) for one in _values(condition))
+    field, op, values = condition.field, condition.op, _values(condition)
+    if field in vocabulary.ordered:
+        ranks = vocabulary.ordered[field]
+        every: frozenset[Any] = frozenset(ranks.values())
+        values = frozenset(ranks.get(one, one) for one in values)
         if op in _ORDERS:
             (bound,) = values
             return frozenset(rank for rank in every if _ORDERS[op](rank, bound))
-    elif field == "channel":
-        every, values = _CHANNELS, _values(condition)
+    elif field in vocabulary.closed:
+        every = frozenset(vocabulary.closed[field])
     elif field.startswith(HOURS):
-        every, values = _HOURS, _values(condition)
+        every = frozenset({OPEN, CLOSED})
     else:
         return None
     if op in {"is", "in"}:
@@ -155,18 +153,16 @@ def _allowed(condition: Condition) -> frozenset[Any] | None:
     return every - values if op in {"is_not", "not_in"} else None
 
 
-def _narrowed(tests: Sequence[Condition]) -> frozenset[Any]:
-    """The values with which all these tests of one field can hold."""
-    sets = [allowed for test in tests if (allowed := _allowed(test)) is not None]
-    if not sets:
-        return _CHANNELS | _RANKS | _HOURS
-    return frozenset.intersection(*sets)
+def _narrowed(tests: Sequence[Condition], vocabulary: Vocabulary) -> frozenset[Any] | None:
+    """The values with which all these tests of one field can hold; None: any."""
+    sets = [allowed for test in tests if (allowed := _allowed(test, vocabulary)) is not None]
+    return frozenset.intersection(*sets) if sets else None
 
 
-def _can_hold(tests: Sequence[Condition]) -> bool:
+def _can_hold(tests: Sequence[Condition], vocabulary: Vocabulary) -> bool:
     """Whether these tests of one field can hold together, as far as that can be seen."""
-    if _allowed(tests[0]) is not None:
-        return bool(_narrowed(tests))
+    if _allowed(tests[0], vocabulary) is not None:
+        return bool(_narrowed(tests, vocabulary))
     absent = [t for t in tests if t.op == "exists" and t.value is False]
     if absent and any(t.op not in _NEGATIVE and t not in absent for t in tests):
         return False
@@ -174,7 +170,11 @@ def _can_hold(tests: Sequence[Condition]) -> bool:
     unwanted = frozenset[Any]().union(*(_values(t) for t in tests if t.op in {"is_not", "not_in"}))
     if any(values <= unwanted for values in wanted):
         return False
-    if tests[0].field in _SINGLE and wanted and not frozenset.intersection(*wanted) - unwanted:
+    if (
+        tests[0].field in vocabulary.single
+        and wanted
+        and not frozenset.intersection(*wanted) - unwanted
+    ):
         return False
     held = frozenset[Any]().union(*(_values(t) for t in tests if t.op == "contains"))
     if held & frozenset[Any]().union(*(_values(t) for t in tests if t.op == "not_contains")):
@@ -194,36 +194,38 @@ def _bounds_meet(tests: Sequence[Condition]) -> bool:
     return True
 
 
-def _test_implies(test: Condition, wanted: Condition) -> bool:
+def _test_implies(test: Condition, wanted: Condition, vocabulary: Vocabulary) -> bool:
     """Whether one test of a field holds only if another of it does."""
     if wanted.op == "exists":
         is_held = test.op not in _NEGATIVE and (test.op != "exists" or test.value is True)
         return wanted.value is True and is_held
     if test.op in _EXACT and wanted.op in _EXACT:
-        return _exact_implies(test, wanted)
+        return _exact_implies(test, wanted, vocabulary)
     if test.op in _ORDERS and wanted.op in _ORDERS:
         return _bound_implies(test, wanted)
-    return wanted.op in {"contains", "starts_with", "contains_any"} and _text_implies(test, wanted)
+    return wanted.op in {"contains", "starts_with", "contains_any"} and _text_implies(
+        test, wanted, vocabulary
+    )
 
 
-def _exact_implies(test: Condition, wanted: Condition) -> bool:
+def _exact_implies(test: Condition, wanted: Condition, vocabulary: Vocabulary) -> bool:
     is_positive = test.op not in _NEGATIVE
     if is_positive and wanted.op not in _NEGATIVE:
         return _values(test) <= _values(wanted)
     if is_positive:
-        return test.field in _SINGLE and not _values(test) & _values(wanted)
+        return test.field in vocabulary.single and not _values(test) & _values(wanted)
     return wanted.op in _NEGATIVE and _values(wanted) <= _values(test)
 
 
-def _text_implies(test: Condition, wanted: Condition) -> bool:
-    if test.field in {"subject", "body", "text", "requester.email"}:
+def _text_implies(test: Condition, wanted: Condition, vocabulary: Vocabulary) -> bool:
+    if test.field in vocabulary.texts:
         if test.op == "starts_with" and wanted.op == "starts_with":
             return bool(fold(test.value).startswith(fold(wanted.value)))
         if wanted.op == "starts_with" or test.op not in {"contains", "starts_with", "contains_any"}:
             return False
         return all(any(part in one for part in _values(wanted)) for one in _values(test))
     holders = {"contains", "contains_any", "is", "in"}
-    if test.field == "tags" and test.op in holders and wanted.op != "starts_with":
+    if test.field in vocabulary.lists and test.op in holders and wanted.op != "starts_with":
         return _values(test) <= _values(wanted)
     return False
 
