@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
+from services.routing.api.answers import Staff
 from services.routing.api.documents import RuleBody, RulesBody
 from services.routing.app.dry_run import DryRun
 from services.routing.app.routing import Routing
@@ -16,9 +17,6 @@ from shared.events.agents import RuleMode
 from shared.events.base import Channel, Priority
 from shared.http.bodies import json_answer, read_json
 from shared.http.openapi import openapi_body
-from shared.security import Principal, Role, require
-
-Staff = Annotated[Principal, Depends(require(Role.AGENT))]
 
 SAMPLE_MAX: Final = 2_000
 """Tickets in one request: with messages of a usual length a few megabytes."""

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.routing.api.answers import answer, cause_of
+from services.routing.api.answers import Staff, answer, cause_of
 from services.routing.app.asking import GroupView
 from services.routing.app.routing import Routing
 from shared.events.agents import GroupProfile
@@ -16,7 +16,6 @@ from shared.http.openapi import openapi_body
 from shared.http.origin import RequestOrigin
 from shared.security import Principal, Role, require
 
-Staff = Annotated[Principal, Depends(require(Role.AGENT))]
 Supervisor = Annotated[Principal, Depends(require(Role.SUPERVISOR))]
 
 

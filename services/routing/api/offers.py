@@ -1,29 +1,28 @@
 """Offers, skips and escalations over HTTP: what an agent answers when routing asks, and when a ticket is too much."""
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from services.routing.api.answers import answer, cause_of, self_or_supervisor
+from services.routing.api.answers import (
+    Staff,
+    TicketCommand,
+    answer,
+    cause_of,
+    self_or_supervisor,
+)
 from services.routing.app.asking import AssignmentView
 from services.routing.app.routing import Routing
-from services.routing.domain.cause import Cause
-from shared.eventstore import EventTransaction
+from services.routing.domain import commands, escalation, offers
 from shared.http.bodies import read_json
-from shared.http.conditional import ExpectedVersion
 from shared.http.idempotency import OptionalKey
 from shared.http.openapi import openapi_body
 from shared.http.origin import RequestOrigin
-from shared.security import Principal, Role, require
 
-Staff = Annotated[Principal, Depends(require(Role.AGENT))]
 Reason = Annotated[str, msgspec.Meta(max_length=1_000)]
 Note = Annotated[str, msgspec.Meta(max_length=20_000)]
-
-Verb = Callable[[EventTransaction[Any]], AssignmentView]
 
 
 class AcceptBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,51 +63,32 @@ def router(routing: Routing) -> APIRouter:
         summary="Take the ticket that is offered.",
         openapi_extra=openapi_body(AcceptBody, answer=AssignmentView),
     )
-    async def accept(
-        ticket_id: UUID,
-        request: Request,
-        _: Staff,
-        origin: RequestOrigin,
-        expected: ExpectedVersion,
-        key: OptionalKey,
-    ) -> Response:
-        raw = await request.body()
-        body = await read_json(request, AcceptBody) if raw else AcceptBody()
-        agent_id = body.agent_id or origin.principal.id
-        self_or_supervisor(origin, agent_id)
-        cause = cause_of(origin)
-        outcome = await routing.command_on(
+    async def accept(ticket_id: UUID, command: TicketCommand) -> Response:
+        body = await command.body(AcceptBody, missing=AcceptBody())
+        agent, cause = command.agent(body.agent_id), command.cause
+        return await command.run(
+            routing,
             ticket_id,
-            lambda tx: routing.asking.accept(tx, ticket_id, agent_id, cause, expected),
-            key.claim(raw) if key else None,
+            lambda desk, ticket: offers.accept(
+                desk, ticket, agent, cause, expected=command.expected
+            ),
         )
-        return answer(outcome)
 
     @api.post(
         "/v1/tickets/{ticket_id}/offer/decline",
         summary="Do not take the ticket that is offered, and say why; the next agent is asked.",
         openapi_extra=openapi_body(DeclineBody, answer=AssignmentView),
     )
-    async def decline(
-        ticket_id: UUID,
-        request: Request,
-        _: Staff,
-        origin: RequestOrigin,
-        expected: ExpectedVersion,
-        key: OptionalKey,
-    ) -> Response:
-        body = await read_json(request, DeclineBody)
-        agent_id = body.agent_id or origin.principal.id
-        self_or_supervisor(origin, agent_id)
-        cause = cause_of(origin)
-        outcome = await routing.command_on(
+    async def decline(ticket_id: UUID, command: TicketCommand) -> Response:
+        body = await command.body(DeclineBody)
+        agent, cause = command.agent(body.agent_id), command.cause
+        return await command.run(
+            routing,
             ticket_id,
-            lambda tx: routing.asking.decline(
-                tx, ticket_id, agent_id, body.reason, cause, expected
+            lambda desk, ticket: offers.decline(
+                desk, ticket, agent, body.reason, cause, expected=command.expected
             ),
-            key.claim(await request.body()) if key else None,
         )
-        return answer(outcome)
 
     @api.post(
         "/v1/queue/skip",
@@ -119,42 +99,34 @@ def router(routing: Routing) -> APIRouter:
         body = await read_json(request, SkipBody)
         agent_id = body.agent_id or origin.principal.id
         self_or_supervisor(origin, agent_id)
-        verb = _skipping(routing, body, agent_id, cause_of(origin))
-        claim = key.claim(await request.body()) if key else None
-        return answer(await routing.command_on(body.ticket_id, verb, claim))
+        cause = cause_of(origin)
+        outcome = await routing.act(
+            body.ticket_id,
+            cause,
+            lambda desk, ticket: commands.skip(desk, ticket, agent_id, body.reason, cause),
+            key.claim(await request.body()) if key else None,
+        )
+        return answer(outcome)
 
     @api.post(
         "/v1/tickets/{ticket_id}/escalate",
         summary="Hand the ticket to a higher tier, with everything that the next person needs to know.",
         openapi_extra=openapi_body(EscalateBody, answer=AssignmentView),
     )
-    async def escalate(
-        ticket_id: UUID,
-        request: Request,
-        _: Staff,
-        origin: RequestOrigin,
-        expected: ExpectedVersion,
-        key: OptionalKey,
-    ) -> Response:
-        body = await read_json(request, EscalateBody)
-        cause = cause_of(origin)
-        outcome = await routing.command_on(
+    async def escalate(ticket_id: UUID, command: TicketCommand) -> Response:
+        body = await command.body(EscalateBody)
+        return await command.run(
+            routing,
             ticket_id,
-            lambda tx: routing.asking.escalate(
-                tx,
-                ticket_id,
+            lambda desk, ticket: escalation.escalate(
+                desk,
+                ticket,
                 body.reason,
-                cause,
-                expected,
+                command.cause,
                 group_id=body.group_id,
                 note=body.note,
+                expected=command.expected,
             ),
-            key.claim(await request.body()) if key else None,
         )
-        return answer(outcome)
 
     return api
-
-
-def _skipping(routing: Routing, body: SkipBody, agent_id: str, cause: Cause) -> Verb:
-    return lambda tx: routing.asking.skip(tx, body.ticket_id, agent_id, body.reason, cause)

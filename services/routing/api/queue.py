@@ -3,9 +3,9 @@
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from services.routing.api.answers import answer, cause_of, self_or_supervisor
+from services.routing.api.answers import Staff, answer, cause_of, self_or_supervisor
 from services.routing.app.asking import PulledView
 from services.routing.app.reading import QueueView, WaitingView
 from services.routing.app.routing import Routing
@@ -14,9 +14,6 @@ from shared.http.bodies import json_answer, read_json
 from shared.http.idempotency import OptionalKey
 from shared.http.openapi import openapi_body
 from shared.http.origin import RequestOrigin
-from shared.security import Principal, Role, require
-
-Staff = Annotated[Principal, Depends(require(Role.AGENT))]
 
 REASONS_HEADER = "X-Routing-Reasons"
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from services.routing.api.answers import cause_of
+from services.routing.api.answers import Staff, cause_of
 from services.routing.api.documents import RulesBody, RulesDocument
 from services.routing.app.asking import RulesView
 from services.routing.app.routing import Routing
@@ -17,7 +17,6 @@ from shared.http.openapi import openapi_body
 from shared.http.origin import RequestOrigin
 from shared.security import Principal, Role, require
 
-Staff = Annotated[Principal, Depends(require(Role.AGENT))]
 Admin = Annotated[Principal, Depends(require(Role.SUPERVISOR))]
 
 

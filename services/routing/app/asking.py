@@ -10,7 +10,7 @@ import msgspec
 from services.routing.app import tables
 from services.routing.app.deciding import count_decisions
 from services.routing.app.desks import Desks
-from services.routing.domain import commands, escalation, offers, people
+from services.routing.domain import commands, people
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
 from services.routing.domain.ticket import Ticket
@@ -93,6 +93,10 @@ class ImportView(msgspec.Struct, frozen=True):
     is_importing: bool
 
 
+Act = Callable[[Desk, Ticket], None]
+"""What is asked of one ticket; refuses by raising, and then nothing has changed."""
+
+
 class Asking:
     """The verbs of the HTTP entrance; each runs inside the transaction it is given.
 
@@ -105,150 +109,21 @@ class Asking:
         self._desks = desks
         self._nudge = nudge
 
-    def assign(
-        self,
-        tx: EventTransaction[Any],
-        ticket_id: UUID,
-        agent_id: str,
-        cause: Cause,
-        expected: int | None,
+    def about(
+        self, tx: EventTransaction[Any], ticket_id: UUID, cause: Cause, act: Act
     ) -> AssignmentView:
-        """Give the ticket to this agent (R11).
+        """Do something to one ticket, and place what became free by it.
 
         Raises:
-            NotYet: routing has not heard of the ticket. Others: see `commands.assign`.
+            NotYet: routing has not heard of the ticket. Others: as `act` says.
         """
-        return self._about(
-            tx,
-            ticket_id,
-            cause,
-            lambda desk, ticket: commands.assign(desk, ticket, agent_id, cause, expected=expected),
-        )
-
-    def unassign(
-        self, tx: EventTransaction[Any], ticket_id: UUID, cause: Cause, expected: int | None
-    ) -> AssignmentView:
-        """Take the ticket from its agent and queue it.
-
-        Raises:
-            NotYet: routing has not heard of the ticket. Others: see `commands.unassign`.
-        """
-        return self._about(
-            tx,
-            ticket_id,
-            cause,
-            lambda desk, ticket: commands.unassign(desk, ticket, cause, expected=expected),
-        )
-
-    def change_group(
-        self,
-        tx: EventTransaction[Any],
-        ticket_id: UUID,
-        group_id: str,
-        cause: Cause,
-        expected: int | None,
-    ) -> AssignmentView:
-        """Hand the ticket to another group (R12).
-
-        Raises:
-            NotYet: routing has not heard of the ticket. Others: see `commands.change_group`.
-        """
-        return self._about(
-            tx,
-            ticket_id,
-            cause,
-            lambda desk, ticket: commands.change_group(
-                desk, ticket, group_id, cause, expected=expected
-            ),
-        )
-
-    def accept(
-        self,
-        tx: EventTransaction[Any],
-        ticket_id: UUID,
-        agent_id: str,
-        cause: Cause,
-        expected: int | None,
-    ) -> AssignmentView:
-        """The agent takes what is offered (R10).
-
-        Raises:
-            NotYet: routing has not heard of the ticket. Others: see `offers.accept`.
-        """
-        return self._about(
-            tx,
-            ticket_id,
-            cause,
-            lambda desk, ticket: offers.accept(desk, ticket, agent_id, cause, expected=expected),
-        )
-
-    def decline(
-        self,
-        tx: EventTransaction[Any],
-        ticket_id: UUID,
-        agent_id: str,
-        reason: str,
-        cause: Cause,
-        expected: int | None,
-    ) -> AssignmentView:
-        """The agent does not take what is offered; the next one is asked (R10).
-
-        Raises:
-            NotYet: routing has not heard of the ticket. Others: see `offers.decline`.
-        """
-        return self._about(
-            tx,
-            ticket_id,
-            cause,
-            lambda desk, ticket: offers.decline(
-                desk, ticket, agent_id, reason, cause, expected=expected
-            ),
-        )
-
-    def skip(
-        self,
-        tx: EventTransaction[Any],
-        ticket_id: UUID,
-        agent_id: str,
-        reason: str,
-        cause: Cause,
-    ) -> AssignmentView:
-        """The agent does not take the ticket and says why.
-
-        Raises:
-            NotYet: routing has not heard of the ticket. Others: see `commands.skip`.
-        """
-        return self._about(
-            tx,
-            ticket_id,
-            cause,
-            lambda desk, ticket: commands.skip(desk, ticket, agent_id, reason, cause),
-        )
-
-    def escalate(
-        self,
-        tx: EventTransaction[Any],
-        ticket_id: UUID,
-        reason: str,
-        cause: Cause,
-        expected: int | None,
-        *,
-        group_id: str | None,
-        note: str,
-    ) -> AssignmentView:
-        """Hand the ticket to a higher tier.
-
-        Raises:
-            NotYet: routing has not heard of the ticket. Others: see `escalation.escalate`.
-        """
-        return self._about(
-            tx,
-            ticket_id,
-            cause,
-            lambda desk, ticket: escalation.escalate(
-                desk, ticket, reason, cause, group_id=group_id, note=note, expected=expected
-            ),
-        )
+        with self._desks.open(tx, (ticket_id,)) as desk:
+            ticket = desk.tickets.get(ticket_id)
+            if ticket is None or not ticket.is_known:
+                raise NotYet(f"routing has not heard of ticket {ticket_id} yet")
+            act(desk, ticket)
+            self._place(tx, desk, cause)
+        return view_assignment(ticket)
 
     def define_settings(
         self,
@@ -383,21 +258,6 @@ class Asking:
             desk.roster.is_importing = running
             self._nudge()
         return ImportView(running)
-
-    def _about(
-        self,
-        tx: EventTransaction[Any],
-        ticket_id: UUID,
-        cause: Cause,
-        act: Callable[[Desk, Ticket], None],
-    ) -> AssignmentView:
-        with self._desks.open(tx, (ticket_id,)) as desk:
-            ticket = desk.tickets.get(ticket_id)
-            if ticket is None or not ticket.is_known:
-                raise NotYet(f"routing has not heard of ticket {ticket_id} yet")
-            act(desk, ticket)
-            self._place(tx, desk, cause)
-        return view_assignment(ticket)
 
     def _place(self, tx: EventTransaction[Any], desk: Desk, cause: Cause) -> None:
         if self._desks.place(tx, desk, cause=cause):

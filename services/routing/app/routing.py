@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 from redis.exceptions import RedisError
 
-from services.routing.app.asking import AgentView, Asking
+from services.routing.app.asking import Act, AgentView, Asking, AssignmentView
 from services.routing.app.dry_run import Trials
 from services.routing.app.history import History
 from services.routing.app.importing import Importing, Item, Result, TicketRef
@@ -102,6 +102,14 @@ class Routing:
                     raise NotFound(f"there is no ticket {ticket_id}") from None
                 if not await self._heard.past(seen, until - time.monotonic()):
                     raise
+
+    async def act(
+        self, ticket_id: UUID, cause: Cause, act: Act, claim: Claim | None = None
+    ) -> Outcome[AssignmentView]:
+        """Do something to one ticket, as `command_on`."""
+        return await self.command_on(
+            ticket_id, lambda tx: self.asking.about(tx, ticket_id, cause, act), claim
+        )
 
     async def heartbeat(self, agent_id: str, cause: Cause) -> AgentView:
         """A sign of life: renews the lease, and brings back an agent who had been lost.

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
-from services.routing.app.asking import Asking
+from services.routing.app.asking import Act, Asking
 from services.routing.app.desks import Desks
+from services.routing.domain import commands, offers
 from services.routing.domain.cause import Cause
 from shared.errors import Refused
 from shared.events.agents import (
@@ -89,7 +90,7 @@ class Process:
         if ticket not in self.opened:
             return
         if kind == "assign":
-            self.ask(lambda tx: self.asking.assign(tx, ticket, detail, BOSS, None))
+            self.act(ticket, lambda desk, one: commands.assign(desk, one, detail, BOSS))
         elif kind == "answer":
             for agent in AGENTS:
                 self.answer(ticket, agent, takes=detail)
@@ -98,9 +99,12 @@ class Process:
 
     def answer(self, ticket: UUID, agent: str, *, takes: bool) -> None:
         if takes:
-            self.ask(lambda tx: self.asking.accept(tx, ticket, agent, BOSS, None))
+            self.act(ticket, lambda desk, one: offers.accept(desk, one, agent, BOSS))
         else:
-            self.ask(lambda tx: self.asking.decline(tx, ticket, agent, "no", BOSS, None))
+            self.act(ticket, lambda desk, one: offers.decline(desk, one, agent, "no", BOSS))
+
+    def act(self, ticket: UUID, act: Act) -> None:
+        self.ask(lambda tx: self.asking.about(tx, ticket, BOSS, act))
 
     def ask(self, verb: Callable[[EventTransaction[Any]], object]) -> None:
         try:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -102,11 +101,13 @@ def _decided(  # noqa: PLR0911  # one for each kind
     event: Event, name_of: Callable[[UUID], TicketName]
 ) -> Decided | None:
     match event:
-        case TicketAssigned():
+        case TicketAssigned() | TicketOffered():
+            offered = event if isinstance(event, TicketOffered) else None
+            mode = "offer" if isinstance(event, TicketOffered) else event.mode
             return Decided(
                 ticket=name_of(event.ticket_id),
-                outcome="assigned",
-                code=event.strategy or event.mode,
+                outcome="offered" if offered else "assigned",
+                code=event.strategy or mode,
                 why=event.why,
                 agent=event.agent_id,
                 group=event.group_id,
@@ -118,24 +119,7 @@ def _decided(  # noqa: PLR0911  # one for each kind
                 refused_counts=event.refused_counts,
                 relaxed=event.relaxed,
                 overflow=event.overflow,
-            )
-        case TicketOffered():
-            return Decided(
-                ticket=name_of(event.ticket_id),
-                outcome="offered",
-                code=event.strategy,
-                why=event.why,
-                agent=event.agent_id,
-                group=event.group_id,
-                load_before=event.load_before,
-                load_after=event.load_after,
-                capacity=event.capacity,
-                waited_seconds=event.waited_seconds,
-                candidates=event.candidates,
-                refused_counts=event.refused_counts,
-                relaxed=event.relaxed,
-                overflow=event.overflow,
-                expires_at=event.expires_at,
+                expires_at=offered.expires_at if offered else None,
             )
         case TicketOfferEnded():
             return Decided(
@@ -167,9 +151,12 @@ def _decided(  # noqa: PLR0911  # one for each kind
                 overflow=event.overflow,
             )
         case TicketUnassigned():
-            said: dict[str, Any] = {"outcome": "unassigned", "why": event.why}
             return Decided(
-                ticket=name_of(event.ticket_id), code=event.reason, group=event.group_id, **said
+                ticket=name_of(event.ticket_id),
+                outcome="unassigned",
+                code=event.reason,
+                why=event.why,
+                group=event.group_id,
             )
         case TicketWithdrawn():
             return Decided(
