@@ -20,6 +20,7 @@ from shared.events.agents import (
     RoutingRule,
     Strategy,
 )
+from shared.events.assignments import TicketAssigned, TicketUnassigned
 from shared.events.base import (
     Actor,
     ActorKind,
@@ -299,6 +300,22 @@ class Floor:
         loads = {agent: round(load, 3) for agent, load in loads.items()}
         assert loads == {agent.agent_id: agent.load for agent in self.roster.agents.values()}
         assert waiting == {lane.lane: lane.waiting for lane in self.roster.lanes.values()}
+
+    def check_log(self) -> None:
+        """The log alone tells who has what: versions without a gap, and one holder at a time."""
+        holders: dict[UUID, str | None] = {}
+        versions: dict[UUID, int] = {}
+        for event in self.log:
+            assert event.version == versions.get(event.stream_id, 0) + 1
+            versions[event.stream_id] = event.version
+            if isinstance(event, TicketAssigned):
+                assert event.previous_agent_id == holders.get(event.ticket_id)
+                holders[event.ticket_id] = event.agent_id
+            elif isinstance(event, TicketUnassigned):
+                assert event.previous_agent_id == holders[event.ticket_id]
+                holders[event.ticket_id] = None
+        for ticket_id, ticket in self.tickets.items():
+            assert holders.get(ticket_id) == ticket.agent_id
 
 
 def a_floor(strategy: Strategy = Strategy.ROUND_ROBIN, *agents: str) -> Floor:

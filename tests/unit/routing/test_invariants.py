@@ -10,7 +10,7 @@ from services.routing.domain.agent import OPEN
 from services.routing.domain.choice import refusal
 from services.routing.domain.commands import NothingToPull
 from shared.events.agents import Presence, Strategy
-from shared.events.assignments import TicketAssigned, TicketUnassigned
+from shared.events.assignments import TicketAssigned
 from shared.events.base import Priority, StatusCategory
 from tests.unit.routing.builders import Floor, a_rule
 
@@ -121,19 +121,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @invariant()
     def the_log_alone_tells_who_has_what(self) -> None:
-        holders: dict[UUID, str | None] = {}
-        versions: dict[UUID, int] = {}
-        for event in self.floor.log:
-            assert event.version == versions.get(event.stream_id, 0) + 1
-            versions[event.stream_id] = event.version
-            if isinstance(event, TicketAssigned):
-                assert event.previous_agent_id == holders.get(event.ticket_id)
-                holders[event.ticket_id] = event.agent_id
-            elif isinstance(event, TicketUnassigned):
-                assert event.previous_agent_id == holders[event.ticket_id]
-                holders[event.ticket_id] = None
-        for ticket_id, ticket in self.floor.tickets.items():
-            assert holders.get(ticket_id) == ticket.agent_id
+        self.floor.check_log()
 
     @invariant()
     def open_tickets_are_somewhere(self) -> None:
