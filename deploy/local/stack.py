@@ -1,6 +1,7 @@
 """The servers the product stands on, started together and made ready: roles, schemas, topics, keys."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -155,6 +156,7 @@ class Stack:
             "TICKETING_HTTP_PORT": port,
             "TICKETING_AUDIT_SECRET": self.folder.secret(audit_secret_name(service)),
             "TICKETING_ATTACHMENTS_FOLDER": str(self.folder.path / "attachments"),
+            "TICKETING_PUBLIC_URL": os.environ.get("TICKETING_PUBLIC_URL") or self.front_door,
         }
 
     def _issuer(self) -> LocalIssuer:

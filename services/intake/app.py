@@ -384,6 +384,7 @@ class Intake(Steps):
             self.postponements.changed.set()
         elif outcome.result.category is StatusCategory.SOLVED:
             self.closings.changed.set()
+            self.surveys_due.changed.set()
         return outcome
 
 

@@ -10,6 +10,7 @@ from services.intake.domain.definitions import Definitions, FieldDefinition, Typ
 from services.intake.domain.forms import FormDefinition
 from services.intake.domain.house import EMPTY, House
 from services.intake.domain.life_policy import LifePolicy
+from services.intake.domain.survey_policy import SurveyPolicy
 from shared.calendar import Calendar, InvalidCalendar, parse_calendar
 from shared.database import Transaction
 from shared.errors import Conflict, NotFound
@@ -19,7 +20,7 @@ from shared.eventstore import EventTransaction
 
 log = structlog.get_logger(__name__)
 
-Kind = Literal["life", "field", "ticket_type", "form", "macro", "answer"]
+Kind = Literal["life", "field", "ticket_type", "form", "macro", "answer", "survey"]
 CALENDAR: Final = "calendar"
 """The kind under which calendars of sla are kept; no event of ours makes them."""
 
@@ -153,13 +154,17 @@ def read_house(tx: Transaction) -> House:
             if row["kind"] == kind
         }
 
-    versions = {row["name"]: row["version"] for row in rows if row["kind"] == "life"}
+    def versioned(kind: str, type_: type[T]) -> dict[str, tuple[T, int]]:
+        versions = {row["name"]: row["version"] for row in rows if row["kind"] == kind}
+        return {name: (one, versions[name]) for name, one in all_of(kind, type_).items()}
+
     return House(
         definitions=Definitions(
             all_of("field", FieldDefinition), all_of("ticket_type", TypeDefinition)
         ),
         forms=all_of("form", FormDefinition),
-        life={name: (one, versions[name]) for name, one in all_of("life", LifePolicy).items()},
+        life=versioned("life", LifePolicy),
+        surveys=versioned("survey", SurveyPolicy),
         calendars=_calendars({r["name"]: r["definition"] for r in rows if r["kind"] == CALENDAR}),
     )
 

@@ -40,11 +40,18 @@ from services.intake.channels.messengers.sender import MessengerSender
 from services.intake.channels.pace import SenderPace
 from services.intake.channels.phone.calls import PhoneCalls
 from services.intake.channels.phone.routes import phone_router
+from services.intake.channels.survey.routes import survey_router
 from services.intake.domain import Ticket, evolve
 from services.intake.secrets import Secret
 from services.intake.settings import Settings
 from services.intake.stream import listen
-from services.intake.timers import ClosingTimer, ConfigurationWatch, PostponementTimer
+from services.intake.surveys.desk import Surveys
+from services.intake.timers import (
+    ClosingTimer,
+    ConfigurationWatch,
+    PostponementTimer,
+    SurveyTimer,
+)
 from services.intake.toolbox import Toolbox
 from shared.clock import SystemClock
 from shared.events import Event, Owner
@@ -106,6 +113,8 @@ def build(settings: Settings) -> Service:
             file_bytes_max=settings.attachment_bytes_max,
         )
     )
+    surveys = Surveys(intake, None if settings.public_url is None else out)
+    api.include_router(survey_router(surveys, store))
     api.include_router(outbox_router(intake, store))
     api.include_router(
         attachments_router(intake, store, contents, bytes_max=settings.attachment_bytes_max)
@@ -127,6 +136,7 @@ def build(settings: Settings) -> Service:
         tasks=[
             PostponementTimer(intake, clock).run,
             ClosingTimer(intake, clock).run,
+            SurveyTimer(surveys, clock).run,
             ConfigurationWatch(intake).run,
             bulk.run,
             *mail_listeners(mail, store, settings),

@@ -51,6 +51,11 @@ class Settings(ServiceSettings):
         default=600.0, description="the stretch of time in which a sender's mails are counted"
     )
 
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/]+.*$",
+        description="address of the front door as customers reach it, for links in mails; not set: no survey by mail",
+    )
     channels_file: Path | None = Field(
         default=None,
         description="which channels beside mail are on (YAML, see channels.md); not set: none",

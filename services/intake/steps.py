@@ -32,6 +32,8 @@ from services.intake.domain.commands import (
     CloseWhenDue,
     Confirm,
     LinkTo,
+    OfferSurvey,
+    RateSatisfaction,
     Relation,
     Resolve,
     Together,
@@ -47,6 +49,7 @@ from services.intake.domain.refusals import (
     TicketMeetsItself,
 )
 from services.intake.domain.status import ENDED
+from services.intake.domain.survey_policy import NO_SURVEY, SurveyTerms
 from services.intake.external_ids import ExternalIds
 from services.intake.numbers import Numbers
 from services.intake.outgoing import Outgoing, carrier, hand_over
@@ -72,6 +75,7 @@ class Steps:
         configuration: the rules of the house.
         contacts: who is behind an address.
         postponements: tickets that somebody looks at again. `closings`: solved ones that close by themselves.
+        surveys_due: solved ones whose requester will be asked what they think of it.
         outgoing: the channels that carry an agent's words to the customer.
     """
 
@@ -81,6 +85,7 @@ class Steps:
         self.outgoing: list[Outgoing] = []
         self.postponements = Postponements()
         self.closings = Postponements("closings")
+        self.surveys_due = Postponements("surveys_due")
         self._numbers = Numbers()
         self._external_ids = ExternalIds()
 
@@ -233,6 +238,8 @@ class Steps:
             self.postponements.note(tx, after.id, after.until)
         if after.close_at != before.close_at:
             self.closings.note(tx, after.id, after.close_at)
+        if after.survey_at != before.survey_at:
+            self.surveys_due.note(tx, after.id, after.survey_at)
         return after
 
     def _opening_context(self, asking: Asking, now: datetime) -> Context:
@@ -251,10 +258,22 @@ class Steps:
             context = replace(context, open_children=_open_children(tx, ticket))
         if house is EMPTY or context.is_import:
             return context
-        terms = NO_TERMS
+        terms, survey = NO_TERMS, NO_SURVEY
         if house.life and (_ends(command) or ticket.category in ENDED):
             terms = house.terms(owner_of(tx, ticket.id).group_id)
-        return replace(context, definitions=house.definitions, terms=terms)
+        if house.surveys:
+            survey = self._survey(tx, ticket, command)
+        return replace(context, definitions=house.definitions, terms=terms, survey=survey)
+
+    def _survey(self, tx: Tx, ticket: Ticket, command: Command) -> SurveyTerms:
+        """An answer is held to the policy that asked; who is asked, to that of the group that has the ticket."""
+        house = self.configuration.house
+        if isinstance(command, RateSatisfaction):
+            asked = ticket.survey(command.survey_id)
+            return NO_SURVEY if asked is None else house.survey(asked.policy_group)
+        if isinstance(command, OfferSurvey):
+            return house.survey(command.group_id)
+        return house.survey(owner_of(tx, ticket.id).group_id) if _ends(command) else NO_SURVEY
 
     def _conversing(
         self,

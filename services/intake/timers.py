@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from services.intake.app import Intake
+from services.intake.surveys.desk import Surveys
 from shared.clock import Clock
 from shared.database import TRANSIENT
 from shared.observability.correlation import new_correlation_id
@@ -81,6 +82,13 @@ class ClosingTimer(MomentTimer):
 
     def __init__(self, intake: Intake, clock: Clock) -> None:
         super().__init__(intake.close_due, intake.closings.changed, clock)
+
+
+class SurveyTimer(MomentTimer):
+    """Asks customers what they think of a solution when their survey policy says so, also after a restart."""
+
+    def __init__(self, surveys: Surveys, clock: Clock) -> None:
+        super().__init__(surveys.offer_due, surveys.intake.surveys_due.changed, clock)
 
 
 class ConfigurationWatch:

@@ -63,6 +63,10 @@ _STINTS: Final = Source(
     "bi.fct_assignment AS a JOIN bi.fct_ticket AS t ON t.ticket_id = a.ticket_id",
     "a.assigned_at", "a.group_id", "t.channel",
 )  # fmt: skip
+_SURVEYS: Final = Source(
+    "bi.fct_satisfaction AS s JOIN bi.fct_ticket AS t ON t.ticket_id = s.ticket_id",
+    "s.offered_at", "s.group_id", "t.channel",
+)  # fmt: skip
 _AGENT_DAYS: Final = Source(
     "bi.fct_agent_day AS d", "CAST(d.date_day AS TIMESTAMP) AT TIME ZONE 'UTC'"
 )
@@ -129,6 +133,15 @@ METRICS: Final[dict[str, Metric]] = {
         Metric("handle_mean", "Handle time, mean", "seconds", "avg(a.handle_seconds)", "Seconds that a ticket was with the agent and it was the agent's turn (status new or open), for each assignment."),
         Metric("handle_p90", "Handle time, p90", "seconds", "percentile_cont(0.9) WITHIN GROUP (ORDER BY a.handle_seconds)", "The same; 90 of 100 assignments took no longer."),
         Metric("held_mean", "With the agent, mean", "seconds", "avg(a.held_seconds)", "Seconds that a ticket was with the agent, waiting for others included."),
+        Metric("surveyed", "Asked", "count", "count(*)", "Customers who were asked in the period what they think of a solution, once for each solution."),
+        Metric("rated", "Answered", "count", "count(s.score)", "Of them, those who said good or bad."),
+        Metric("rated_good", "Good", "count", "count(*) FILTER (WHERE s.score = 'good')", "Of them, those whose last word is good."),
+        Metric("rated_bad", "Bad", "count", "count(*) FILTER (WHERE s.score = 'bad')", "Of them, those whose last word is bad."),
+        Metric("good_share", "Satisfied", "share", _share("s.score = 'good'", "count(s.score)"), "Good, of those who answered (CSAT)."),
+        Metric("rated_share", "Share answered", "share", _share("s.score IS NOT NULL"), "Answered, of those who were asked."),
+        Metric("good_to_bad", "From good to bad", "count", "count(*) FILTER (WHERE s.is_good_to_bad)", "Answers that ever went from good to bad."),
+        Metric("bad_to_good", "From bad to good", "count", "count(*) FILTER (WHERE s.is_bad_to_good)", "Answers that ever went from bad to good."),
+        Metric("commented", "With a comment", "count", "count(s.comment)", "Answers with the customer's own words."),
         Metric("agent_solved", "Solved", "tickets", "CAST(sum(d.solved_count) AS BIGINT)", "Tickets the agent solved in the period."),
         Metric("agent_assigned", "Got", "tickets", "CAST(sum(d.assigned_count) AS BIGINT)", "Tickets the agent got in the period."),
         Metric("agent_replies", "Replies", "count", "CAST(sum(d.reply_count) AS BIGINT)", "Public messages the agent wrote."),
@@ -161,6 +174,11 @@ REPORTS: Final[dict[str, Report]] = {
         Report("reopens", "Reopened, touches", _TICKETS, _OF_TICKETS, ("reopened_share", "reopened", "one_touch_share", "agent_messages_mean", "customer_messages_mean", "handed_over_share", "tickets")),
         Report("handle-time", "Handle time", _STINTS, {"agent": "a.agent_id", "group": "a.group_id", "type": "t.ticket_type", "channel": "t.channel"}, ("handle_mean", "handle_p90", "held_mean", "assignments")),
         Report("agents", "Agents", _AGENT_DAYS, {"agent": "d.agent_id", "day": "d.date_day"}, ("agent_solved", "agent_assigned", "agent_replies", "agent_notes", "online_seconds", "occupancy")),
+        Report(
+            "satisfaction", "Satisfaction", _SURVEYS,
+            {"day": "CAST(s.offered_at AT TIME ZONE 'UTC' AS DATE)", "group": "s.group_id", "agent": "s.agent_id", "channel": "t.channel", "score": "s.score", "reason": "s.reason", "type": "t.ticket_type"},
+            ("good_share", "rated", "rated_good", "rated_bad", "rated_share", "surveyed", "good_to_bad", "bad_to_good", "commented"),
+        ),
         Report("customers", "Customers", _TICKETS, {"customer": "t.requester_id", "organisation": "t.organization_name"}, ("tickets", "open", "reopened_share", "breached")),
         Report("problems", "Frequent problems", _TICKETS, {"type": "t.ticket_type", "policy": "t.policy_id", "language": "t.language"}, ("tickets", "customers", "reopened_share", "resolution_p50")),
     )

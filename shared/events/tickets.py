@@ -1,13 +1,15 @@
 """Events of intake: the life of a ticket. Stream = ticket."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from shared.events.base import Actor, Event, Owner, Priority, StatusCategory
+from shared.events.base import Actor, Priority, StatusCategory
 from shared.events.messages import AttachedFile, MailHeaders
+from shared.events.of_tickets import OfTicket
+from shared.events.satisfaction import SatisfactionOffered, SatisfactionRated
 
 
 class Person(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -76,17 +78,7 @@ class Courtesy(msgspec.Struct, frozen=True):
     words: str
 
 
-class _TicketEvent(Event, frozen=True, kw_only=True):
-    OWNER: ClassVar[Owner] = Owner.INTAKE
-
-    ticket_id: UUID
-
-    @property
-    def stream_id(self) -> UUID:
-        return self.ticket_id
-
-
-class TicketOpened(_TicketEvent, frozen=True, kw_only=True, tag="ticket.opened.v1"):
+class TicketOpened(OfTicket, frozen=True, kw_only=True, tag="ticket.opened.v1"):
     """A request became a ticket. The opening message is part of it.
 
     `is_outbound`: an agent wrote to the customer first, so nobody waits for a first reply.
@@ -117,7 +109,7 @@ class TicketOpened(_TicketEvent, frozen=True, kw_only=True, tag="ticket.opened.v
     leaves_by: str | None = None
 
 
-class CustomerReplied(_TicketEvent, frozen=True, kw_only=True, tag="ticket.customer_replied.v1"):
+class CustomerReplied(OfTicket, frozen=True, kw_only=True, tag="ticket.customer_replied.v1"):
     """Somebody on the customer's side wrote.
 
     `courtesy`: a mere "thank you" after the solution: it reopens nothing and moves no clock. `quotes`: the message it
@@ -136,7 +128,7 @@ class CustomerReplied(_TicketEvent, frozen=True, kw_only=True, tag="ticket.custo
     is_third_party: bool = False
 
 
-class AgentReplied(_TicketEvent, frozen=True, kw_only=True, tag="ticket.agent_replied.v1"):
+class AgentReplied(OfTicket, frozen=True, kw_only=True, tag="ticket.agent_replied.v1"):
     """An agent wrote to the customer. `is_automatic`: a robot did, which meets no promise (rule S1).
 
     `quotes`, `written_to` and `copied` are as in `CustomerReplied`; a copied answer is automatic.
@@ -154,7 +146,7 @@ class AgentReplied(_TicketEvent, frozen=True, kw_only=True, tag="ticket.agent_re
 
 
 class NoteAdded(
-    _TicketEvent, frozen=True, kw_only=True, tag="ticket.note_added.v1", omit_defaults=True
+    OfTicket, frozen=True, kw_only=True, tag="ticket.note_added.v1", omit_defaults=True
 ):
     """An internal note; no customer ever sees it. `quotes` and `copied` are as in `CustomerReplied`."""
 
@@ -165,7 +157,7 @@ class NoteAdded(
     attachments: tuple[AttachedFile, ...] = ()
 
 
-class MessageRecorded(_TicketEvent, frozen=True, kw_only=True, tag="ticket.message_recorded.v1"):
+class MessageRecorded(OfTicket, frozen=True, kw_only=True, tag="ticket.message_recorded.v1"):
     """Something came that is kept and answers nothing: it moves no status, starts no clock, and nobody answers it.
 
     `kind`: `auto_reply`, `bounce`, `loop` (our own mail came back), `flood` (too many from one sender),
@@ -182,7 +174,7 @@ class MessageRecorded(_TicketEvent, frozen=True, kw_only=True, tag="ticket.messa
     mail: MailHeaders | None = None
 
 
-class MessageSent(_TicketEvent, frozen=True, kw_only=True, tag="ticket.message_sent.v1"):
+class MessageSent(OfTicket, frozen=True, kw_only=True, tag="ticket.message_sent.v1"):
     """A message left the house: the next server has taken it for these recipients.
 
     `kind`: `reply`, or `acknowledgement` (a program told the customer that their message came).
@@ -198,7 +190,7 @@ class MessageSent(_TicketEvent, frozen=True, kw_only=True, tag="ticket.message_s
 
 
 class MessageNotDelivered(
-    _TicketEvent, frozen=True, kw_only=True, tag="ticket.message_not_delivered.v1"
+    OfTicket, frozen=True, kw_only=True, tag="ticket.message_not_delivered.v1"
 ):
     """A message did not reach these recipients, and nobody tries any more.
 
@@ -216,7 +208,7 @@ class MessageNotDelivered(
     code: int | None = None
 
 
-class StatusChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.status_changed.v1"):
+class StatusChanged(OfTicket, frozen=True, kw_only=True, tag="ticket.status_changed.v1"):
     """The status moved between open categories, by hand or because of who spoke (`cause`).
 
     `cause`: `requested`, `agent_replied`, `customer_replied`, `postponement_over`. `until`: only with `postponed`.
@@ -231,34 +223,34 @@ class StatusChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.status_
     until: datetime | None = None
 
 
-class PriorityChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.priority_changed.v1"):
+class PriorityChanged(OfTicket, frozen=True, kw_only=True, tag="ticket.priority_changed.v1"):
     """How urgent it is changed."""
 
     priority: Priority
     previous: Priority
 
 
-class TypeChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.type_changed.v1"):
+class TypeChanged(OfTicket, frozen=True, kw_only=True, tag="ticket.type_changed.v1"):
     """What kind of request it is changed (incident, question, …; free words)."""
 
     ticket_type: str | None
     previous: str | None
 
 
-class SubjectChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.subject_changed.v1"):
+class SubjectChanged(OfTicket, frozen=True, kw_only=True, tag="ticket.subject_changed.v1"):
     """The ticket has a more telling subject."""
 
     subject: str
     previous: str
 
 
-class FieldsChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.fields_changed.v1"):
+class FieldsChanged(OfTicket, frozen=True, kw_only=True, tag="ticket.fields_changed.v1"):
     """Custom fields changed; only those that did are listed."""
 
     changes: dict[str, Changed]
 
 
-class TagsChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.tags_changed.v1"):
+class TagsChanged(OfTicket, frozen=True, kw_only=True, tag="ticket.tags_changed.v1"):
     """Tags came or went; `tags` is the whole set afterwards, sorted."""
 
     tags: tuple[str, ...]
@@ -266,12 +258,13 @@ class TagsChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.tags_chan
     removed: tuple[str, ...] = ()
 
 
-class TicketResolved(_TicketEvent, frozen=True, kw_only=True, tag="ticket.resolved.v1"):
+class TicketResolved(OfTicket, frozen=True, kw_only=True, tag="ticket.resolved.v1"):
     """Solved, with a summary of what was done. `resolution_count` is 1 for the first time.
 
     `reopen_until`: a reply reopens it until then, later it opens a follow-up (`null`: as long as it is not closed).
     `close_at`: when it closes by itself unless somebody acts. Both follow from version `life_version` of the life
     policy of group `life_group` (`*`: the policy of all other groups), in force now; a later edit does not move them.
+    `survey_at`: when the requester is asked what they think of it (`null`: they are not).
     """
 
     summary: str
@@ -282,9 +275,10 @@ class TicketResolved(_TicketEvent, frozen=True, kw_only=True, tag="ticket.resolv
     close_at: datetime | None = None
     life_group: str | None = None
     life_version: int | None = None
+    survey_at: datetime | None = None
 
 
-class TicketClosed(_TicketEvent, frozen=True, kw_only=True, tag="ticket.closed.v1"):
+class TicketClosed(OfTicket, frozen=True, kw_only=True, tag="ticket.closed.v1"):
     """Closed for good. `reason` is for instance `confirmed_by_customer`, `spam`, `imported`, `time_passed`.
 
     `rule`: for `time_passed`, in words, which rule closed it.
@@ -295,7 +289,7 @@ class TicketClosed(_TicketEvent, frozen=True, kw_only=True, tag="ticket.closed.v
     rule: str | None = None
 
 
-class TicketReopened(_TicketEvent, frozen=True, kw_only=True, tag="ticket.reopened.v1"):
+class TicketReopened(OfTicket, frozen=True, kw_only=True, tag="ticket.reopened.v1"):
     """A solved (or closed) ticket is open again.
 
     `cause`: `requested`, `customer_replied`, `imported`, `courtesy_overruled` (it was more than a "thank you").
@@ -308,7 +302,7 @@ class TicketReopened(_TicketEvent, frozen=True, kw_only=True, tag="ticket.reopen
     reason: str | None = None
 
 
-class TicketMerged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.merged.v1"):
+class TicketMerged(OfTicket, frozen=True, kw_only=True, tag="ticket.merged.v1"):
     """This ticket became part of another one; later replies go there. It ends in category `closed`."""
 
     into_ticket_id: UUID
@@ -316,7 +310,7 @@ class TicketMerged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.merged.v
     previous_category: StatusCategory
 
 
-class MergeReceived(_TicketEvent, frozen=True, kw_only=True, tag="ticket.merge_received.v1"):
+class MergeReceived(OfTicket, frozen=True, kw_only=True, tag="ticket.merge_received.v1"):
     """Another ticket became part of this one. `has_open_customer_message`: it brought an unanswered one (S15)."""
 
     from_ticket_id: UUID
@@ -324,7 +318,7 @@ class MergeReceived(_TicketEvent, frozen=True, kw_only=True, tag="ticket.merge_r
     has_open_customer_message: bool = False
 
 
-class TicketLinked(_TicketEvent, frozen=True, kw_only=True, tag="ticket.linked.v1"):
+class TicketLinked(OfTicket, frozen=True, kw_only=True, tag="ticket.linked.v1"):
     """Two tickets belong together; both streams say so. `relation`: `related`, `parent`, `child`, `duplicate`."""
 
     other_ticket_id: UUID
@@ -332,7 +326,7 @@ class TicketLinked(_TicketEvent, frozen=True, kw_only=True, tag="ticket.linked.v
     relation: str
 
 
-class TicketUnlinked(_TicketEvent, frozen=True, kw_only=True, tag="ticket.unlinked.v1"):
+class TicketUnlinked(OfTicket, frozen=True, kw_only=True, tag="ticket.unlinked.v1"):
     """The link was taken away again."""
 
     other_ticket_id: UUID
@@ -340,7 +334,7 @@ class TicketUnlinked(_TicketEvent, frozen=True, kw_only=True, tag="ticket.unlink
     relation: str
 
 
-class TicketUnmerged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.unmerged.v1"):
+class TicketUnmerged(OfTicket, frozen=True, kw_only=True, tag="ticket.unmerged.v1"):
     """The merge was undone: this ticket stands by itself again, in the category that it had before."""
 
     from_ticket_id: UUID
@@ -349,14 +343,14 @@ class TicketUnmerged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.unmerg
     previous_category: StatusCategory
 
 
-class MergeUndone(_TicketEvent, frozen=True, kw_only=True, tag="ticket.merge_undone.v1"):
+class MergeUndone(OfTicket, frozen=True, kw_only=True, tag="ticket.merge_undone.v1"):
     """A ticket that had become part of this one stands by itself again. What was written here meanwhile stays."""
 
     other_ticket_id: UUID
     other_number: int
 
 
-class MessagesSplit(_TicketEvent, frozen=True, kw_only=True, tag="ticket.messages_split.v1"):
+class MessagesSplit(OfTicket, frozen=True, kw_only=True, tag="ticket.messages_split.v1"):
     """Chosen messages became a ticket of their own; they stay readable here."""
 
     into_ticket_id: UUID
@@ -364,7 +358,7 @@ class MessagesSplit(_TicketEvent, frozen=True, kw_only=True, tag="ticket.message
     message_ids: tuple[UUID, ...]
 
 
-class SplitUndone(_TicketEvent, frozen=True, kw_only=True, tag="ticket.split_undone.v1"):
+class SplitUndone(OfTicket, frozen=True, kw_only=True, tag="ticket.split_undone.v1"):
     """The messages belong to this ticket again; the ticket that they had become was merged into this one."""
 
     into_ticket_id: UUID
@@ -372,16 +366,14 @@ class SplitUndone(_TicketEvent, frozen=True, kw_only=True, tag="ticket.split_und
     message_ids: tuple[UUID, ...]
 
 
-class FamilyRuleChanged(
-    _TicketEvent, frozen=True, kw_only=True, tag="ticket.family_rule_changed.v1"
-):
+class FamilyRuleChanged(OfTicket, frozen=True, kw_only=True, tag="ticket.family_rule_changed.v1"):
     """Whether this ticket may be solved and closed before its children are."""
 
     waits_for_children: bool
     previous: bool
 
 
-class TaskAdded(_TicketEvent, frozen=True, kw_only=True, tag="ticket.task_added.v1"):
+class TaskAdded(OfTicket, frozen=True, kw_only=True, tag="ticket.task_added.v1"):
     """Something to do about the ticket. `checklist`: the list that it is an item of."""
 
     task_id: UUID
@@ -392,7 +384,7 @@ class TaskAdded(_TicketEvent, frozen=True, kw_only=True, tag="ticket.task_added.
     due_at: datetime | None = None
 
 
-class TaskChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.task_changed.v1"):
+class TaskChanged(OfTicket, frozen=True, kw_only=True, tag="ticket.task_changed.v1"):
     """A task was done, taken up again, renamed, given to somebody or moved; `title` is the one after it.
 
     `changes` names what changed: `title`, `owner_id`, `owner_name`, `due_at`, `is_done`, `checklist`.
@@ -403,14 +395,14 @@ class TaskChanged(_TicketEvent, frozen=True, kw_only=True, tag="ticket.task_chan
     changes: dict[str, Changed]
 
 
-class TaskRemoved(_TicketEvent, frozen=True, kw_only=True, tag="ticket.task_removed.v1"):
+class TaskRemoved(OfTicket, frozen=True, kw_only=True, tag="ticket.task_removed.v1"):
     """The task was a mistake."""
 
     task_id: UUID
     title: str
 
 
-class ParticipantAdded(_TicketEvent, frozen=True, kw_only=True, tag="ticket.participant_added.v1"):
+class ParticipantAdded(OfTicket, frozen=True, kw_only=True, tag="ticket.participant_added.v1"):
     """Somebody beside the requester takes part. `role`: `cc` (is written to) or `follower` (an agent who is told).
 
     `is_trusted` false: nobody who works here has let this person in (a stranger who wrote to the ticket's address).
@@ -421,9 +413,7 @@ class ParticipantAdded(_TicketEvent, frozen=True, kw_only=True, tag="ticket.part
     is_trusted: bool = True
 
 
-class ParticipantRemoved(
-    _TicketEvent, frozen=True, kw_only=True, tag="ticket.participant_removed.v1"
-):
+class ParticipantRemoved(OfTicket, frozen=True, kw_only=True, tag="ticket.participant_removed.v1"):
     """Somebody no longer takes part."""
 
     person_id: str
@@ -431,7 +421,7 @@ class ParticipantRemoved(
 
 
 class ActionsApplied(
-    _TicketEvent, frozen=True, kw_only=True, tag="ticket.actions_applied.v1", omit_defaults=True
+    OfTicket, frozen=True, kw_only=True, tag="ticket.actions_applied.v1", omit_defaults=True
 ):
     """Several changes follow as one step; each of them names this event as its `causation_id`.
 
@@ -452,7 +442,7 @@ class ActionsApplied(
     why: str | None = None
 
 
-class ActionsUndone(_TicketEvent, frozen=True, kw_only=True, tag="ticket.actions_undone.v1"):
+class ActionsUndone(OfTicket, frozen=True, kw_only=True, tag="ticket.actions_undone.v1"):
     """The step was taken back; what follows names this event as its `causation_id`.
 
     `kept` names what stays: messages that were written, and what somebody has changed since.
@@ -463,7 +453,7 @@ class ActionsUndone(_TicketEvent, frozen=True, kw_only=True, tag="ticket.actions
     kept: tuple[str, ...] = ()
 
 
-class GroupRequested(_TicketEvent, frozen=True, kw_only=True, tag="ticket.group_requested.v1"):
+class GroupRequested(OfTicket, frozen=True, kw_only=True, tag="ticket.group_requested.v1"):
     """Routing is asked to move the ticket; it says itself whether it did. `previous_group_id`: as far as heard."""
 
     group_id: str
@@ -504,4 +494,6 @@ TicketEvent = (
     | ActionsApplied
     | ActionsUndone
     | GroupRequested
+    | SatisfactionOffered
+    | SatisfactionRated
 )

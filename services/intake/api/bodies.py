@@ -18,6 +18,7 @@ from services.intake.api.words import (
     Reason,
     Subject,
     Summary,
+    SurveyComment,
     Tags,
     Uploads,
     Version,
@@ -26,6 +27,7 @@ from services.intake.api.words import (
 from services.intake.domain import limits
 from services.intake.domain.commands import ParticipantRole, Relation
 from shared.events import Actor, ActorKind, Channel, Priority, StatusCategory
+from shared.events.satisfaction import Score
 
 
 class SpokenFor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -218,6 +220,14 @@ class ApplyMacro(Asked, frozen=True, kw_only=True):
 
 class UndoStep(Asked, frozen=True, kw_only=True):
     """The step stands in the address."""
+
+
+class Satisfaction(Asked, frozen=True, kw_only=True):
+    """What the customer thinks of the solution: the whole answer, instead of the one before."""
+
+    score: Score
+    comment: SurveyComment | None = None
+    reason: Word | None = None
 
 
 class FamilyRule(Asked, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from services.intake.domain.actions import Answer, Macro
 from services.intake.domain.definitions import FieldDefinition, TypeDefinition
 from services.intake.domain.forms import FormDefinition, json_schema
 from services.intake.domain.life_policy import EVERYBODY, LifePolicy
+from services.intake.domain.survey_policy import SurveyPolicy
 from shared.clock import Clock
 from shared.errors import Invalid, NotFound
 from shared.http.bodies import json_answer, read_json
@@ -23,7 +24,9 @@ from shared.http.origin import Origin
 from shared.identifiers import is_slug
 from shared.security import Principal, Role, authenticate
 
-D = TypeVar("D", FieldDefinition, TypeDefinition, FormDefinition, LifePolicy, Answer, Macro)
+D = TypeVar(
+    "D", FieldDefinition, TypeDefinition, FormDefinition, LifePolicy, Answer, Macro, SurveyPolicy
+)
 
 _SLUG: Final = (
     "must be 1-64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit"
@@ -78,6 +81,9 @@ def configuration_router(intake: Intake, clock: Clock) -> APIRouter:
     def check_text(_name: str, definition: Answer | Macro) -> None:
         definition.check(intake.configuration.house.definitions.fields)
 
+    def check_survey(_name: str, definition: SurveyPolicy) -> None:
+        definition.check()
+
     _add_forms(router, room)
     room.add(router, "/answers", "answer", Answer, check_text)
     room.add(router, "/macros", "macro", Macro, check_text)
@@ -85,6 +91,7 @@ def configuration_router(intake: Intake, clock: Clock) -> APIRouter:
     room.add(router, "/ticket-types", "ticket_type", TypeDefinition, check_type)
     room.add(router, "/forms", "form", FormDefinition, check_form)
     room.add(router, "/intake/life", "life", LifePolicy, check_life, may_be_everybody=True)
+    room.add(router, "/intake/surveys", "survey", SurveyPolicy, check_survey, may_be_everybody=True)
     return router
 
 

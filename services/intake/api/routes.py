@@ -11,6 +11,7 @@ from services.intake.api.batch import add_batch
 from services.intake.api.commands import answer, documents, read, uuid_of
 from services.intake.api.details import add_details
 from services.intake.api.reshaping import add_reshaping
+from services.intake.api.satisfaction import add_satisfaction
 from services.intake.api.toolbox import add_toolbox
 from services.intake.app import Asking, Intake
 from services.intake.domain import Command, OpenTicket, commands
@@ -35,6 +36,7 @@ def intake_router(intake: Intake, clock: Clock) -> APIRouter:
     _add_bonds(router, intake, clock)
     add_reshaping(router, Reshaping(intake), clock)
     add_details(router, intake, clock)
+    add_satisfaction(router, intake, clock)
     add_toolbox(router, Toolbox(intake), clock)
     return router
 

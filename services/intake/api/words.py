@@ -18,6 +18,7 @@ Subject = Annotated[str, Meta(pattern=_ONE_LINE, max_length=limits.SUBJECT_CHARS
 Body = Annotated[str, Meta(pattern=_NOT_BLANK, max_length=limits.BODY_BYTES_MAX)]
 Summary = Annotated[str, Meta(pattern=_NOT_BLANK, max_length=limits.SUMMARY_CHARS_MAX)]
 Reason = Annotated[str, Meta(pattern=_NOT_BLANK, max_length=limits.REASON_CHARS_MAX)]
+SurveyComment = Annotated[str, Meta(pattern=_NOT_BLANK, max_length=limits.SURVEY_COMMENT_CHARS_MAX)]
 Word = Annotated[str, Meta(pattern=_ONE_LINE, max_length=limits.WORD_CHARS_MAX)]
 Name = Annotated[str, Meta(pattern=_ONE_LINE, max_length=limits.NAME_CHARS_MAX)]
 Email = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=limits.EMAIL_CHARS_MAX)]

@@ -10,6 +10,7 @@ import msgspec
 
 from shared.events import Priority, StatusCategory
 from shared.events.messages import AttachedFile, MailHeaders
+from shared.events.satisfaction import Score
 from shared.events.tickets import Copied, Origin, Person
 
 
@@ -338,6 +339,27 @@ class RequestGroup(_Command, frozen=True, kw_only=True):
     previous_group_id: str | None = None
 
 
+class OfferSurvey(_Command, frozen=True, kw_only=True):
+    """The moment `survey_at` has come. Says nothing when the ticket has moved on.
+
+    `leaves_by`: the channel that reaches the requester. `group_id`, `agent_id`: who has the ticket.
+    """
+
+    survey_at: datetime
+    leaves_by: str | None = None
+    group_id: str | None = None
+    agent_id: str | None = None
+
+
+class RateSatisfaction(_Command, frozen=True, kw_only=True):
+    """The customer's whole answer, instead of the one before. `survey_id` None: to the newest question."""
+
+    score: Score
+    comment: str | None = None
+    reason: str | None = None
+    survey_id: UUID | None = None
+
+
 class EndPostponement(_Command, frozen=True, kw_only=True):
     """The moment `until` has come. Says nothing when the ticket has moved on or was postponed anew."""
 
@@ -384,5 +406,7 @@ Command = (
     | AddParticipant
     | RemoveParticipant
     | RequestGroup
+    | OfferSurvey
+    | RateSatisfaction
     | Together
 )

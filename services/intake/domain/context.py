@@ -7,6 +7,7 @@ import msgspec
 
 from services.intake.domain.definitions import Definitions
 from services.intake.domain.life_policy import NO_TERMS, Terms
+from services.intake.domain.survey_policy import NO_SURVEY, SurveyTerms
 from shared.events import Actor, Channel, Stamp
 
 
@@ -18,6 +19,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         definitions: of custom fields and ticket types.
         terms: the life policy in force for the ticket.
         open_children: numbers of the ticket's children that are not solved, when it waits for them.
+        survey: the survey policy in force for the ticket.
         leaves_by: the channel that carries what is written to the customer; None: it is only read here.
     """
 
@@ -29,6 +31,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     definitions: Definitions = Definitions()
     terms: Terms = NO_TERMS
     open_children: tuple[int, ...] = ()
+    survey: SurveyTerms = NO_SURVEY
     leaves_by: str | None = None
 
     @property

@@ -10,6 +10,7 @@ from services.intake.domain import (
     delivery,
     life,
     participants,
+    satisfaction,
     tasks,
 )
 from services.intake.domain.commands import (
@@ -33,6 +34,8 @@ from services.intake.domain.commands import (
     ForgetMerge,
     LinkTo,
     Merge,
+    OfferSurvey,
+    RateSatisfaction,
     ReceiveMerge,
     RecordMessage,
     RecordNotDelivered,
@@ -101,6 +104,8 @@ def decide(  # noqa: PLR0911 - one arm a room
             return tasks.decide(ticket, command, stamps)
         case AddParticipant() | RemoveParticipant():
             return participants.decide(ticket, command, stamps)
+        case OfferSurvey() | RateSatisfaction():
+            return satisfaction.decide(ticket, command, stamps, at, context)
         case RequestGroup():
             refuse_closed(ticket)
             return [

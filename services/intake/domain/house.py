@@ -10,16 +10,18 @@ from services.intake.domain.commands import OpenTicket
 from services.intake.domain.definitions import Definitions
 from services.intake.domain.forms import FormDefinition
 from services.intake.domain.life_policy import EVERYBODY, NO_TERMS, LifePolicy, Terms
+from services.intake.domain.survey_policy import NO_SURVEY, SurveyPolicy, SurveyTerms
 from shared.calendar import Calendar
 from shared.errors import Invalid
 
 
 class House(msgspec.Struct, frozen=True):
-    """What is configured. `life`: group → (policy, version of its document)."""
+    """What is configured. `life`, `surveys`: group → (policy, version of its document)."""
 
     definitions: Definitions = Definitions()
     forms: Mapping[str, FormDefinition] = {}
     life: Mapping[str, tuple[LifePolicy, int]] = {}
+    surveys: Mapping[str, tuple[SurveyPolicy, int]] = {}
     calendars: Mapping[str, Calendar] = {}
 
     def terms(self, group_id: str | None) -> Terms:
@@ -31,6 +33,12 @@ class House(msgspec.Struct, frozen=True):
         policy, version = found
         calendar = self.calendars.get(policy.calendar) if policy.calendar else None
         return Terms(policy, group, version, calendar)
+
+    def survey(self, group_id: str | None) -> SurveyTerms:
+        """The survey policy in force for a ticket of this group."""
+        group = group_id if group_id in self.surveys else EVERYBODY
+        found = self.surveys.get(group or EVERYBODY)
+        return NO_SURVEY if found is None else SurveyTerms(found[0], group, found[1])
 
     def filled(self, command: OpenTicket, *, by_customer: bool) -> OpenTicket:
         """The opening as its form wants it; without a form, as it is.

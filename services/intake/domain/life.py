@@ -184,6 +184,7 @@ def _resolve(
             close_at=terms.close_at(at),
             life_group=terms.group,
             life_version=terms.version,
+            survey_at=None if context.is_import else context.survey.survey_at(ticket, at),
         )
     ]
 

@@ -33,6 +33,12 @@ FIELD_LIST_MAX: Final = 100
 LINKS_MAX: Final = 100
 """All links are shown with the ticket, and each lives in the cached state."""
 
+SURVEY_ANSWERS_MAX: Final = 20
+"""Whoever has the link may change their mind, and no program may fill the ticket's history with it."""
+
+SURVEY_COMMENT_CHARS_MAX: Final = 5_000
+"""A page; whoever has more to say writes to the ticket."""
+
 FILES_MAX: Final = 50
 """Files of one message: the event that names them stays far below what Kafka takes."""
 

@@ -267,3 +267,26 @@ class TooManyParticipants(Refused):
 
     def __init__(self, participants_max: int) -> None:
         super().__init__(f"a ticket has at most {participants_max} participants", field="person")
+
+
+class NoSurveyIsOpen(Refused):
+    """Nobody has asked what the customer thinks of this ticket's solution."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"nobody was asked what they think of ticket {number}")
+
+
+class SurveyIsOver(Refused):
+    """The time for an answer has passed."""
+
+    def __init__(self, number: int, expired_at: datetime) -> None:
+        super().__init__(
+            f"what you think of ticket {number} could be said until {expired_at:%Y-%m-%d %H:%M} UTC"
+        )
+
+
+class RatedTooOften(Refused):
+    """The answer was changed more often than anybody changes their mind."""
+
+    def __init__(self, number: int, answers_max: int) -> None:
+        super().__init__(f"ticket {number} was rated {answers_max} times already")

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from services.intake.domain.commands import Relation
 from shared.events import Channel, Priority, StatusCategory
+from shared.events.satisfaction import SatisfactionOffered, SatisfactionRated, Score
 from shared.events.tickets import (
     ActionsApplied,
     ActionsUndone,
@@ -83,6 +84,25 @@ class Split(msgspec.Struct, frozen=True, gc=False):
     message_ids: tuple[UUID, ...]
 
 
+class Survey(msgspec.Struct, frozen=True, gc=False):
+    """A question to the customer, and the answer to it as it stands now.
+
+    Attributes:
+        resolution_count: which solution it is about.
+        policy_group: whose survey policy asks.
+        answers_count: how often it was answered; each change counts.
+    """
+
+    id: UUID
+    resolution_count: int
+    expires_at: datetime
+    policy_group: str | None = None
+    score: Score | None = None
+    comment: str | None = None
+    reason: str | None = None
+    answers_count: int = 0
+
+
 class Answer(msgspec.Struct, frozen=True, gc=False):
     """A person's answer to the customer: with which version of the ticket, whose, when."""
 
@@ -114,6 +134,8 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         waits_for_children: it is not solved or closed before its children are.
         via: the channel that it came through.
         is_outbound: an agent wrote first.
+        is_from_program: it began with a mail that no program may answer (RFC 3834).
+        survey_at: while solved or closed: when the requester is asked what they think of it.
     """
 
     id: UUID
@@ -154,6 +176,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last_answer: Answer | None = None
     via: Channel = Channel.API
     is_outbound: bool = False
+    is_from_program: bool = False
+    survey_at: datetime | None = None
+    surveys: tuple[Survey, ...] = ()
 
     @property
     def parent(self) -> Link | None:
@@ -172,6 +197,11 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def task(self, task_id: UUID) -> Task | None:
         """That task, if there is one."""
         return next((task for task in self.tasks if task.id == task_id), None)
+
+    def survey(self, survey_id: UUID | None) -> Survey | None:
+        """That question, or with None the newest; None when it was not asked."""
+        found = (one for one in reversed(self.surveys) if survey_id in {one.id, None})
+        return next(found, None)
 
     def split_into(self, ticket_id: UUID) -> Split | None:
         """The split that made that ticket, if one did."""
@@ -242,6 +272,7 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
                 life_version=event.life_version,
                 solved_by=event.actor.name,
                 has_courtesy=False,
+                survey_at=event.survey_at,
             )
         case TicketClosed():
             return replace(
@@ -271,6 +302,7 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
                 solved_by=None,
                 has_courtesy=False,
                 close_reason=None,
+                survey_at=None,
             )
         case TicketMerged():
             return replace(
@@ -282,6 +314,7 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
                 is_waiting_for_us=False,
                 reopen_until=None,
                 close_at=None,
+                survey_at=None,
                 merged_into=event.into_ticket_id,
                 merged_into_number=event.into_number,
                 before_merge=event.previous_category,
@@ -315,6 +348,15 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
         case ParticipantRemoved():
             left = tuple(one for one in ticket.participants if one.person_id != event.person_id)
             return replace(ticket, version=version, participants=left)
+        case SatisfactionOffered():
+            survey = Survey(
+                event.survey_id, event.resolution_count, event.expires_at, event.policy_group
+            )
+            return replace(
+                ticket, version=version, survey_at=None, surveys=(*ticket.surveys, survey)
+            )
+        case SatisfactionRated():
+            return replace(ticket, version=version, surveys=_surveys_after(ticket.surveys, event))
         case MergeReceived():
             is_waiting = ticket.is_waiting_for_us or event.has_open_customer_message
             return replace(ticket, version=version, is_waiting_for_us=is_waiting)
@@ -347,6 +389,22 @@ def _opened(event: TicketOpened) -> Ticket:
         requester=event.requester,
         via=event.via,
         is_outbound=event.is_outbound,
+        is_from_program=event.mail is not None and event.mail.no_answer_reason is not None,
+    )
+
+
+def _surveys_after(surveys: tuple[Survey, ...], event: SatisfactionRated) -> tuple[Survey, ...]:
+    return tuple(
+        replace(
+            one,
+            score=event.score,
+            comment=event.comment,
+            reason=event.reason,
+            answers_count=one.answers_count + 1,
+        )
+        if one.id == event.survey_id
+        else one
+        for one in surveys
     )
 
 

@@ -33,6 +33,7 @@ from shared.events.policies import (
     RotaDefined,
     SlaPolicyDefined,
 )
+from shared.events.satisfaction import SatisfactionRated
 from shared.events.sla import SlaDueChanged, SlaPolicyApplied
 from shared.events.tickets import (
     FamilyRuleChanged,
@@ -90,6 +91,13 @@ def changes_of(event: Event) -> Changes:  # noqa: C901, PLR0911, PLR0912  # one 
                 f"task.{name}": (change.previous, change.value)
                 for name, change in event.changes.items()
             }
+        case SatisfactionRated():
+            words = {
+                "satisfaction": (event.previous_score, event.score),
+                "satisfaction.comment": (event.previous_comment, event.comment),
+                "satisfaction.reason": (event.previous_reason, event.reason),
+            }
+            return {name: change for name, change in words.items() if change[0] != change[1]}
         case TagsChanged():
             kept = [tag for tag in event.tags if tag not in event.added]
             return {"tags": (sorted([*kept, *event.removed]), event.tags)}

@@ -18,8 +18,8 @@ class Group(StrEnum):
 
 TABLES: Final[dict[Group, tuple[str, ...]]] = {
     Group.TICKETS: (
-        "tickets", "messages", "tasks", "split_messages", "spans", "open_periods", "assignments", "sla_cycles",
-        "search_documents",
+        "tickets", "messages", "tasks", "surveys", "split_messages", "spans", "open_periods", "assignments",
+        "sla_cycles", "search_documents",
     ),
     Group.TIMELINE: ("timeline",),
     Group.ORGANISATION: ("agents", "groups", "definitions", "configuration"),

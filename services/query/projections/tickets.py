@@ -7,8 +7,10 @@ from uuid import UUID
 import msgspec
 
 from services.query.projections import life
+from services.query.projections.satisfaction import satisfaction_after
 from services.query.projections.writes import Writes
 from shared.events import Event, Priority, StatusCategory
+from shared.events.satisfaction import SatisfactionOffered, SatisfactionRated
 from shared.events.tickets import (
     ActionsApplied,
     ActionsUndone,
@@ -121,6 +123,7 @@ class TicketFacts(msgspec.Struct, kw_only=True):
     waits_for_children: bool = False
     participants: list[dict[str, Any]] = []
     tasks: list[dict[str, Any]] = []
+    satisfaction: dict[str, Any] | None = None
 
 
 def fold(facts: TicketFacts, event: TicketEvent, writes: Writes) -> None:  # noqa: C901, PLR0912, PLR0915  # one arm per event
@@ -228,6 +231,8 @@ def fold(facts: TicketFacts, event: TicketEvent, writes: Writes) -> None:  # noq
             facts.participants = life.participants_after(facts.participants, event)
         case ActionsApplied() | ActionsUndone() | GroupRequested():
             pass  # what follows from them has events of its own
+        case SatisfactionOffered() | SatisfactionRated():
+            facts.satisfaction = satisfaction_after(facts.satisfaction, event, writes)
         case TicketLinked():
             _link(facts, event.other_ticket_id, event.other_number, event.relation)
         case TicketUnlinked():

@@ -78,6 +78,15 @@ _TASKS = Table(
     ),
     key=("task_id",),
 )  # fmt: skip
+_SURVEYS = Table(
+    "surveys",
+    (
+        "survey_id", "ticket_id", "resolution_count", "offered_at", "expires_at", "leaves_by", "group_id",
+        "agent_id", "policy_group", "policy_version", "score", "first_score", "comment", "reason",
+        "rated_at", "answers_count", "is_good_to_bad", "is_bad_to_good",
+    ),
+    key=("survey_id",),
+)  # fmt: skip
 _SPLITS = Table("split_messages", ("message_id", "ticket_id", "into_number"), key=("message_id",))
 _SPANS = Table("spans", Span.__struct_fields__, key=("ticket_id", "field", "version"))
 _SPAN_ENDS = Table(
@@ -119,6 +128,7 @@ class Writes:
         self._periods: list[tuple[Any, ...]] = []
         self._words: dict[UUID, Words] = {}
         self._tasks: dict[str, dict[str, Any]] = {}
+        self._surveys: dict[str, dict[str, Any]] = {}
         self._splits: dict[UUID, dict[str, Any] | None] = {}
 
     def add_message(
@@ -152,6 +162,10 @@ class Writes:
     def put_task(self, row: dict[str, Any]) -> None:
         """A task as it is now."""
         self._tasks[row["task_id"]] = row
+
+    def put_survey(self, row: dict[str, Any]) -> None:
+        """A question to the customer as it is now."""
+        self._surveys[row["survey_id"]] = row
 
     def split(self, event: MessagesSplit) -> None:
         """The messages became part of another ticket."""
@@ -213,6 +227,7 @@ class Writes:
         if self._messages:
             _MESSAGES.copy(cursor, self._messages)
         _TASKS.upsert(cursor, (self._tasks[task_id] for task_id in sorted(self._tasks)))
+        _SURVEYS.upsert(cursor, (self._surveys[key] for key in sorted(self._surveys)))
         self._flush_splits(cursor)
         _SPANS.upsert(cursor, self._spans.values())
         _SPAN_ENDS.update(cursor, self._span_ends.values())

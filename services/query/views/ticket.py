@@ -19,8 +19,19 @@ _NUMBER_MAX: Final = 2**63 - 1
 _FIGURES: Final[LiteralString] = """,
     to_jsonb(f) - 'ticket_id' AS figures, t.resolution_summary, t.resolution_code,
     t.resolved_at AS last_resolved_at, t.first_resolved_at, t.first_assigned_at,
-    t.assignment_count, t.group_change_count
+    t.assignment_count, t.group_change_count, t.satisfaction
 """
+
+_SURVEY: Final[LiteralString] = """,
+    (SELECT jsonb_build_object('score', s -> 'score', 'comment', s -> 'comment', 'reason', s -> 'reason',
+            'resolution_count', s -> 'resolution_count', 'expires_at', s -> 'expires_at',
+            'is_open', (s ->> 'expires_at')::timestamptz > now(),
+            'reasons', coalesce((SELECT c.definition -> 'reasons' FROM configuration AS c
+                WHERE c.kind = 'survey' AND c.name = s ->> 'policy_group'), '[]'))
+     FROM (SELECT t.satisfaction -> 'surveys' -> -1 AS s) AS newest
+     WHERE t.satisfaction IS NOT NULL) AS survey
+"""
+"""The newest question what the customer thinks of a solution, with the answer and the reasons to pick from."""
 
 _PUBLIC_FIELDS: Final[LiteralString] = """,
     (SELECT jsonb_object_agg(f.key, jsonb_build_object('label', c.definition ->> 'label', 'value', f.value))
@@ -52,7 +63,7 @@ async def find_ticket(pool: Pool, reference: UUID | int, scope: Scope) -> dict[s
         NotFound: there is none, or it is another customer's.
     """
     by = SQL("t.number") if isinstance(reference, int) else SQL("t.ticket_id")
-    public: LiteralString = PUBLIC_COLUMNS + _PUBLIC_FIELDS
+    public: LiteralString = PUBLIC_COLUMNS + _PUBLIC_FIELDS + _SURVEY
     internal: LiteralString = INTERNAL_COLUMNS + _FIGURES if scope.sees_internal else ""
     statement = SQL(
         "SELECT {columns} FROM tickets AS t LEFT JOIN ticket_figures AS f USING (ticket_id)"

@@ -21,6 +21,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "ticket.split_undone.v1": "brought the messages back from #{into_number}, which is part of this ticket now",
     "ticket.task_removed.v1": "removed the task “{title}”",
     "ticket.participant_removed.v1": "removed {person_id} ({role})",
+    "ticket.satisfaction_offered.v1": "asked the customer what they think of the solution, until {expires_at}",
     "assignment.queued.v1": "put it into the queue: {why}",
     "triage.requested.v1": "asked for a change of the ticket: {why}",
     "assignment.withdrawn.v1": "took it out of the queue ({reason})",

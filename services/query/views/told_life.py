@@ -94,6 +94,16 @@ def _contact_defined(facts: _Facts) -> str:
     return f"{'changed' if facts.get('previous') else 'made known'} {name}"
 
 
+def _satisfaction_rated(facts: _Facts) -> str:
+    before = facts.get("previous_score")
+    said = f"said that the help was {facts['score']}"
+    if before is not None and before != facts["score"]:
+        said += f", before that it was {before}"
+    why = f" ({facts['reason']})" if facts.get("reason") else ""
+    words = f": “{facts['comment']}”" if facts.get("comment") else ""
+    return f"{said}{why}{words}"
+
+
 LIFE_TOLD: Final[dict[str, Callable[[_Facts], str]]] = {
     "ticket.opened.v1": _opened,
     "ticket.customer_replied.v1": _customer_replied,
@@ -105,6 +115,7 @@ LIFE_TOLD: Final[dict[str, Callable[[_Facts], str]]] = {
     "ticket.task_changed.v1": _task_changed,
     "ticket.participant_added.v1": _participant_added,
     "contact.defined.v1": _contact_defined,
+    "ticket.satisfaction_rated.v1": _satisfaction_rated,
     "ticket.actions_applied.v1": _actions_applied,
     "ticket.actions_undone.v1": _actions_undone,
 }

@@ -30,8 +30,14 @@ _CAUSES: Final = {
 }
 
 
+_WHAT: Final = {
+    "acknowledgement": "the acknowledgement",
+    "survey": "the question what the customer thinks of the solution",
+}
+
+
 def _what(facts: _Facts) -> str:
-    return "the acknowledgement" if facts["kind"] == "acknowledgement" else "the message"
+    return _WHAT.get(facts["kind"], "the message")
 
 
 def _sent(facts: _Facts) -> str:

@@ -39,7 +39,7 @@ _STAFF_PARTS: Final = (
     "facts",
     "timeline",
 )
-_CUSTOMER_PARTS: Final = ("head", "conversation")
+_CUSTOMER_PARTS: Final = ("head", "conversation", "survey")
 _encode: Final = msgspec.json.Encoder().encode
 
 Anybody = Annotated[Principal, Depends(require())]

@@ -14,6 +14,7 @@ from services.routing.domain.rules import Question
 from services.routing.domain.ticket import RANKS, Facts, Ticket
 from services.routing.domain.trail import Mark
 from shared.events.base import Channel, Event, StatusCategory
+from shared.events.satisfaction import SatisfactionOffered, SatisfactionRated
 from shared.events.sla import (
     SlaBreached,
     SlaBreachRetracted,
@@ -135,6 +136,8 @@ def observe(desk: Desk, event: TicketEvent) -> None:
             | ParticipantRemoved()
             | ActionsApplied()
             | ActionsUndone()
+            | SatisfactionOffered()
+            | SatisfactionRated()
             | GroupRequested()  # `requests` moves the ticket
         ):
             pass

@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 Row = dict[str, Any]
@@ -55,6 +56,7 @@ class Recount:
         self.clocks = [clock for ticket in self.tickets for clock in ticket["clocks"]]
         self.stints = [stint for ticket in self.tickets for stint in ticket["stints"]]
         self.people = {agent: self._person(events) for agent, events in people.items()}
+        self.surveys = [one for ticket in self.tickets for one in ticket["surveys"]]
         self.agent_days = self._agent_days(list(streams.values()))
 
     # A ticket's life.
@@ -120,11 +122,39 @@ class Recount:
         over = None if is_open else (closed[-1] if status == "closed" else resolved[-1])
         ticket["stints"], ticket["assignee"] = self._stints(ticket, events, over, statuses)
         ticket["clocks"] = self._clocks(ticket, events)
+        ticket["surveys"] = self._surveys(ticket, events)
+        scores = [one["score"] for one in events if one["type"] == "ticket.satisfaction_rated.v1"]
+        ticket["scores"] = scores
         ticket["is_breached"] = any(clock["is_breached"] for clock in ticket["clocks"])
         ticket["is_at_risk"] = any(clock["is_at_risk"] for clock in ticket["clocks"])
         policies = [one["policy_id"] for one in events if one["type"] == "sla.policy_applied.v1"]
         ticket["policy"] = policies[-1] if policies else None
         return ticket
+
+    def _surveys(self, ticket: Row, events: list[Row]) -> list[Row]:
+        """What was asked, each with all that was answered to it."""
+        found = []
+        for one in events:
+            if one["type"] != "ticket.satisfaction_offered.v1":
+                continue
+            answers = [
+                each
+                for each in events
+                if each["type"] == "ticket.satisfaction_rated.v1"
+                and each["survey_id"] == one["survey_id"]
+            ]
+            last = answers[-1] if answers else {}
+            scores = [each["score"] for each in answers]
+            at = moment(one["occurred_at"])
+            found.append(
+                {
+                    "ticket": ticket, "at": at, "day": utc_day(at), "group": one.get("group_id"),
+                    "agent": one.get("agent_id"), "score": last.get("score"),
+                    "reason": last.get("reason"), "comment": last.get("comment"),
+                    "good_to_bad": went(scores, "good", "bad"), "bad_to_good": went(scores, "bad", "good"),
+                }
+            )  # fmt: skip
+        return found
 
     def _stints(
         self, ticket: Row, events: list[Row], over: datetime | None, statuses: list[Any]
@@ -244,6 +274,10 @@ class Recount:
 # The figures.
 
 
+def went(scores: Sequence[str], before: str, after: str) -> bool:
+    return (before, after) in pairwise(scores)
+
+
 def share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
@@ -318,6 +352,17 @@ FIGURES: Final[dict[str, Callable[[list[Row]], Any]]] = {
     "handle_mean": lambda rows: mean([one["handled"] for one in rows]),
     "handle_p90": lambda rows: percentile((one["handled"] for one in rows), 90),
     "held_mean": lambda rows: mean([one["held"] for one in rows]),
+    "surveyed": len,
+    "rated": lambda rows: sum(one["score"] is not None for one in rows),
+    "rated_good": lambda rows: sum(one["score"] == "good" for one in rows),
+    "rated_bad": lambda rows: sum(one["score"] == "bad" for one in rows),
+    "good_share": lambda rows: share(
+        sum(one["score"] == "good" for one in rows), sum(one["score"] is not None for one in rows)
+    ),
+    "rated_share": lambda rows: share(sum(one["score"] is not None for one in rows), len(rows)),
+    "good_to_bad": lambda rows: sum(one["good_to_bad"] for one in rows),
+    "bad_to_good": lambda rows: sum(one["bad_to_good"] for one in rows),
+    "commented": lambda rows: sum(one["comment"] is not None for one in rows),
     "agent_solved": lambda rows: sum(one["solved"] for one in rows),
     "agent_assigned": lambda rows: sum(one["assigned"] for one in rows),
     "agent_replies": lambda rows: sum(one["replies"] for one in rows),
@@ -368,6 +413,9 @@ _STINT_KEYS: Final = {
     "type": _of_ticket("type"),
     "channel": _of_ticket("channel"),
 }
+_SURVEY_KEYS: Final = {
+    name: _key(name) for name in ("day", "group", "agent", "score", "reason")
+} | {name: _of_ticket(name) for name in ("channel", "type")}
 _DAY_KEYS: Final = {"agent": _key("agent"), "day": _key("day")}
 
 
@@ -392,6 +440,8 @@ def report(
             keys, at, of_group = _BREACH_KEYS, _of_ticket("created"), _of_ticket("group")
         case "handle-time":
             rows, keys, at, of_group = count.stints, _STINT_KEYS, _key("begin"), _key("group")
+        case "satisfaction":
+            rows, keys, at, of_group = count.surveys, _SURVEY_KEYS, _key("at"), _key("group")
         case "agents":
             rows, keys, of_group = count.agent_days, _DAY_KEYS, _key("agent")
             at = lambda row: datetime(*row["day"].timetuple()[:3], tzinfo=UTC)  # noqa: E731

@@ -15,6 +15,7 @@ from shared.events.assignments import (
     TicketQueued,
     TicketUnassigned,
 )
+from shared.events.satisfaction import SatisfactionOffered, SatisfactionRated, Score
 from shared.events.sla import (
     SlaBreached,
     SlaBreachRetracted,
@@ -59,6 +60,8 @@ class Story:
         self.group: str | None = None
         self.agent: str | None = None
         self.solved = self.reopened = 0
+        self.surveys: list[UUID] = []
+        self.score: Score | None = None
         self._versions: dict[Topic, int] = {}
 
     def tell(self, kind: type[Event], after: float, /, *, by: Actor = ANNA, **said: Any) -> None:
@@ -126,6 +129,36 @@ class Story:
             resolution_count=self.solved,
         )
         self.category = StatusCategory.SOLVED
+        return self
+
+    def offer(self, after: float) -> "Story":
+        """The customer is asked what they think of the newest solution."""
+        self.surveys.append(new_id())
+        self.score = None
+        self.tell(
+            SatisfactionOffered,
+            after,
+            survey_id=self.surveys[-1],
+            resolution_count=self.solved,
+            expires_at=self.start + (after + 720) * HOUR,
+            policy_group="*",
+            group_id=self.group,
+            agent_id=self.agent,
+        )
+        return self
+
+    def rate(self, after: float, score: Score, **said: Any) -> "Story":
+        self.tell(
+            SatisfactionRated,
+            after,
+            by=CARL,
+            survey_id=self.surveys[-1],
+            resolution_count=len(self.surveys),
+            score=score,
+            previous_score=self.score,
+            **said,
+        )
+        self.score = score
         return self
 
     def close(self, after: float) -> "Story":
@@ -377,7 +410,11 @@ def _live_on(  # noqa: C901, PLR0912  # one arm per deed
 ) -> None:
     is_over = story.category in {StatusCategory.SOLVED, StatusCategory.CLOSED}
     deeds = ["note", "tag"] if is_over else ["note", "ask", "answer", "move", "prioritise", "solve"]
-    deeds += ["reopen", "close"] if is_over else ["group", "assign", "unassign", "close"]
+    deeds += (
+        ["reopen", "close", "judge", "judge"]
+        if is_over
+        else ["group", "assign", "unassign", "close"]
+    )
     match chance.choice(deeds):
         case "note":
             story.note(clock, chance.choice(["hm", "odd"]))
@@ -397,6 +434,15 @@ def _live_on(  # noqa: C901, PLR0912  # one arm per deed
             story.solve(clock)
         case "close" if story.category is not StatusCategory.CLOSED:
             story.close(clock)
+        case "judge" if len(story.surveys) < story.solved:
+            story.offer(clock)
+        case "judge" if story.surveys:
+            story.rate(
+                clock,
+                chance.choice(list(Score)),
+                comment=chance.choice([None, "thanks"]),
+                reason=chance.choice([None, "slow"]),
+            )
         case "reopen":
             story.reopen(clock)
         case "group":

@@ -14,7 +14,7 @@ from services.query.catalogue import METRICS, REPORTS, query_of
 from shared.events import Channel, Event, Priority, encode
 from shared.events.tickets import Person
 from tests.integration.query.conftest import Reader
-from tests.integration.query.recount import FIGURES, Recount, report
+from tests.integration.query.recount import FIGURES, Recount, report, went
 from tests.integration.query.stories import Story, agent_life, random_life, shuffled
 from tests.support.database import Database
 
@@ -169,6 +169,7 @@ async def test_schema_bi_says_the_same_to_its_reader(
         count = exact.early
         (summary,) = connection.execute("SELECT * FROM bi.ticket_summary").fetchall()
         told = connection.execute("SELECT * FROM bi.ticket_metrics").fetchall()
+        enriched = connection.execute("SELECT * FROM bi.ticket_enriched").fetchall()
         today = connection.execute(
             "SELECT ticket_number, status, priority, group_id, assignee_id FROM bi.ticket_backlog"
             " WHERE date_day = (now() AT TIME ZONE 'UTC')::date"
@@ -195,6 +196,20 @@ async def test_schema_bi_says_the_same_to_its_reader(
             ticket["reopens"], ticket["handoffs"], ticket["agent_messages"], ticket["customer_messages"],
             len(ticket["stints"]),
         )  # fmt: skip
+    for row in enriched:
+        ticket = tickets[row["ticket_number"]]
+        scores = ticket["scores"]
+        offered = "offered" if ticket["surveys"] else None
+        assert (
+            row["ticket_total_satisfaction_scores"], row["ticket_first_satisfaction_score"],
+            row["ticket_satisfaction_score"], row["is_good_to_bad_satisfaction_score"],
+            row["is_bad_to_good_satisfaction_score"],
+        ) == (
+            len(scores), scores[0] if scores else None, scores[-1] if scores else offered,
+            went(scores, "good", "bad"), went(scores, "bad", "good"),
+        )  # fmt: skip
+    surveyed = sum(bool(one["surveys"]) for one in count.tickets)
+    assert summary["surveyed_satisfaction_ticket_count"] == surveyed > 0
     assert {tuple(row.values()) for row in today} == {
         (one["number"], one["status"], one["priority"], one["group"], one["assignee"])
         for one in count.tickets

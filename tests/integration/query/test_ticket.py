@@ -7,9 +7,12 @@ import pytest
 
 from services.query.projections import Projections
 from shared.events import Channel, Priority, StatusCategory
+from shared.events.configuration import ConfigurationDefined
+from shared.events.satisfaction import Score
 from shared.security import Role
 from tests.integration.query.conftest import Reader
 from tests.integration.query.stories import Story
+from tests.support.events import ANNA, stamp
 
 pytestmark = pytest.mark.integration
 CARL: dict[str, Any] = {"role": Role.CUSTOMER, "subject": "carl"}
@@ -162,3 +165,41 @@ async def test_the_board_counts_what_is_open(reader: Reader) -> None:
     assert board["promises"]["breached"] == 1
     assert [ticket["number"] for ticket in board["promises"]["tickets"]] == [1]
     assert len(board["intake_per_minute"]) == 60
+
+
+async def test_what_the_customer_thinks_is_told_to_both_sides_each_what_is_theirs(
+    reader: Reader,
+) -> None:
+    story = Story(7).opened().give_group(0, "desk", "rule").assign(1, "anna").solve(2)
+    reader.feed(story.offer(3).rate(4, Score.GOOD).rate(5, Score.BAD, comment="No", reason="Slow"))
+    reader.feed_events(
+        [
+            ConfigurationDefined(
+                **stamp(1, actor=ANNA), kind="survey", name="*", definition={"reasons": ["Slow"]}
+            )
+        ]
+    )
+    theirs = (await reader.read("/v1/tickets/7", **CARL))["ticket"]
+    assert {name: theirs["survey"][name] for name in ("score", "comment", "reason")} == {
+        "score": "bad", "comment": "No", "reason": "Slow",
+    }  # fmt: skip
+    assert "satisfaction" not in theirs
+    assert "anna" not in str(theirs["survey"])
+    ours = (await reader.read("/v1/tickets/7"))["ticket"]["satisfaction"]
+    assert (ours["score"], ours["first_score"], ours["count"]) == ("bad", "good", 2)
+    assert (ours["is_good_to_bad"], ours["surveys"][0]["agent_id"]) == (True, "anna")
+    events = (await reader.read("/v1/tickets/7/timeline"))["events"]
+    assert [one["sentence"] for one in events if "satisfaction" in one["type"]] == [
+        "Anna asked the customer what they think of the solution, until 2026-04-01 15:00 UTC",
+        "Carl said that the help was good",
+        "Carl said that the help was bad, before that it was good (Slow): “No”",
+    ]
+    changes = {one["field"]: (one["old"], one["new"]) for one in events[-1]["changes"]}
+    assert changes == {
+        "satisfaction": ("good", "bad"),
+        "satisfaction.comment": (None, "No"),
+        "satisfaction.reason": (None, "Slow"),
+    }
+    unasked = Story(8).opened()
+    reader.feed(unasked)
+    assert (await reader.read("/v1/tickets/8", **CARL))["ticket"]["survey"] is None

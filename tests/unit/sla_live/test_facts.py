@@ -177,7 +177,7 @@ def test_every_kind_of_ticket_event_was_thought_of() -> None:
         "NoteAdded", "MessageRecorded", "SubjectChanged", "TicketLinked", "TicketUnlinked", "MergeUndone",
         "MessagesSplit", "SplitUndone", "FamilyRuleChanged", "TaskAdded", "TaskChanged", "TaskRemoved",
         "ParticipantAdded", "ParticipantRemoved", "ActionsApplied", "ActionsUndone", "GroupRequested",
-        "MessageSent", "MessageNotDelivered",
+        "MessageSent", "MessageNotDelivered", "SatisfactionOffered", "SatisfactionRated",
     }  # fmt: skip
     known = {kind.__name__ for kind in get_args(tickets.TicketEvent)}
     assert known == spoken | silent

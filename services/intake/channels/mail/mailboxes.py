@@ -60,6 +60,29 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             wording.check_template(one or "")
 
 
+class SurveyMail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a customer is asked after the solution, when a survey policy says so.
+
+    Attributes:
+        text: the words; `{{good}}` and `{{bad}}` are the links of the two answers.
+        subject: not set: that of the ticket, as an answer.
+        good, bad: what the links are called where a mail program shows HTML.
+    """
+
+    text: Template = (
+        "Hello {{requester}},\n\nyour request {{ticket}} was solved. What do you think of our help?\n\n"
+        "Good, I am satisfied:\n{{good}}\n\nBad, I am not satisfied:\n{{bad}}\n"
+    )
+    subject: Word | None = None
+    good: Word = "It was good"
+    bad: Word = "It was bad"
+
+    def __post_init__(self) -> None:
+        """Refuse placeholders that nobody fills, and a text without the links."""
+        wording.check_template(self.text, links=wording.LINKS)
+        wording.check_template(self.subject or "")
+
+
 class OwnMailbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One mailbox of ours.
 
@@ -72,6 +95,7 @@ class OwnMailbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         sender_name: template of the name beside our address in From; not set: the brand.
         signature: template below each reply.
         acknowledgement: what is sent when a ticket comes in; not set: nothing.
+        survey: how customers are asked what they think of a solution.
         quote: `last` repeats the requester's last message below a reply, `none` repeats nothing.
         subject_token: whether the ticket's signed token stands in the subject.
         copies: whether those in Cc of a mail that opens a ticket get copies of the replies.
@@ -88,6 +112,7 @@ class OwnMailbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     sender_name: Word | None = None
     signature: Template | None = None
     acknowledgement: Acknowledgement | None = None
+    survey: SurveyMail = SurveyMail()
     quote: Literal["last", "none"] = "last"
     subject_token: bool = True
     copies: bool = True

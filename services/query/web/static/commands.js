@@ -11,6 +11,7 @@ async function bodyOf(form) {
   const body = {};
   for (const field of form.elements) {
     if (!field.name || field.disabled || "skip" in field.dataset || field.value === "") continue;
+    if (field.type === "radio" && !field.checked) continue;
     if (field.offsetParent === null && field.type !== "hidden") continue; // a field that is not shown says nothing
     const path = field.name.split(".");
     let place = body;

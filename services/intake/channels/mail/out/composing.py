@@ -18,8 +18,10 @@ from services.intake.channels.mail.out import wording
 from services.intake.channels.mail.out.outbox import Item
 from services.intake.channels.mail.threading import plus_address, with_token
 from services.intake.domain.commands import ParticipantRole
+from services.intake.surveys import links
 from shared.events import Event
 from shared.events.messages import AttachedFile, MailHeaders
+from shared.events.satisfaction import SatisfactionOffered, Score
 from shared.events.tickets import (
     AgentReplied,
     CustomerReplied,
@@ -70,7 +72,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     opened: TicketOpened
     subject: str
     fields: Mapping[str, object]
-    event: TicketOpened | AgentReplied | CustomerReplied
+    event: TicketOpened | AgentReplied | CustomerReplied | SatisfactionOffered
     copies: tuple[str, ...]
     incoming: tuple[TicketOpened | CustomerReplied, ...]
     own_ids: tuple[tuple[int, str], ...]
@@ -85,7 +87,7 @@ def read_story(  # noqa: C901, PLR0912  # one arm an event
         Withheld: the message is not on this ticket.
     """
     opened: TicketOpened | None = None
-    event: TicketOpened | AgentReplied | CustomerReplied | None = None
+    event: TicketOpened | AgentReplied | CustomerReplied | SatisfactionOffered | None = None
     subject, fields = "", dict[str, object]()
     copies: dict[str, str] = {}
     incoming: list[TicketOpened | CustomerReplied] = []
@@ -117,7 +119,7 @@ def read_story(  # noqa: C901, PLR0912  # one arm an event
         if (
             isinstance(one, TicketOpened | AgentReplied | CustomerReplied)
             and one.message_id == item.message_id
-        ):
+        ) or (isinstance(one, SatisfactionOffered) and one.survey_id == item.message_id):
             event = one
     if opened is None or event is None:
         raise Withheld("the message is not on this ticket")
@@ -134,13 +136,19 @@ def read_story(  # noqa: C901, PLR0912  # one arm an event
 
 def files_of(story: Story, item: Item) -> list[AttachedFile]:
     """The files that travel along: those of a reply."""
-    if item.kind == "acknowledgement":
+    if item.kind != "reply" or isinstance(story.event, SatisfactionOffered):
         return []
     return [one for one in story.event.attachments if one.withheld is None and not one.is_original]
 
 
 def compose(
-    story: Story, item: Item, mailboxes: Mailboxes, key: bytes, contents: Sequence[Content] = ()
+    story: Story,
+    item: Item,
+    mailboxes: Mailboxes,
+    key: bytes,
+    contents: Sequence[Content] = (),
+    *,
+    public_url: str | None = None,
 ) -> Parcel:
     """The mail.
 
@@ -150,6 +158,7 @@ def compose(
         mailboxes: ours.
         key: `Secret("mail")`.
         contents: of `files_of`.
+        public_url: where customers reach us; only the links of a survey need it.
 
     Raises:
         Withheld: nobody may be written to.
@@ -159,11 +168,11 @@ def compose(
     named = newest or story.fields.get("mailbox")
     box = mailboxes.speaking_for(named, story.fields.get("brand"), story.fields.get("group"))
     to = _requester(story)
-    copies = [] if item.kind == "acknowledgement" else _copies(story, mailboxes, to)
+    copies = _copies(story, mailboxes, to) if item.kind == "reply" else []
     recipients = tuple(one for one in (to, *copies) if one.lower() not in item.reached)
     if not recipients:
         raise Withheld("everybody has it already")
-    values = _values(story, item, box)
+    values = _values(story, item, box) | _answers(story, key, public_url)
     answers_at = plus_address(key, box.addresses[0], item.number)
     mail = EmailMessage(policy=_POLICY)
     mail["Date"] = format_datetime(item.created_at)
@@ -198,7 +207,9 @@ def _refuse_robots(story: Story, item: Item) -> None:
 def _robot(story: Story, item: Item) -> str | None:
     if item.kind == "acknowledgement":
         return "auto-replied"
-    is_automatic = isinstance(story.event, AgentReplied) and story.event.is_automatic
+    is_automatic = item.kind == "survey" or (
+        isinstance(story.event, AgentReplied) and story.event.is_automatic
+    )
     return "auto-generated" if is_automatic else None
 
 
@@ -249,6 +260,22 @@ def _values(story: Story, item: Item, box: OwnMailbox) -> dict[str, str]:
     return {name: value or "" for name, value in said.items()}
 
 
+def _answers(story: Story, key: bytes, public_url: str | None) -> dict[str, str]:
+    """The links of a survey's two answers.
+
+    Raises:
+        Withheld: we do not know where customers reach us.
+    """
+    event = story.event
+    if not isinstance(event, SatisfactionOffered):
+        return {}
+    if public_url is None:
+        raise Withheld("TICKETING_PUBLIC_URL is not set: the links would lead nowhere")
+    token = links.token(key, links.Asked(event.ticket_id, event.survey_id))
+    page = f"{public_url.rstrip('/')}{links.PATH}?token={token}"
+    return {score.value: f"{page}&score={score.value}" for score in Score}
+
+
 def _sender_name(box: OwnMailbox, values: Mapping[str, str]) -> str:
     """A program has no name to sign with: then it is the brand's."""
     template = box.sender_name if values["agent"] else None
@@ -262,8 +289,12 @@ def _name(said: str) -> str:
 def _subject(
     story: Story, item: Item, box: OwnMailbox, values: Mapping[str, str], key: bytes
 ) -> str:
-    own = box.acknowledgement.subject if box.acknowledgement else None
-    if item.kind == "acknowledgement" and own:
+    own = None
+    if item.kind == "survey":
+        own = box.survey.subject
+    elif item.kind == "acknowledgement" and box.acknowledgement:
+        own = box.acknowledgement.subject
+    if own:
         subject = wording.one_line(wording.fill(own, values), _SUBJECT_CHARS_MAX)
     else:
         subject = wording.one_line(story.subject, _SUBJECT_CHARS_MAX)
@@ -304,6 +335,9 @@ def _set_words(
     if item.kind == "acknowledgement":
         template = box.acknowledgement.text if box.acknowledgement else "{{ticket}}"
         words = wording.fill(template, values).strip()
+    elif isinstance(story.event, SatisfactionOffered):
+        words = wording.fill(box.survey.text, values).strip()
+        signature = wording.fill(box.signature or "", values).strip()
     else:
         words = story.event.body.strip()
         missing = [one.file.name for one in contents if one.data is None]
@@ -324,6 +358,10 @@ def _set_words(
     text = "\n\n".join(parts) + "\n"
     mail.set_content(text, charset="utf-8", cte="quoted-printable")
     rich = wording.as_html(words, signature, introduction, quote)
+    if isinstance(story.event, SatisfactionOffered):
+        rich = wording.labelled(
+            rich, {values["good"]: box.survey.good, values["bad"]: box.survey.bad}
+        )
     mail.add_alternative(rich, subtype="html", charset="utf-8", cte="quoted-printable")
     for one in contents:
         if one.data is not None:

@@ -17,10 +17,11 @@ from services.intake.domain import Ticket
 from services.intake.secrets import Secret
 from shared.database import Transaction
 from shared.events import Channel
+from shared.events.satisfaction import SatisfactionOffered
 from shared.events.tickets import AgentReplied, Person, TicketOpened
 from shared.identifiers import derived_id, new_id
 
-Kind = Literal["reply", "acknowledgement"]
+Kind = Literal["reply", "acknowledgement", "survey"]
 State = Literal["waiting", "claimed", "sent", "dead", "discarded"]
 
 LISTED_MAX: Final = 500
@@ -43,7 +44,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         version: of the event that it is about; what came later is no part of the mail.
-        message_id: the reply, or the customer's message that is acknowledged.
+        message_id: the reply, the customer's message that is acknowledged, or the question's id.
         give_up_at: when trying ends; None: it was never tried.
         reached: who has it already, from an earlier attempt.
         claim_id: only who knows it may say what became of the mail.
@@ -106,6 +107,10 @@ class MailOutbox:
     def put(self, tx: Transaction, ticket: Ticket, event: AgentReplied | TicketOpened) -> None:
         """See `Outgoing`: two inserts."""
         self._put(tx, ticket, event.message_id, "reply", event.message_id, event.version)
+
+    def ask(self, tx: Transaction, ticket: Ticket, event: SatisfactionOffered) -> None:
+        """See `surveys.desk.SurveyChannel`."""
+        self._put(tx, ticket, event.survey_id, "survey", event.survey_id, event.version)
 
     def acknowledge(self, tx: Transaction, ticket: Ticket, message_id: UUID) -> bool:
         """Tell the requester that the ticket is there: once a ticket, and seldom to one address.

@@ -51,7 +51,15 @@ def mail_sender(
         per_domain_max=settings.mail_out_per_domain_max,
         bytes_max=settings.mail_out_bytes_max,
     )
-    return MailSender(intake, store, contents, mailboxes, _transport(settings), patience=patience)
+    return MailSender(
+        intake,
+        store,
+        contents,
+        mailboxes,
+        _transport(settings),
+        patience=patience,
+        public_url=settings.public_url,
+    )
 
 
 def _transport(settings: Settings) -> Transport:

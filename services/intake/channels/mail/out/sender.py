@@ -73,6 +73,7 @@ class MailSender:
         mailboxes: ours.
         transport: the way out.
         patience: how mails are tried.
+        public_url: where customers reach us, for the links of surveys.
         spread: gives 0..1 for the jitter of pauses.
     """
 
@@ -85,6 +86,7 @@ class MailSender:
         transport: Transport,
         *,
         patience: Patience,
+        public_url: str | None = None,
         spread: Callable[[], float] = random.random,
     ) -> None:
         self._intake = intake
@@ -93,6 +95,7 @@ class MailSender:
         self._mailboxes = mailboxes
         self._transport = transport
         self._patience = patience
+        self._public_url = public_url
         self._spread = spread
         self._secret = Secret("mail")
         self._away_count = 0
@@ -203,7 +206,13 @@ class MailSender:
             contents.append(Content(file, b"".join([piece async for piece in pieces])))
         key = await self._secret.load(self._store)
         return await asyncio.to_thread(
-            composing.compose, story, item, self._mailboxes, key, contents
+            composing.compose,
+            story,
+            item,
+            self._mailboxes,
+            key,
+            contents,
+            public_url=self._public_url,
         )
 
     async def _attempt(self, connection: Connection, item: Item, parcel: Parcel) -> None:

@@ -10,6 +10,9 @@ NAMES: Final = frozenset(
 )
 """What a template may name; `ticket` is `#123`."""
 
+LINKS: Final = frozenset({"good", "bad"})
+"""What the template of a survey names beside them, both: the links of the two answers."""
+
 QUOTE_CHARS_MAX: Final = 4_000
 """Enough to see what is answered; the whole is on the ticket."""
 
@@ -18,11 +21,14 @@ _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _LINK: Final = re.compile(r"https?://[^\s<>\"']{1,2000}[^\s<>\"'.,;:!?)\]]")
 
 
-def check_template(text: str) -> None:
-    """Raises ValueError, naming it, for a placeholder that nobody fills."""
+def check_template(text: str, *, links: frozenset[str] = frozenset()) -> None:
+    """Raises ValueError, naming it, for a placeholder that nobody fills, or one of `links` that is not there."""
+    named = {found[1] for found in _PLACE.finditer(text)}
+    if lacking := sorted(links - named):
+        raise ValueError(f"{{{{{lacking[0]}}}}} has to stand in it")
     for found in _PLACE.finditer(text):
-        if found[1] not in NAMES:
-            known = ", ".join(sorted(NAMES))
+        if found[1] not in NAMES | links:
+            known = ", ".join(sorted(NAMES | links))
             raise ValueError(f"there is no placeholder {{{{{found[1]}}}}}; there are {known}")
 
 
@@ -62,6 +68,14 @@ def as_html(words: str, signature: str, introduction: str, quote: str) -> str:
         )
     body = "\n".join(parts)
     return f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"></head><body>\n{body}\n</body></html>\n'
+
+
+def labelled(html_text: str, labels: Mapping[str, str]) -> str:
+    """The same HTML with words instead of the addresses of these links."""
+    for address, label in labels.items():
+        said = html.escape(address)
+        html_text = html_text.replace(f">{said}</a>", f">{html.escape(label)}</a>")
+    return html_text
 
 
 def _paragraphs(text: str) -> str:

@@ -1,0 +1,82 @@
+"""The survey as HTML: the question with what was answered so far, and the words after it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from msgspec.structs import asdict
+from starlette.responses import HTMLResponse, Response
+
+from services.intake.domain import limits
+from services.intake.surveys.desk import Question
+from shared.events.satisfaction import Score
+
+TEXTS: Final[Mapping[str, str]] = {
+    "title": "Your request {number}",
+    "question": "What do you think of our help?",
+    "good": "It was good",
+    "bad": "It was bad",
+    "reason": "Why?",
+    "choose": "Please choose",
+    "comment": "Would you like to tell us more?",
+    "send": "Send",
+    "thanks": "Thank you, we have noted it.",
+    "change": "You may change your answer until {until}.",
+    "over": "Thank you for looking in. The time for an answer is over.",
+}
+"""Our own words on the page; `texts` of the survey policy replaces any of them."""
+
+_ENVIRONMENT: Final = Environment(
+    loader=PackageLoader("services.intake.channels.survey"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "private, no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+}
+
+
+def survey_page(
+    question: Question,
+    *,
+    chosen: Score | None,
+    is_open: bool,
+    is_done: bool = False,
+    error: str | None = None,
+    status: int = 200,
+) -> Response:
+    """The page.
+
+    Args:
+        question: what is asked, and the answer as it stands.
+        chosen: the link that was pressed; it is not counted before the page's button is pressed too.
+        is_open: whether it may still be answered.
+        is_done: an answer was just taken.
+        error: what was wrong with it.
+        status: of HTTP.
+    """
+    own = {name: text for name, text in asdict(question.policy.texts).items() if text}
+    survey = question.survey
+    html = _ENVIRONMENT.get_template("survey.html").render(
+        texts={**TEXTS, **own},
+        language=question.policy.language,
+        number=f"#{question.number}",
+        until=f"{survey.expires_at:%Y-%m-%d %H:%M} UTC",
+        survey=survey,
+        scores=list(Score),
+        chosen=chosen or survey.score,
+        reasons=question.policy.reasons,
+        comment_chars_max=limits.SURVEY_COMMENT_CHARS_MAX,
+        is_open=is_open,
+        is_done=is_done,
+        error=error,
+    )
+    return HTMLResponse(html, status, headers=_HEADERS)
