@@ -1,4 +1,4 @@
-"""The board of promises: clocks that are late and those that will be within the hour, by group and by policy."""
+"""The board of promises: clocks that are late, will be within the hour, or need a person, by group and by policy."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final, LiteralString
@@ -43,6 +43,17 @@ _LISTED: Final[LiteralString] = (
     " AND (%(policy)s::text IS NULL OR policy_id = %(policy)s)"
     " ORDER BY is_late AND is_acknowledged, due_at, ticket_id, metric LIMIT %(limit)s"
 )
+_IN_QUESTION: Final[LiteralString] = """
+SELECT t.ticket_id, t.number, t.subject, t.priority, t.group_id, t.assignee_id, c.policy_id, c.metric, c.cycle,
+       c.needs_review, c.breached_at, c.unschedulable_reason
+FROM sla_cycles AS c JOIN tickets AS t USING (ticket_id)
+WHERE (c.needs_review OR c.unschedulable_reason IS NOT NULL)
+  AND (c.needs_review OR (t.is_open AND c.state = 'running' AND c.due_at IS NULL))
+  AND t.version > 0 AND (%(group)s::text IS NULL OR t.group_id = %(group)s)
+  AND (%(policy)s::text IS NULL OR c.policy_id = %(policy)s)
+ORDER BY c.needs_review DESC, c.started_at, c.ticket_id, c.metric LIMIT %(limit)s
+"""
+# The first line of the condition is that of the partial index.
 COUNTED: Final = ("waiting_count", "acknowledged_count", "soon_count", "hour_count")
 
 
@@ -52,7 +63,8 @@ async def promises_board(
     """Running clocks that are due within the hour or already late; one consistent look.
 
     `waiting`: late and nobody has acknowledged it; `acknowledged`: late, and somebody looks after it; `soon`: due
-    within 15 minutes; `hour`: within 60. Counts are of all groups and policies, the list of those asked for.
+    within 15 minutes; `hour`: within 60. Counts are of all groups and policies, the lists of those asked for.
+    `in_question`: breaches that a person has to decide about, and running clocks for which no deadline can be found.
     """
     values = {
         "now": now,
@@ -66,11 +78,13 @@ async def promises_board(
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         counts = await (await connection.execute(_COUNTS, values)).fetchall()
         clocks = await (await connection.execute(_LISTED, values)).fetchall()
+        in_question = await (await connection.execute(_IN_QUESTION, values)).fetchall()
     return {
         "total": _added(counts),
         "by_group": _by(counts, "group_id"),
         "by_policy": _by(counts, "policy_id"),
         "clocks": clocks,
+        "in_question": in_question,
     }
 
 

@@ -22,8 +22,10 @@ class Clock:
         target: how long was promised, in words.
         share: of the time that is used up, 0 to 1, when it can be told.
         policy: which promise, in which version, for which priority.
+        needs_review: a person decides whether the breach stands.
     """
 
+    metric: str
     name: str
     state: str
     says: str
@@ -32,6 +34,7 @@ class Clock:
     due_at: datetime | None = None
     share: float | None = None
     cycle: int = 1
+    needs_review: bool = False
 
 
 def clocks(rows: list[dict[str, Any]], now: datetime) -> list[Clock]:
@@ -56,6 +59,7 @@ def _clock(row: dict[str, Any], now: datetime) -> Clock:
         share = 1 - _left(row) / row["target_seconds"]
     policy = f"{row['policy_id']} v{row['policy_version']}, {row['priority']} priority"
     return Clock(
+        metric=row["metric"],
         name=words.called(words.METRIC, row["metric"]),
         state=state,
         says=says,
@@ -64,16 +68,15 @@ def _clock(row: dict[str, Any], now: datetime) -> Clock:
         due_at=due_at if is_running else None,
         share=share,
         cycle=row["cycle"],
+        needs_review=row.get("needs_review", False),
     )
 
 
 def _state(row: dict[str, Any]) -> tuple[str, str]:
     is_breached = row["is_breached"]
     match row["state"]:
-        case "running" if is_breached:
-            return "late", "breached, still running"
         case "running":
-            return ("risk", "at risk") if row.get("warned_at") else ("running", "running")
+            return _running(row)
         case "paused":
             says = f"paused with {words.duration(_left(row))} left"
             return "paused", f"{says}, breached before" if is_breached else says
@@ -85,6 +88,15 @@ def _state(row: dict[str, Any]) -> tuple[str, str]:
         case _:
             reason = words.called({}, row.get("cancel_reason"))
             return ("missed" if is_breached else "ended"), f"ended without result: {reason}"
+
+
+def _running(row: dict[str, Any]) -> tuple[str, str]:
+    reason = row.get("unschedulable_reason")
+    if reason and not row.get("due_at"):
+        return "late", f"no deadline can be found: {words.called(words.UNSCHEDULABLE, reason)}"
+    if row["is_breached"]:
+        return "late", "breached, still running"
+    return ("risk", "at risk") if row.get("warned_at") else ("running", "running")
 
 
 def _left(row: dict[str, Any]) -> float:

@@ -1,4 +1,4 @@
-"""The board of promises: what is late, what will be, with countdowns; by group and by policy."""
+"""The board of promises: what is late, what will be, with countdowns, what needs a person; by group and by policy."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -41,6 +41,7 @@ async def promises(
         soon=[each for each in clocks if each["is_soon"] and not each["is_late"]],
         later=[each for each in clocks if not each["is_soon"]],
         taken=[each for each in clocks if each["is_late"] and each["is_acknowledged"]],
+        may_decide=principal.may(Role.SUPERVISOR),
         is_cut=len(clocks) == CLOCKS_MAX,
         names=await directory_of(request).names(pool),
     )

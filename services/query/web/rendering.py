@@ -145,6 +145,7 @@ def _environment() -> Environment:
         priority=lambda value: words.called(words.PRIORITY, value),
         presence=lambda value: words.called(words.PRESENCE, value),
         metric=lambda value: words.called(words.METRIC, value),
+        unschedulable=lambda value: words.called(words.UNSCHEDULABLE, value),
         channel=lambda value: words.called(words.CHANNEL, value),
         duration=words.duration,
         promised=words.promised,

@@ -21,7 +21,7 @@ from services.query.web.entrance import page_router
 from services.query.web.rendering import HEADERS, fragment, freshness, page, parts_of
 from services.query.web.routing_story import story
 from services.query.web.state import directory_of
-from shared.security import Principal, require
+from shared.security import Principal, Role, require
 from shared.subjects import why_uninformative
 
 router = page_router()
@@ -108,6 +108,7 @@ async def _shown(request: Request, principal: Principal, reference: str) -> dict
         "now": datetime.now(UTC),
         "principal": principal,
         "is_staff": scope.sees_internal,
+        "may_decide": principal.may(Role.SUPERVISOR),
         "subject_hint": why_uninformative(ticket["subject"]) if scope.sees_internal else None,
     }
     if scope.sees_internal:

@@ -19,11 +19,13 @@ from shared.events.satisfaction import SatisfactionOffered, SatisfactionRated, S
 from shared.events.sla import (
     SlaBreached,
     SlaBreachRetracted,
+    SlaBreachUpheld,
     SlaMet,
     SlaPaused,
     SlaPolicyApplied,
     SlaResumed,
     SlaStarted,
+    SlaUnschedulable,
     SlaWarning,
 )
 from shared.events.tickets import (
@@ -332,6 +334,41 @@ class Story:
             breach_id=new_id(),
             breached_at=due,
             reason="the reply came late",
+        )
+        return self
+
+    def doubt(self, metric: str, after: float, hours: float) -> "Story":
+        """A fact speaks against the breach, more than a day late."""
+        self._clock(
+            SlaBreachRetracted,
+            after,
+            metric,
+            1,
+            hours,
+            breach_id=new_id(),
+            breached_at=self.start + hours * HOUR,
+            reason="late_fact",
+            needs_review=True,
+        )
+        return self
+
+    def uphold(self, metric: str, after: float, hours: float) -> "Story":
+        """A person decided that the breach stands."""
+        self._clock(
+            SlaBreachUpheld,
+            after,
+            metric,
+            1,
+            hours,
+            breach_id=new_id(),
+            breached_at=self.start + hours * HOUR,
+        )
+        return self
+
+    def lose_deadline(self, metric: str, after: float) -> "Story":
+        """The calendar's new version has too little open time for what is left."""
+        self._clock(
+            SlaUnschedulable, after, metric, 1, after, started_at=self.start, reason="no_open_time"
         )
         return self
 

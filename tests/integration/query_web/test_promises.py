@@ -74,6 +74,26 @@ async def test_the_page_shows_countdowns_groups_and_says_when_there_is_nothing(
     assert "Nothing is late, and nothing is due within the hour." in of_group
 
 
+async def test_what_needs_a_person_is_listed_until_somebody_has_decided(reader: Reader) -> None:
+    story = due_in(-30, 1).miss("resolution", 1.5).doubt("resolution", 2, 1.5)
+    without = due_in(40, 2).lose_deadline("resolution", 2)
+    reader.feed(story, without)
+    told = (await board(reader))["in_question"]
+    assert [(one["number"], one["needs_review"], one["unschedulable_reason"]) for one in told] == [
+        (1, True, None), (2, False, "no_open_time"),
+    ]  # fmt: skip
+    action = f'data-action="/v1/sla/tickets/{story.ticket_id}/reviews"'
+    for path in ("/promises", "/tickets/1"):
+        page = (await reader.get(path, role=Role.SUPERVISOR)).text
+        assert page.count(action) == 2, "it stands, or is taken back"
+        assert action not in (await reader.get(path, role=Role.AGENT)).text
+    said = "no deadline can be found: its calendar has too little open time"
+    assert said in await text(reader, "/promises")
+    assert said in await text(reader, "/tickets/2")
+    reader.feed_events(story.uphold("resolution", 2.5, 1.5).events[-1:])
+    assert [one["number"] for one in (await board(reader))["in_question"]] == [2]
+
+
 async def test_customers_have_no_board(reader: Reader) -> None:
     for path in ("/promises", "/v1/dashboard/promises"):
         answer = await reader.get(path, role=Role.CUSTOMER, subject="carl")
