@@ -1,13 +1,14 @@
 """The way into a service's process: settings from the environment, logs, then run."""
 
-import os
 import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 from pydantic import ValidationError
 
+from shared import heap
 from shared.observability.logs import configure_logging
+from shared.priority import step_back
 from shared.service import Service
 from shared.settings import ServiceSettings
 
@@ -28,5 +29,7 @@ def run_service(name: str, settings_class: type[S], build: Callable[[S], Service
             sys.stderr.write(f"{name}: {variable}: {problem['msg']}\n")
         sys.exit(_EXIT_MISCONFIGURED)
     configure_logging(service=name, log_format=settings.log_format, level=settings.log_level)
-    os.nice(settings.niceness)
-    build(settings).run()
+    step_back(settings.niceness)
+    service = build(settings)
+    heap.settle()
+    service.run()

@@ -18,6 +18,7 @@ from granian.server.embed import Server
 
 from services.intake.main import build
 from services.intake.settings import Settings
+from shared import heap
 from shared.observability.logs import configure_logging
 from tests.bench.bare import bare_app
 from tests.bench.product import run
@@ -85,7 +86,8 @@ APPS: dict[str, Callable[[Serve], Awaitable[None]]] = {"bare": serve_bare, "inta
 
 
 def main(app: str, server: str) -> Any:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM; both with the collector set as in `shared.entry`, or the limit would be none."""
+    heap.settle()
     return run(lambda: APPS[app](SERVERS[server]))
 
 

@@ -1,0 +1,22 @@
+"""Python's cyclic garbage collector, set for a service: rarely, and never over what lives as long as the process."""
+
+import gc
+from typing import Final
+
+_NEW_OBJECTS: Final = 100_000
+"""Containers made and not yet given back before the youngest are looked at; a batch of 500 events has some 30,000."""
+
+_YOUNG_ROUNDS: Final = 50
+_MIDDLE_ROUNDS: Final = 100
+
+
+def settle() -> None:
+    """Call once when the process is built: modules, routes and models are never looked at again.
+
+    With Python's own threshold (700 containers) each batch of a reader is walked many times while all of it is still
+    in use; that was a fifth of what a ticket costs in all services. Reference counting frees almost everything here;
+    the collector is left for cycles, such as those of an exception and its traceback.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, _YOUNG_ROUNDS, _MIDDLE_ROUNDS)
