@@ -3,6 +3,7 @@
 With several workers (`make test`) the controlling process starts the servers once, for all of them.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -17,13 +18,26 @@ from tests.support.topics import fresh_topics
 _SOURCE = pytest.StashKey[str]()
 _SERVERS = "servers"
 
+_SHORT_LIVED_JAVA = "-XX:TieredStopAtLevel=1"
+"""A Kafka that runs for a minute never earns back what its second compiler costs: half the time of its start."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
     config.stash[_SOURCE] = choose_source()
+    os.environ.setdefault("JDK_JAVA_OPTIONS", _SHORT_LIVED_JAVA)
     if config.getoption("numprocesses", default=None):
         config.pluginmanager.register(_SharedServers(config.stash[_SOURCE]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.support.workers import Sharing
+
+    return Sharing(config, log)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -53,7 +53,7 @@ def _version(tool: str) -> tuple[int, ...]:
     return tuple(map(int, found.groups()))
 
 
-@pytest.mark.parametrize("cases", ["alerts.yml", "leaks.yml", "oncall.yml"])
+@pytest.mark.parametrize("cases", ["alerts.yml", "budgets.yml", "oncall.yml"])
 def test_alerts_act_and_stay_quiet_as_their_own_tests_say(cases: str) -> None:
     done = run("promtool", "prometheus", "test", "rules", f"prometheus/tests/{cases}")
     assert done.returncode == 0, done.stdout + done.stderr

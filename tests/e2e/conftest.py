@@ -1,4 +1,4 @@
-"""One product for all stories."""
+"""One product for all stories, which ends with the last of them."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,13 @@ from tests.support.alert_receiver import AlertReceiver
 from tests.support.product import Product, a_product
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def alerts() -> Iterator[AlertReceiver]:
     with AlertReceiver() as receiver:
         yield receiver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def product(tmp_path_factory: pytest.TempPathFactory, alerts: AlertReceiver) -> Iterator[Product]:
     folder = tmp_path_factory.mktemp("product")
     with a_product(folder, **alerts.environment()) as running:

@@ -1,19 +1,27 @@
-"""A product of its own for each fault: what is broken here must not disturb another test."""
+"""One product for all outages; each test finds it whole, whatever the one before has broken."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.product import Product, a_product
+from tests.support.product import SERVERS, Product, a_product
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    with a_product(tmp_path_factory.mktemp("outages") / "product") as made:
+        admin = made.door("admin", "set-up")
+        admin.call("PUT", "/v1/groups/desk", {"name": "Desk", "strategy": "least_loaded"})
+        admin.call("PUT", "/v1/routing/rules", {"rules": [], "default_group": "desk"})
+        profile = {"name": "Anna", "groups": ["desk"], "presence": "online", "capacity": None}
+        admin.call("PUT", "/v1/agents/anna", profile)
+        yield made
 
 
 @pytest.fixture
-def product(tmp_path: Path) -> Iterator[Product]:
-    with a_product(tmp_path / "product") as running:
-        admin = running.door("admin", "set-up")
-        admin.call("PUT", "/v1/groups/desk", {"name": "Desk", "strategy": "least_loaded"})
-        admin.call("PUT", "/v1/routing/rules", {"rules": [], "default_group": "desk"})
-        profile = {"name": "Anna", "groups": ["desk"], "presence": "online"}
-        admin.call("PUT", "/v1/agents/anna", profile)
-        yield running
+def product(running: Product) -> Product:
+    for server in SERVERS:
+        if not running.child(server).is_running():
+            running.start_again(server)
+    running.wait_until_ready()
+    return running

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 from standardwebhooks import Webhook
 
+from services.intake.channels.messengers import sender as messenger_sender
 from services.intake.channels.messengers.sender import MessengerSender
 from shared.events.tickets import AgentReplied, MessageNotDelivered, MessageSent, TicketOpened
 from tests.integration.intake.desk import Caller, Desk
@@ -27,25 +28,21 @@ _IDS = count(int(time.time()))
 HOOK = "/v1/channels/messengers"
 
 
-@pytest.fixture(autouse=True)
-async def sender(desk: Desk) -> AsyncIterator[MessengerSender]:
-    """The sender, at work."""
+@pytest.fixture(scope="module", autouse=True)
+async def sender(desk: Desk) -> AsyncIterator[None]:
+    """The sender, at work: it looks often and never spreads its pauses."""
     (found,) = (
         make.__self__
         for make in desk.service._task_makers
         if isinstance(getattr(make, "__self__", None), MessengerSender)
     )
-    found._spread = lambda: 0.0
-    work = asyncio.create_task(_sending(found))
-    yield found
-    work.cancel()
-    await asyncio.gather(work, return_exceptions=True)
-
-
-async def _sending(sender: MessengerSender) -> None:
-    while True:
-        if not await sender.send_due():
-            await asyncio.sleep(0.02)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(found, "_spread", lambda: 0.0)
+        patch.setattr(messenger_sender, "LOOK_SECONDS", 0.02)
+        work = asyncio.create_task(found.run())
+        yield
+        work.cancel()
+        await asyncio.wait([work])
 
 
 def telegram(chat: int, text: str | None = "Hello", **said: Any) -> dict[str, Any]:
