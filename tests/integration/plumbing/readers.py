@@ -85,8 +85,8 @@ class Table:
 class Log:
     """Numbers records as one partition does."""
 
-    def __init__(self, place: Place, topic: Topic = Topic.TICKETS, partition: int = 0) -> None:
-        self._name = place.prefix + topic
+    def __init__(self, prefix: str, topic: Topic = Topic.TICKETS, partition: int = 0) -> None:
+        self._name = prefix + topic
         self._partition = partition
         self.end = 0
 

@@ -28,7 +28,7 @@ async def table(place: Place) -> AsyncIterator[Table]:
 
 @pytest.fixture
 def log(place: Place) -> Log:
-    return Log(place)
+    return Log(place.prefix)
 
 
 async def test_held_events_go_on_when_the_parked_one_before_them_is_retried(table, log):
@@ -70,7 +70,7 @@ async def test_a_retry_in_one_topic_does_not_wait_for_another_topic_of_the_same_
     place: Place, table, log
 ):
     ticket = new_id()
-    other = Log(place, Topic.ASSIGNMENTS)
+    other = Log(place.prefix, Topic.ASSIGNMENTS)
     table.poison |= {"forever", "poison"}
     table.apply(other.put(opened(ticket, body="forever")), log.put(opened(ticket, body="poison")))
     table.poison.discard("poison")

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+from aiokafka.structs import ConsumerRecord
 
 from services.routing.app.deciding import Deciding
 from services.routing.app.progress import Progress
@@ -150,6 +151,20 @@ class Office:
         self.store.transact(lambda tx: self._consumer._handler(tx, batch))
         self.heard.move(batch)
 
+    def apply(self, records: Sequence[ConsumerRecord]) -> None:
+        """The same as records of one partition, through the gate: what is known already changes nothing."""
+        if records:
+            self._consumer._apply_records(records)
+
+    def forget(self) -> None:
+        """All that the process keeps in memory; the next step reads the tables, as one that starts."""
+        self.deciding._desks._kept = None
+        self._consumer._known.clear()
+
+    def sweep(self) -> None:
+        while self.store.transact(self.deciding.sweep):
+            pass
+
     async def opened(self, **said: Any) -> UUID:
         event = self.tickets.opened(**said)
         await self.hear(event)
@@ -159,8 +174,7 @@ class Office:
         await self.hear(self.tickets.moved(ticket_id, category))
 
     async def swept(self) -> None:
-        while await asyncio.to_thread(self.store.transact, self.deciding.sweep):
-            pass
+        await asyncio.to_thread(self.sweep)
 
     # What people ask.
 
@@ -234,6 +248,12 @@ class Office:
         async with pool.connection() as connection:
             cursor = await connection.execute(query, parameters)
             return await cursor.fetchall() if cursor.description else []
+
+    def events_stored(self) -> int:
+        row = self.store.transact(
+            lambda tx: tx.cursor.execute("SELECT count(*) AS n FROM routing_events").fetchone()
+        )
+        return int(row["n"]) if row else 0
 
     async def holder(self, ticket_id: UUID) -> str | None:
         (row,) = await self.rows("SELECT agent_id FROM tickets WHERE ticket_id = %s", ticket_id)

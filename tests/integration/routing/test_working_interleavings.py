@@ -1,4 +1,7 @@
-"""Two routing processes, real PostgreSQL, random interleavings (R17): both decide at once and neither oversteps."""
+"""Two routing processes, real PostgreSQL, random interleavings (R17): both decide at once and neither oversteps.
+
+Events come as records from Kafka do, some more than once; processes start afresh; people leave and come back.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -8,6 +11,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from aiokafka.structs import ConsumerRecord
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
@@ -16,7 +20,7 @@ from services.routing.app.asking import Act, Asking
 from services.routing.app.desks import Desks
 from services.routing.domain import commands, offers
 from services.routing.domain.cause import Cause
-from shared.errors import Refused
+from shared.errors import NotYet, Refused
 from shared.events.agents import (
     AgentProfile,
     CapacityUnits,
@@ -30,10 +34,13 @@ from shared.events.agents import (
     WideningStep,
 )
 from shared.events.assignments import TicketAssigned, TicketOffered, TicketUnassigned
-from shared.events.base import Actor, ActorKind, Channel, Priority, StatusCategory
+from shared.events.base import Actor, ActorKind, Channel, Event, StatusCategory
+from shared.events.tickets import TicketOpened
 from shared.eventstore import EventTransaction
+from shared.topics import Topic
+from tests.integration.plumbing.readers import Log
 from tests.integration.routing.conftest import clean
-from tests.integration.routing.office import Office
+from tests.integration.routing.office import Office, Tickets
 from tests.support.database import Database
 
 pytestmark = pytest.mark.integration
@@ -43,59 +50,90 @@ TICKETS = 12
 WHICH = st.integers(0, TICKETS - 1)
 BOSS = Cause(Actor(kind=ActorKind.AGENT, id="boss"), Channel.AGENT, "by-hand")
 STEP = st.one_of(
-    st.tuples(st.just("open"), WHICH, st.sampled_from([Channel.EMAIL, Channel.CHAT])),
+    st.tuples(st.just("open"), WHICH, st.none()),
     st.tuples(st.just("solve"), WHICH, st.none()),
     st.tuples(st.just("answer"), WHICH, st.booleans()),
     st.tuples(st.just("assign"), WHICH, st.sampled_from(AGENTS)),
     st.tuples(st.just("presence"), st.sampled_from(AGENTS), st.sampled_from(Presence)),
     st.tuples(st.just("hour"), st.none(), st.none()),
     st.tuples(st.just("pull"), st.sampled_from(AGENTS), st.none()),
+    st.tuples(st.just("employ"), st.sampled_from(AGENTS), st.booleans()),
+    st.tuples(st.just("replay"), st.none(), st.none()),
+    st.tuples(st.just("restart"), st.none(), st.none()),
 )
 PLAN = st.lists(STEP, min_size=5, max_size=25)
 
 
-class Process:
-    """One of the two; what it is asked in vain changes nothing."""
+class Partition:
+    """One partition of intake's topic: what is published again has a new place in it."""
 
-    def __init__(self, office: Office, events: list[Any], opened: set[UUID]) -> None:
+    def __init__(self, tickets: Tickets, openings: list[TicketOpened], parity: int) -> None:
+        self.tickets = [event.ticket_id for event in openings]
+        self.records: list[ConsumerRecord] = []
+        self._story = tickets
+        self._openings = openings
+        self._parity = parity
+        self._log = Log("", Topic.TICKETS, parity)
+        self._told: dict[tuple[str, int], Event] = {}
+
+    def publish(self, kind: str, place: int) -> list[ConsumerRecord]:
+        """The record of an opening or solving, the first or the same again; none of what is another's."""
+        if place % 2 != self._parity:
+            return []
+        event = self._told.get((kind, place)) or self._first(kind, place)
+        if event is None:
+            return []
+        self._told[kind, place] = event
+        record = self._log.put(event)
+        self.records.append(record)
+        return [record]
+
+    def _first(self, kind: str, place: int) -> Event | None:
+        if kind == "open":
+            return self._openings[place]
+        if ("open", place) not in self._told:
+            return None
+        return self._story.moved(self.tickets[place], StatusCategory.SOLVED)
+
+
+class Process:
+    """One of the two, which reads a partition of its own; what it is asked in vain changes nothing."""
+
+    def __init__(self, office: Office, partition: Partition) -> None:
         self.office = office
-        self.events = events
-        self.opened = opened
+        self.partition = partition
         self.asking = Asking(Desks(drain_max=5))
 
     def run(self, plan: list[tuple[str, Any, Any]]) -> None:
         for kind, subject, detail in plan:
-            try:
-                self.do(kind, subject, detail)
-            except Refused:
-                continue
+            self.do(kind, subject, detail)
 
     def do(self, kind: str, subject: Any, detail: Any) -> None:
-        if kind == "open":
-            event = self.events[subject]
-            self.opened.add(event.ticket_id)
-            self.office.hear_now([event])
+        if kind in {"open", "solve"}:
+            self.office.apply(self.partition.publish(kind, subject))
+        elif kind == "replay":
+            self.office.apply(self.partition.records)
+        elif kind == "restart":
+            self.office.forget()
+            self.asking = Asking(Desks(drain_max=5))
         elif kind == "presence":
             self.ask(lambda tx: self.asking.choose_presence(tx, subject, detail, BOSS))
+        elif kind == "employ":
+            self.ask(lambda tx: employ(self.asking, tx, subject, is_active=detail))
         elif kind == "pull":
             self.ask(lambda tx: self.asking.pull(tx, subject, BOSS))
         elif kind == "hour":
             self.office.store.transact(an_hour_goes)
-            while self.office.store.transact(self.office.deciding.sweep):
-                pass
+            self.office.sweep()
         else:
-            self.about(kind, self.events[subject].ticket_id, detail)
+            self.about(kind, self.partition.tickets[subject], detail)
 
     def about(self, kind: str, ticket: UUID, detail: Any) -> None:
-        if ticket not in self.opened:
-            return
         if kind == "assign":
             self.act(ticket, lambda desk, one: commands.assign(desk, one, detail, BOSS))
-        elif kind == "answer":
+        else:
             for agent in AGENTS:
                 self.answer(ticket, agent, takes=detail)
-        else:
-            self.office.hear_now([self.office.tickets.moved(ticket, StatusCategory.SOLVED)])
 
     def answer(self, ticket: UUID, agent: str, *, takes: bool) -> None:
         if takes:
@@ -109,7 +147,7 @@ class Process:
     def ask(self, verb: Callable[[EventTransaction[Any]], object]) -> None:
         try:
             self.office.store.transact(verb)
-        except Refused:
+        except (Refused, NotYet):
             return
 
 
@@ -122,6 +160,20 @@ def an_hour_goes(tx: EventTransaction[Any]) -> None:
         " grace_at = grace_at - interval '1 hour'"
     )
     tx.cursor.execute("UPDATE desk SET stamp = gen_random_uuid()")
+
+
+def employ(
+    asking: Asking, tx: EventTransaction[Any], agent: str, *, is_active: bool = True
+) -> None:
+    """The agent works here, or no longer does."""
+    profile = AgentProfile(
+        name=agent,
+        groups=("helpers",) if agent == "han" else ("support",),
+        capacity=3,
+        channel_capacity={"chat": 1.5},
+        is_active=is_active,
+    )
+    asking.define_agent(tx, agent, profile, Presence.ONLINE if is_active else None, BOSS, None)
 
 
 def begin(office: Office, units: CapacityUnits) -> None:
@@ -142,11 +194,7 @@ def begin(office: Office, units: CapacityUnits) -> None:
         asking.define_rules(tx, rules, RuleMode.FIRST, BOSS, None)
         asking.define_settings(tx, RoutingSettings(units=units), BOSS, None)
         for agent in AGENTS:
-            groups = ("helpers",) if agent == "han" else ("support",)
-            profile = AgentProfile(
-                name=agent, groups=groups, capacity=3, channel_capacity={"chat": 1.5}
-            )
-            asking.define_agent(tx, agent, profile, Presence.ONLINE, BOSS, None)
+            employ(asking, tx, agent)
 
     office.store.transact(define)
 
@@ -164,6 +212,8 @@ async def test_whatever_two_processes_do_at_once(
         one: list[tuple[str, Any, Any]], two: list[tuple[str, Any, Any]], chats: float
     ) -> None:
         clean(database)
+        office.forget()
+        second_office.forget()
         begin(office, CapacityUnits(channels={"chat": chats}))
         play(office, second_office, one, two)
         check(database, office)
@@ -173,37 +223,23 @@ async def test_whatever_two_processes_do_at_once(
 
 def play(office: Office, other: Office, one: list[Any], two: list[Any]) -> None:
     """Each ticket's own events come to one process, as Kafka's partitions see to it; everything else to both."""
-    via = [Channel.EMAIL, Channel.CHAT]
-    events = [
-        office.tickets.opened(via=via[place % 2], priority=Priority.NORMAL)
+    openings = [
+        office.tickets.opened(via=(Channel.EMAIL, Channel.CHAT)[place % 2])
         for place in range(TICKETS)
     ]
-    opened: set[UUID] = set()
-    plans = [
-        [step for step in plan if step[0] not in {"open", "solve"} or step[1] % 2 == parity]
-        for parity, plan in enumerate((one, two))
+    processes = [
+        Process(at, Partition(office.tickets, openings, parity))
+        for parity, at in enumerate((office, other))
     ]
-    plans = [_once(plan) for plan in plans]
-    processes = [Process(office, events, opened), Process(other, events, opened)]
     with ThreadPoolExecutor(2) as pool:
-        running = [
-            pool.submit(process.run, plan) for process, plan in zip(processes, plans, strict=True)
-        ]
-        for one_of_two in running:
-            one_of_two.result()
-
-
-def _once(plan: list[Any]) -> list[Any]:
-    """A ticket is opened and solved once: what comes twice is the consumer's to refuse."""
-    seen: set[Any] = set()
-    kept = []
-    for step in plan:
-        if step[0] in {"open", "solve"}:
-            if step[:2] in seen or (step[0] == "solve" and ("open", step[1]) not in seen):
-                continue
-            seen.add(step[:2])
-        kept.append(step)
-    return kept
+        for running in [
+            pool.submit(process.run, plan)
+            for process, plan in zip(processes, (one, two), strict=True)
+        ]:
+            running.result()
+    for process in processes:
+        process.office.apply(process.partition.records)
+        process.office.sweep()
 
 
 def check(database: Database, office: Office) -> None:
@@ -227,6 +263,26 @@ def check(database: Database, office: Office) -> None:
             assert ticket["lane"] is None
             assert ticket["offered_to"] is None
         follow(office, ticket)
+        if ticket["category"] == "new":
+            assert ticket["agent_id"] not in {
+                one["agent_id"] for one in agents if not one["profile"]["is_active"]
+            }
+    nothing_is_left_to_do(office)
+
+
+def nothing_is_left_to_do(office: Office) -> None:
+    """Nobody waits while somebody could take it, and a process that starts now decides nothing."""
+    before = office.events_stored()
+
+    def look(tx: EventTransaction[Any]) -> None:
+        with Desks(drain_max=5).open(tx) as desk:
+            for lane in desk.roster.lanes.values():
+                assert not lane.waiting or desk.decide(lane).agent is None
+
+    office.store.transact(look)
+    office.forget()
+    office.sweep()
+    assert office.events_stored() == before
 
 
 def follow(office: Office, ticket: dict[str, Any]) -> None:
@@ -244,6 +300,6 @@ def follow(office: Office, ticket: dict[str, Any]) -> None:
             holder, by_hand = event.agent_id, event.mode == "manual"
         elif isinstance(event, TicketUnassigned):
             assert event.previous_agent_id == holder
-            assert not by_hand
+            assert not by_hand or event.reason == "agent_left"
             holder = None
     assert holder == ticket["agent_id"]
