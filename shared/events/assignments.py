@@ -200,6 +200,20 @@ class TicketEscalated(_AssignmentEvent, frozen=True, kw_only=True, tag="assignme
     escalation_count: int = 1
 
 
+class MoveRefused(_AssignmentEvent, frozen=True, kw_only=True, tag="assignment.move_refused.v1"):
+    """Another service asked for a move that cannot be; the ticket stays where it is. `why` is one plain sentence.
+
+    `actor`: who asked there. `asked_by`: `request` (a macro or trigger of intake), `ladder` (a step of an SLA policy).
+    `asked_group_id`: None for the next tier of its group. `code`: of the refusal, as over HTTP.
+    """
+
+    group_id: str | None
+    asked_group_id: str | None
+    asked_by: str
+    code: str
+    why: str
+
+
 AssignmentEvent = (
     GroupChanged
     | TicketQueued
@@ -210,4 +224,5 @@ AssignmentEvent = (
     | TicketOfferEnded
     | TicketSkipped
     | TicketEscalated
+    | MoveRefused
 )

@@ -10,6 +10,7 @@ from services.query.projections.writes import Stint, Writes
 from shared.events.assignments import (
     AssignmentEvent,
     GroupChanged,
+    MoveRefused,
     TicketAssigned,
     TicketEscalated,
     TicketOffered,
@@ -68,7 +69,7 @@ def fold(facts: RoutingFacts, event: AssignmentEvent, writes: Writes) -> None:
             facts.routing_why = event.why or facts.routing_why
         case TicketWithdrawn():
             facts.queued_at = None
-        case TicketOffered():
+        case TicketOffered() | MoveRefused():
             facts.routing_why = event.why
         case TicketEscalated():
             facts.routing_why = f"Escalated: {event.reason}"

@@ -14,6 +14,7 @@ from shared.events.agents import (
 )
 from shared.events.assignments import (
     GroupChanged,
+    MoveRefused,
     TicketAssigned,
     TicketEscalated,
     TicketOffered,
@@ -114,6 +115,8 @@ def changes_of(event: Event) -> Changes:  # noqa: C901, PLR0911, PLR0912  # one 
             return {"offer": (event.agent_id, said)}
         case TicketSkipped():
             return {"skip": (event.agent_id, event.reason)}
+        case MoveRefused():
+            return {"move": (event.group_id, f"{event.asked_group_id or 'next tier'}: {event.why}")}
         case TicketEscalated():
             return {"escalation": (event.previous_group_id, f"{event.group_id}: {event.reason}")}
         case SlaPolicyApplied():

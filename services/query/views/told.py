@@ -102,6 +102,11 @@ def _told(  # noqa: C901, PLR0911, PLR0912  # one sentence each
         case "assignment.offer_ended.v1":
             reason = f": {facts['reason']}" if facts.get("reason") else ""
             return f"saw the offer to {facts['agent_id']} {facts['outcome']}{reason}"
+        case "assignment.move_refused.v1":
+            wanted = (
+                f"group {facts['asked_group_id']}" if facts["asked_group_id"] else "the next tier"
+            )
+            return f"asked for {wanted} in vain: {facts['why']}"
         case "assignment.escalated.v1":
             change = _change("the tier", facts.get("previous_group_id"), facts["group_id"])
             return f"escalated it ({change}): {facts['reason']}"

@@ -10,11 +10,11 @@ from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk, codes
 from services.routing.domain.hours import CalendarVersion
 from services.routing.domain.observing import FACT_EVENTS, observe, observe_promise
-from services.routing.domain.requests import follow_request
+from services.routing.domain.requests import follow_ladder, follow_request
 from services.routing.domain.ticket import Ticket
-from services.routing.domain.tiers import follow_ladder
 from shared.events.assignments import (
     GroupChanged,
+    MoveRefused,
     TicketAssigned,
     TicketEscalated,
     TicketOffered,
@@ -46,6 +46,7 @@ _KINDS: Final = {
     TicketUnassigned: "unassigned",
     TicketWithdrawn: "withdrawn",
     GroupChanged: "group_changed",
+    MoveRefused: "move_refused",
 }
 
 

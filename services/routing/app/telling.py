@@ -7,6 +7,7 @@ import msgspec
 
 from shared.events.assignments import (
     GroupChanged,
+    MoveRefused,
     TicketAssigned,
     TicketEscalated,
     TicketOffered,
@@ -60,6 +61,8 @@ def _sentence(event: Event) -> str | None:  # noqa: PLR0911  # one for each kind
         case TicketEscalated():
             had = f" It was with {', '.join(event.agents)}." if event.agents else ""
             return f"Escalated to {event.group_id}: {event.reason}.{had}"
+        case MoveRefused():
+            return f"Not moved to {event.asked_group_id or 'the next tier'}: {event.why}"
         case TicketWithdrawn():
             return f"It needs nobody any more: {event.reason}."
         case _:

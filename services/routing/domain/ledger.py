@@ -19,6 +19,7 @@ from services.routing.domain.ticket import Ticket
 from shared.events.assignments import (
     AssignmentEvent,
     GroupChanged,
+    MoveRefused,
     TicketAssigned,
     TicketEscalated,
     TicketOffered,
@@ -218,6 +219,8 @@ class Ledger:
                 ticket.excluded = tuple(sorted({*ticket.excluded, event.agent_id}))
             case TicketEscalated():
                 ticket.escalation_count = event.escalation_count
+            case MoveRefused():
+                pass
             case _:
                 assert_never(event)
 

@@ -157,7 +157,7 @@ def observe_promise(desk: Desk, event: SlaEvent) -> None:
             return
         case (
             SlaPolicyApplied()
-            | SlaEscalationStep()  # `tiers` moves the ticket
+            | SlaEscalationStep()  # `requests` moves the ticket
             | SlaBreached()
             | SlaBreachRetracted()
             | SlaBreachUpheld()
