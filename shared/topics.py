@@ -54,6 +54,8 @@ _BY_NOUN: Final = {
     "contact": Topic.CONTACTS,
     "organization": Topic.CONTACTS,
     "oncall_rota": Topic.POLICIES,
+    "oncall_contact": Topic.POLICIES,
+    "alert_sink": Topic.POLICIES,
 }
 
 

@@ -1,4 +1,4 @@
-"""Events of sla about promises themselves: policies, calendars, on-call rotas. Stream = policy, calendar or rota."""
+"""Events of sla about its documents: policies, calendars, rotas, contacts, sinks. Stream = the document."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -75,6 +75,45 @@ class RotaOverrideEnded(_RotaEvent, frozen=True, kw_only=True, tag="oncall_rota.
     ends_at: datetime
 
 
+class AlertSinkDefined(Event, frozen=True, kw_only=True, tag="alert_sink.defined.v1"):
+    """A sink of alerts was made or changed. `source`: `api` or `file`.
+
+    Of each URL only the origin is told, because the rest of one may be as good as a password; secrets are not even in
+    the document.
+    """
+
+    OWNER: ClassVar[Owner] = Owner.SLA
+
+    sink_id: str
+    definition: dict[str, Any]
+    previous: dict[str, Any] | None = None
+    source: str
+
+    @property
+    def stream_id(self) -> UUID:
+        return sink_stream(self.sink_id)
+
+
+class OncallContactDefined(Event, frozen=True, kw_only=True, tag="oncall_contact.defined.v1"):
+    """How somebody is reached was changed. `target`: `agent:anna`, `lead:technical`, `group:…` or `role:…`.
+
+    `ways`: which addresses there are (`email`, `phone`, `slack`), never the addresses: those can be forgotten.
+    `agents`: who else is meant by it.
+    """
+
+    OWNER: ClassVar[Owner] = Owner.SLA
+
+    target: str
+    ways: tuple[str, ...]
+    agents: tuple[str, ...] = ()
+    previous_ways: tuple[str, ...] = ()
+    previous_agents: tuple[str, ...] = ()
+
+    @property
+    def stream_id(self) -> UUID:
+        return contact_stream(self.target)
+
+
 def policy_stream(policy_id: str) -> UUID:
     """The stream of one policy."""
     return derived_id("sla_policy", policy_id)
@@ -90,4 +129,22 @@ def rota_stream(rota_id: str) -> UUID:
     return derived_id("oncall_rota", rota_id)
 
 
-PolicyEvent = SlaPolicyDefined | CalendarDefined | RotaDefined | RotaOverridden | RotaOverrideEnded
+def sink_stream(sink_id: str) -> UUID:
+    """The stream of one sink of alerts."""
+    return derived_id("alert_sink", sink_id)
+
+
+def contact_stream(target: str) -> UUID:
+    """The stream of how one target is reached."""
+    return derived_id("oncall_contact", target)
+
+
+PolicyEvent = (
+    SlaPolicyDefined
+    | CalendarDefined
+    | RotaDefined
+    | RotaOverridden
+    | RotaOverrideEnded
+    | AlertSinkDefined
+    | OncallContactDefined
+)

@@ -30,7 +30,9 @@ from shared.events.contacts import (
     OrganizationDefined,
 )
 from shared.events.policies import (
+    AlertSinkDefined,
     CalendarDefined,
+    OncallContactDefined,
     RotaDefined,
     SlaPolicyDefined,
 )
@@ -134,8 +136,19 @@ def changes_of(event: Event) -> Changes:  # noqa: C901, PLR0911, PLR0912  # one 
         case OrganizationDefined():
             before = msgspec.to_builtins(event.previous) if event.previous is not None else {}
             return _differences(before, msgspec.to_builtins(event.organization))
-        case SlaPolicyDefined() | CalendarDefined() | ConfigurationDefined() | RotaDefined():
+        case (
+            SlaPolicyDefined()
+            | CalendarDefined()
+            | ConfigurationDefined()
+            | RotaDefined()
+            | AlertSinkDefined()
+        ):
             return _differences(event.previous or {}, event.definition or {})
+        case OncallContactDefined():
+            return _differences(
+                {"ways": event.previous_ways, "agents": event.previous_agents},
+                {"ways": event.ways, "agents": event.agents},
+            )
         case RoutingRulesDefined():
             return {"rules": (event.previous, event.rules)}
         case RoutingSettingsDefined():

@@ -51,6 +51,8 @@ _SENTENCES: Final[dict[str, str]] = {
     "contact.merge_undone.v1": "said that contact {other_contact_id} is somebody else after all",
     "organization.defined.v1": "defined organisation {organization_id}",
     "configuration.defined.v1": "defined {kind} {name}",
+    "alert_sink.defined.v1": "defined the sink of alerts {sink_id}",
+    "oncall_contact.defined.v1": "said how {target} is reached: {ways}",
     "oncall_rota.defined.v1": "defined on-call rota {rota_id}",
     "oncall_rota.overridden.v1": "put {agent_id} on call in {rota_id} from {starts_at} to {ends_at}",
     "oncall_rota.override_ended.v1": "took back the override of {rota_id} for {agent_id}",

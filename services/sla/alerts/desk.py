@@ -19,8 +19,9 @@ from services.sla.alerts.registry import FixedSink, SinkDefined
 from services.sla.alerts.senders import Condition, Senders
 from services.sla.alerts.sink import NotDelivered, Sent, Sink
 from shared.clock import Clock
-from shared.database import Database, Transaction
+from shared.database import Transaction
 from shared.errors import Refused
+from shared.eventstore import EventStore
 from shared.http.origin import Origin
 from shared.identifiers import new_id
 
@@ -68,7 +69,9 @@ class AlertDesk:
         clock: tells now.
     """
 
-    def __init__(self, *, store: Database, senders: Senders, parts: Parts, clock: Clock) -> None:
+    def __init__(
+        self, *, store: EventStore[Any], senders: Senders, parts: Parts, clock: Clock
+    ) -> None:
         self._store = store
         self._senders = senders
         self._parts = parts
@@ -112,14 +115,12 @@ class AlertDesk:
             FixedSink: it is defined elsewhere.
             Conflict: the sink has another version than `expected`.
         """
-        now = self._clock.now()
         defined = await self._transact(
             lambda tx: registry.define(
                 tx,
                 sink_id,
                 document,
-                by=origin.actor.id,
-                now=now,
+                origin=origin,
                 reserved=self._senders.reserved,
                 expected=expected,
             )

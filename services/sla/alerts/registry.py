@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from psycopg.types.json import Jsonb
@@ -13,9 +14,18 @@ from services.sla.alerts.notice import Action, Alert
 from services.sla.alerts.sink import Sink
 from shared.database import Transaction
 from shared.errors import Conflict, Invalid, NotFound, Refused
+from shared.events.base import Channel
+from shared.events.policies import AlertSinkDefined
+from shared.eventstore import EventTransaction
+from shared.http.origin import Origin
 from shared.identifiers import is_slug
+from shared.observability.correlation import new_correlation_id
+from shared.security import Principal, Role
 
 Source = Literal["api", "file"]
+
+_FILE: Final = Principal(id="settings file", role=Role.SERVICE)
+"""Who speaks when a settings file is put in force."""
 
 
 class FixedSink(Refused):
@@ -69,12 +79,11 @@ def route_of(defined: SinkDefined) -> Route:
 
 
 def define(
-    tx: Transaction,
+    tx: EventTransaction[Any],
     sink_id: str,
     document: Mapping[str, Any],
     *,
-    by: str,
-    now: datetime,
+    origin: Origin,
     reserved: frozenset[str],
     source: Source = "api",
     expected: int | None = None,
@@ -109,26 +118,34 @@ def define(
     read_sink(definition)
     if known is not None and known.definition == definition and known.source == source:
         return known
+    tx.append(
+        AlertSinkDefined(
+            **origin.stamp(version + 1, tx.now, tx.now),
+            sink_id=sink_id,
+            definition=_told(definition),
+            previous=_told(known.definition) if known is not None else None,
+            source=source,
+        )
+    )
     tx.cursor.execute(
         "INSERT INTO sink_versions (sink_id, version, definition, source, recorded_at, recorded_by)"
         " VALUES (%s, %s, %s, %s, %s, %s)",
-        (sink_id, version + 1, Jsonb(definition), source, now, by),
+        (sink_id, version + 1, Jsonb(definition), source, tx.now, origin.actor.id),
     )
     return SinkDefined(
         id=sink_id,
         version=version + 1,
         definition=definition,
         source=source,
-        recorded_at=now,
-        recorded_by=by,
+        recorded_at=tx.now,
+        recorded_by=origin.actor.id,
     )
 
 
 def take_over(
-    tx: Transaction,
+    tx: EventTransaction[Any],
     documents: Mapping[str, Mapping[str, Any]],
     *,
-    now: datetime,
     reserved: frozenset[str],
 ) -> None:
     """Put a settings file in force; a sink that is no longer in it is disabled, its log stays.
@@ -136,20 +153,14 @@ def take_over(
     Raises:
         Refused: naming the sink and field that cannot be accepted.
     """
-    for sink_id, document in documents.items():
-        define(tx, sink_id, document, by="settings file", now=now, reserved=reserved, source="file")
-    for defined in current(tx):
-        if defined.source == "file" and defined.id not in documents:
-            gone = {**defined.definition, "enabled": False}
-            define(
-                tx,
-                defined.id,
-                gone,
-                by="settings file",
-                now=now,
-                reserved=reserved,
-                source="file",
-            )
+    gone = {
+        defined.id: {**defined.definition, "enabled": False}
+        for defined in current(tx)
+        if defined.source == "file" and defined.id not in documents
+    }
+    origin = Origin(_FILE.actor, Channel.SYSTEM, new_correlation_id(), _FILE)
+    for sink_id, document in {**documents, **gone}.items():
+        define(tx, sink_id, document, origin=origin, reserved=reserved, source="file")
 
 
 def current(tx: Transaction) -> list[SinkDefined]:
@@ -184,6 +195,18 @@ def get(tx: Transaction, sink_id: str, version: int | None = None) -> SinkDefine
         which = f" version {version}" if version is not None else ""
         raise NotFound(f"There is no sink {sink_id}{which}.", field="sink_id")
     return found
+
+
+def _told(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The document as everybody may read it: of each URL the origin."""
+    return {name: _origin(value) for name, value in definition.items()}
+
+
+def _origin(value: Any) -> Any:
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    parts = urlsplit(value)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…"
 
 
 def references(sink: AnySink) -> list[str]:

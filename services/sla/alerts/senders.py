@@ -18,8 +18,9 @@ from services.sla.alerts.sender import Sender
 from services.sla.alerts.sink import Sink
 from services.sla.settings import Settings
 from shared.clock import Clock
-from shared.database import TRANSIENT, Database
+from shared.database import TRANSIENT
 from shared.errors import Refused
+from shared.eventstore import EventStore
 from shared.observability import metrics
 
 log = structlog.get_logger(__name__)
@@ -59,7 +60,7 @@ class Senders:
     def __init__(
         self,
         *,
-        store: Database,
+        store: EventStore[Any],
         fixed: Sequence[Sink],
         parts: Parts,
         settings: Settings,
@@ -138,10 +139,9 @@ class Senders:
             await self._follow_one(name, each)
 
     async def _take_over(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
-        now = self._clock.now()
         await asyncio.to_thread(
             self._store.transact,
-            lambda tx: registry.take_over(tx, documents, now=now, reserved=self.reserved),
+            lambda tx: registry.take_over(tx, documents, reserved=self.reserved),
         )
 
     async def _follow_one(self, name: str, defined: SinkDefined) -> None:

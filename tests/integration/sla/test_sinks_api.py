@@ -21,7 +21,9 @@ from services.sla.alerts.sender import Sender
 from services.sla.alerts.senders import Senders
 from services.sla.main import build
 from services.sla.settings import Settings
+from shared.events import encode
 from shared.events.base import Priority
+from shared.events.policies import AlertSinkDefined, sink_stream
 from shared.eventstore import EventStore
 from shared.observability.logs import configure_logging
 from shared.security import Role
@@ -178,6 +180,26 @@ async def test_a_sink_is_made_versioned_and_shown_without_its_secret(
         assert ROUTING_KEY not in listed.text + first.text + changed.text
         missing = await client.get("/v1/oncall/sinks/none")
         assert missing.status_code == 404
+
+
+async def test_every_change_of_a_sink_is_an_event_that_tells_no_secret(
+    office: Office, pagerduty: Vendor
+) -> None:
+    hook = {"kind": "webhook", "secret": "env:TICKETING_SINK_SIGNATURE"}
+    await office.put("hook", **hook, url="https://user:word@hooks.example.com/in?token=1234")
+    await office.put("hook", **hook, url="https://hooks.example.com/other", enabled=False)
+    office.senders._documents = {"hook2": pager(pagerduty)}
+    await office.senders._take_over(office.senders._documents)
+    first, second = office.desk.store.history(sink_stream("hook"))
+    (of_file,) = office.desk.store.history(sink_stream("hook2"))
+    for event in (first, second, of_file):
+        assert isinstance(event, AlertSinkDefined)
+    assert (first.actor.id, first.source, first.previous) == ("sue", "api", None)
+    assert first.definition["url"] == second.definition["url"] == "https://hooks.example.com/…"
+    assert (second.previous, second.definition["enabled"]) == (first.definition, False)
+    assert (of_file.actor.id, of_file.source) == ("settings file", "file")
+    told = b"".join(encode(event) for event in (first, second, of_file))
+    assert not any(secret in told for secret in (b"word", b"1234", b"other", b"whsec"))
 
 
 async def test_only_admins_define_and_test_and_customers_see_nothing(

@@ -19,7 +19,7 @@ from services.sla.alerts.secrets import Secrets
 from services.sla.alerts.sender import PARALLEL_MAX, Sender
 from services.sla.settings import Settings
 from shared.eventstore import EventStore
-from tests.integration.sla.support import NOON, Desk, HandClock, Story
+from tests.integration.sla.support import ADMIN_ORIGIN, NOON, Desk, HandClock, Story
 from tests.integration.sla.test_vendor_sinks import ROUTING_KEY, document
 from tests.integration.sla.vendors import HANGS, Vendor, vendor
 from tests.support.waiting import eventually
@@ -47,7 +47,7 @@ class Duty:
         self.store = store
         store.transact(
             lambda tx: registry.define(
-                tx, "pager", definition, by="sue", now=tx.now, reserved=frozenset()
+                tx, "pager", definition, origin=ADMIN_ORIGIN, reserved=frozenset()
             )
         )
         self.sender = Sender(
