@@ -12,6 +12,7 @@ from services.sla.app import Sla
 from services.sla.backtest import Runner
 from services.sla.backtest.desk import TrialDesk
 from services.sla.calendars import Recalculation
+from services.sla.oncall.contact_desk import ContactDesk
 from services.sla.oncall.desk import RotaDesk
 from services.sla.promises.books import Books
 from services.sla.reapplying import Reapplication
@@ -89,7 +90,8 @@ def build(settings: Settings) -> Service:
     rota_desk = RotaDesk(store=store, committer=committer, clock=clock)
     alert_desk = AlertDesk(store=store, senders=senders, parts=parts, clock=clock)
     trial_desk = TrialDesk(store=store, runner=Runner(settings), clock=clock)
-    for router in routers(sla, rota_desk, alert_desk, trial_desk, reapplication):
+    contact_desk = ContactDesk(store)
+    for router in routers(sla, rota_desk, alert_desk, contact_desk, trial_desk, reapplication):
         api.include_router(router)
     return Service(
         "sla",

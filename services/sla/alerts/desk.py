@@ -14,10 +14,19 @@ from services.sla.alerts import decisions, deliveries, registry
 from services.sla.alerts.deliveries import Counts
 from services.sla.alerts.documents import read_sink
 from services.sla.alerts.kind import Parts
-from services.sla.alerts.notice import TEST_METRIC, Action, Alert, AlertNotice, Kind, Opening
+from services.sla.alerts.notice import (
+    TEST_METRIC,
+    Action,
+    Alert,
+    AlertNotice,
+    Called,
+    Kind,
+    Opening,
+)
 from services.sla.alerts.registry import FixedSink, SinkDefined
 from services.sla.alerts.senders import Condition, Senders
 from services.sla.alerts.sink import NotDelivered, Sent, Sink
+from services.sla.oncall import contacts
 from shared.clock import Clock
 from shared.database import Transaction
 from shared.errors import Refused
@@ -129,8 +138,10 @@ class AlertDesk:
         self._senders.changed()
         return defined
 
-    async def test(self, sink_id: str) -> Tested:
+    async def test(self, sink_id: str, *, origin: Origin) -> Tested:
         """Send the beginning and the end of an alert about nothing, marked as a test, by the real way.
+
+        Where those who are called are told, it calls whoever asks for the test.
 
         Raises:
             NotFound: there is no such sink.
@@ -140,14 +151,17 @@ class AlertDesk:
             raise FixedSink(
                 f"The sink {sink_id} is defined by the service's environment.", field="sink_id"
             )
-        defined = await self._transact(lambda tx: registry.get(tx, sink_id))
+        whom = [f"agent:{origin.actor.id}"]
+        defined, called = await self._transact(
+            lambda tx: (registry.get(tx, sink_id), contacts.reach(tx, whom))
+        )
         try:
             sink: Sink = read_sink(defined.definition).build(sink_id, self._parts)
         except ValueError as error:
             raise NotUsable(f"The sink cannot be used: {error}.") from None
         began = time.perf_counter()
         try:
-            sent = await self._say_both(sink)
+            sent = await self._say_both(sink, called)
         except NotDelivered as failure:
             return Tested(
                 delivered=False,
@@ -220,9 +234,11 @@ class AlertDesk:
         log.info("delivery_discarded", delivery_id=str(delivery_id), by=origin.actor.id)
         return answer
 
-    async def _say_both(self, sink: Sink) -> Sent:
+    async def _say_both(self, sink: Sink, called: tuple[Called, ...]) -> Sent:
         alert = _test_alert(self._clock.now())
-        begun = AlertNotice(delivery_id=new_id(), action=Action.TRIGGER, alert=alert, attempt=1)
+        begun = AlertNotice(
+            delivery_id=new_id(), action=Action.TRIGGER, alert=alert, attempt=1, called=called
+        )
         sent = await sink.send([begun])
         over = msgspec.structs.replace(alert, resolved_at=self._clock.now(), resolution="test")
         return await sink.send(
@@ -233,6 +249,7 @@ class AlertDesk:
                     alert=over,
                     attempt=1,
                     opening=Opening(delivery_id=begun.delivery_id, receipt=sent.receipt),
+                    called=called,
                 )
             ]
         )

@@ -64,6 +64,8 @@ def read_sink(document: Mapping[str, Any]) -> AnySink:
         if getattr(sink.when, name) == frozenset()
     ]
     faults += _unknown("when.kinds", sink.when.kinds, [each.value for each in Kind])
+    if sink.to_called and not sink.may_reach_persons:
+        faults.append(FieldError("to_called", "this kind of receiver knows no persons"))
     if faults:
         raise Invalid("The sink cannot be accepted.", errors=faults)
     return sink

@@ -49,11 +49,25 @@ class SinkDocument(
         enabled: whether it is sent to. What waits for a disabled one waits until it is enabled.
         when: which alerts it gets.
         per_minute_max: single alerts a minute, instead of the installation's; the rest is summed up.
+        to_called: only alerts that call somebody, each said to those who are called, at their own addresses
+            (`/v1/oncall/contacts`). Kinds that know no persons refuse it.
     """
 
     enabled: bool = True
     when: When = When()
     per_minute_max: int | None = None
+    to_called: bool = False
+
+    @property
+    def may_reach_persons(self) -> bool:
+        """Whether `to_called` means something for this kind of receiver."""
+        return False
+
+    def wants(self, alert: Alert) -> bool:
+        """Whether this alert is addressed to it."""
+        return (
+            self.enabled and self.when.holds(alert) and (not self.to_called or bool(alert.targets))
+        )
 
     @property
     def actions(self) -> frozenset[Action]:

@@ -31,11 +31,14 @@ _OUR_FAULT: Final = frozenset({530, 534, 535, 538})
 
 
 class Email(SinkDocument, frozen=True, kw_only=True, tag="email"):
-    """`password`: reference; `sender` and `recipients`: plain addresses; `security`: how the channel is encrypted."""
+    """`password`: reference; `sender` and `recipients`: plain addresses; `security`: how the channel is encrypted.
+
+    With `to_called` the recipients (there may be none) are in copy of what goes to those who are called.
+    """
 
     host: str
     sender: str
-    recipients: tuple[str, ...]
+    recipients: tuple[str, ...] = ()
     port: int | None = None
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: str | None = None
@@ -43,7 +46,7 @@ class Email(SinkDocument, frozen=True, kw_only=True, tag="email"):
 
     def __post_init__(self) -> None:
         """Refuse addresses that are none, and passwords that would travel in the open."""
-        if not 1 <= len(self.recipients) <= RECIPIENTS_MAX:
+        if not (0 if self.to_called else 1) <= len(self.recipients) <= RECIPIENTS_MAX:
             raise ValueError(f"recipients: 1 to {RECIPIENTS_MAX} addresses")
         for address in (self.sender, *self.recipients):
             if parseaddr(address)[1] != address or address.count("@") != 1:
@@ -52,6 +55,11 @@ class Email(SinkDocument, frozen=True, kw_only=True, tag="email"):
             raise ValueError("username and password: both or neither")
         if self.username is not None and self.security == "none":
             raise ValueError("security: a password needs tls or starttls")
+
+    @property
+    def may_reach_persons(self) -> bool:
+        """By their addresses."""
+        return True
 
     def build(self, name: str, parts: Parts) -> "EmailSink":
         """The sink.
@@ -135,7 +143,7 @@ class EmailSink:
     def _message(self, notice: Notice) -> EmailMessage:
         message = EmailMessage()
         message["From"] = self._document.sender
-        message["To"] = ", ".join(self._document.recipients)
+        message["To"] = ", ".join(self._recipients(notice))
         message["Date"] = format_datetime(self._clock.now())
         message["Message-ID"] = self._message_id(notice.delivery_id)
         message["Subject"] = _subject(notice)
@@ -148,6 +156,19 @@ class EmailSink:
             message["Importance"] = "high"
         message.set_content("\n".join(self._lines(notice)))
         return message
+
+    def _recipients(self, notice: Notice) -> list[str]:
+        """Those of the document, and those who are called.
+
+        Raises:
+            Rejected: nobody who is called has an address.
+        """
+        if not self._document.to_called or isinstance(notice, SummaryEndNotice):
+            return list(self._document.recipients)
+        called = [each.email for each in notice.called if each.email is not None]
+        if not called:
+            raise Rejected("nobody who is called has an e-mail address (/v1/oncall/contacts)")
+        return list(dict.fromkeys([*called, *self._document.recipients]))
 
     def _lines(self, notice: Notice) -> list[str]:
         lines = [wording.title(notice), ""]

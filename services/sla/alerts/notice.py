@@ -69,6 +69,15 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         return f"{name}: {metric} {state} ({self.priority})"
 
 
+class Called(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom an alert calls (`agent:anna`, `lead:technical` …) and how this one is reached, as far as somebody said."""
+
+    target: str
+    email: str | None = None
+    phone: str | None = None
+    slack: str | None = None
+
+
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """How this sink was told of the beginning: the delivery, the summary that said it (if one did), its receipt."""
 
@@ -81,7 +90,7 @@ class AlertNotice(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to say about one alert. `delivery_id` is the same on every attempt to say it.
 
     `forgiven` attempts were made before a person asked for a replay. `opening` is how the sink was
-    told of the beginning, for what is said later.
+    told of the beginning, for what is said later. `called`: whom a ladder's step calls by it.
     """
 
     delivery_id: UUID
@@ -90,13 +99,14 @@ class AlertNotice(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     forgiven: int = 0
     opening: Opening | None = None
+    called: tuple[Called, ...] = ()
 
 
 class SummaryNotice(msgspec.Struct, frozen=True, kw_only=True):
     """Many things at once, because they were more than the storm cap lets through singly.
 
     Counts are whole; `first` holds a bounded number of them, the rest is in the delivery log under
-    `delivery_id`.
+    `delivery_id`. `called`: whom any of them calls.
     """
 
     delivery_id: UUID
@@ -110,6 +120,7 @@ class SummaryNotice(msgspec.Struct, frozen=True, kw_only=True):
     first: tuple[tuple[Action, Alert], ...]
     attempt: int
     forgiven: int = 0
+    called: tuple[Called, ...] = ()
 
     @property
     def count(self) -> int:

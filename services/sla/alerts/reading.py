@@ -17,6 +17,7 @@ from services.sla.alerts.notice import (
     SummaryNotice,
 )
 from services.sla.alerts.sink import Sink
+from services.sla.oncall import contacts
 from shared.database import Transaction
 
 COLUMNS: Final = (
@@ -34,6 +35,10 @@ def notices(tx: Transaction, sink: Sink, rows: Sequence[dict[str, Any]]) -> list
     """What claimed rows (with `COLUMNS`) say, in the order in which it came about."""
     openings = _openings(tx, sink, [row["alert_id"] for row in rows if _follows(row)])
     alerts = _alerts(tx, [row["alert_id"] for row in rows if row["alert_id"] is not None])
+    called = {
+        targets: contacts.reach(tx, targets)
+        for targets in {tuple(alert.targets) for alert in alerts.values() if alert.targets}
+    }
     found: list[Notice] = []
     for row in sorted(rows, key=lambda each: each["created_at"]):
         if row["action"] == "summary":
@@ -49,6 +54,7 @@ def notices(tx: Transaction, sink: Sink, rows: Sequence[dict[str, Any]]) -> list
                     attempt=row["attempts"],
                     forgiven=row["forgiven_attempts"],
                     opening=openings.get(row["alert_id"]) if _follows(row) else None,
+                    called=called.get(tuple(alerts[row["alert_id"]].targets), ()),
                 )
             )
     return found
@@ -86,6 +92,7 @@ def _summary(tx: Transaction, row: dict[str, Any]) -> SummaryNotice:
         first=tuple(said[:SUMMARY_LIST_MAX]),
         attempt=row["attempts"],
         forgiven=row["forgiven_attempts"],
+        called=contacts.reach(tx, [target for _, alert in said for target in alert.targets]),
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from services.sla.alerts.documents import SECRETS, AnySink, read_sink
-from services.sla.alerts.kind import When
+from services.sla.alerts.kind import SinkDocument
 from services.sla.alerts.notice import Action, Alert
 from services.sla.alerts.sink import Sink
 from shared.database import Transaction
@@ -48,12 +48,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     actions: frozenset[Action]
-    is_enabled: bool = True
-    when: When = When()
+    document: SinkDocument = SinkDocument()
 
     def wants(self, action: Action, alert: Alert) -> bool:
         """Whether a new alert is addressed to this sink."""
-        return self.is_enabled and action in self.actions and self.when.holds(alert)
+        return action in self.actions and self.document.wants(alert)
 
     def follows(self, action: Action) -> bool:
         """Whether it is told what becomes of the alerts it got; a disabled one once it is enabled."""
@@ -70,12 +69,7 @@ def routes(tx: Transaction, sinks: Sequence[Sink]) -> list[Route]:
 def route_of(defined: SinkDefined) -> Route:
     """The routing of one document."""
     sink = read_sink(defined.definition)
-    return Route(
-        name=defined.id,
-        actions=sink.actions,
-        is_enabled=sink.enabled,
-        when=sink.when,
-    )
+    return Route(name=defined.id, actions=sink.actions, document=sink)
 
 
 def define(

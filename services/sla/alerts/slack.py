@@ -169,6 +169,8 @@ def message(notice: Notice, public_url: str | None) -> dict[str, Any]:
             ],
         },
     ]
+    if mentions := _mentions(notice):
+        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": mentions}})
     if isinstance(notice, SummaryNotice):
         lines = "\n".join(escaped(line) for line in wording.listed(notice))
         text = wording.cut(lines, SECTION_LENGTH_MAX)
@@ -187,6 +189,16 @@ def message(notice: Notice, public_url: str | None) -> dict[str, Any]:
             }
         )
     return {"text": escaped(title), "blocks": blocks}
+
+
+def _mentions(notice: Notice) -> str:
+    """Whoever is called and known to Slack is called there by name, when it begins."""
+    if isinstance(notice, SummaryEndNotice):
+        return ""
+    if isinstance(notice, AlertNotice) and notice.action is not Action.TRIGGER:
+        return ""
+    ids = [each.slack for each in notice.called if each.slack is not None]
+    return " ".join(f"<#{one}>" if one.startswith("C") else f"<@{one}>" for one in ids)
 
 
 def escaped(text: str) -> str:

@@ -29,10 +29,18 @@ _SUMMARY_END_TYPE = "sla.alert.summary_ended.v1"
 
 
 class WebhookReceiver(SinkDocument, frozen=True, kw_only=True, tag="webhook"):
-    """`secret`: reference to `whsec_…`, or two with a space between during a rotation."""
+    """`secret`: reference to `whsec_…`, or two with a space between during a rotation.
+
+    With `to_called` the data has `called`: whom the alert calls, with their addresses.
+    """
 
     url: str
     secret: str
+
+    @property
+    def may_reach_persons(self) -> bool:
+        """The receiver does: a gateway of one's own for short messages, say."""
+        return True
 
     def build(self, name: str, parts: Parts) -> "WebhookSink":
         """The sink.
@@ -45,6 +53,7 @@ class WebhookReceiver(SinkDocument, frozen=True, kw_only=True, tag="webhook"):
             secrets=parts.secrets.read(self.secret),
             name=name,
             public_url=parts.public_url,
+            tells_called=self.to_called,
         )
 
 
@@ -56,6 +65,7 @@ class WebhookSink:
         secrets: `whsec_…`, one, or during a rotation the new one and the old one separated by a space.
         name: of the sink.
         public_url: front door of the product, for the link to the ticket.
+        tells_called: whether the addresses of those who are called are told.
     """
 
     actions = frozenset(Action)
@@ -71,6 +81,7 @@ class WebhookSink:
         secrets: str,
         name: str = "webhook",
         public_url: str | None = None,
+        tells_called: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.name = name
@@ -79,6 +90,7 @@ class WebhookSink:
         if not self._signers:
             raise ValueError("the webhook's secret is empty")
         self._public_url = public_url
+        self._tells_called = tells_called
         self._now = now
 
     async def send(self, notices: Sequence[Notice]) -> Sent:
@@ -110,7 +122,8 @@ class WebhookSink:
     def _content(self, notice: Notice) -> tuple[str, dict[str, Any]]:
         match notice:
             case AlertNotice():
-                return _EVENT_TYPES[notice.action], self._alert(notice.alert)
+                told = {"called": notice.called} if self._tells_called else {}
+                return _EVENT_TYPES[notice.action], {**self._alert(notice.alert), **told}
             case SummaryNotice():
                 return _SUMMARY_TYPE, self._summary(notice)
             case SummaryEndNotice():
@@ -138,6 +151,8 @@ class WebhookSink:
         ]
         fields: dict[str, Any] = msgspec.structs.asdict(summary)
         del fields["attempt"], fields["forgiven"]
+        if not self._tells_called:
+            del fields["called"]
         return {
             **fields,
             "summary_id": summary.delivery_id,

@@ -70,7 +70,7 @@ def router(desk: AlertDesk) -> APIRouter:
         dependencies=_EDITORS,
         openapi_extra=openapi_body(answer=Tested),
     )
-    async def test_sink(sink_id: str) -> Response:
-        return json_answer(await desk.test(sink_id))
+    async def test_sink(sink_id: str, origin: RequestOrigin) -> Response:
+        return json_answer(await desk.test(sink_id, origin=origin))
 
     return routes

@@ -27,7 +27,7 @@ from shared.oncall import (
 
 Tx = EventTransaction[Any]
 
-RESERVED: Final = frozenset({"alerts", "deliveries", "rotas", "sinks"})
+RESERVED: Final = frozenset({"alerts", "contacts", "deliveries", "rotas", "sinks"})
 """Words that stand where a rota's id stands in an address."""
 
 OVERRIDE_MAX: Final = timedelta(days=366)

@@ -35,6 +35,7 @@ TABLES = (
     "alerts",
     "sink_versions",
     "ticket_states",
+    "oncall_contacts",
     "rota_feeds",
     "rota_overrides",
     "rota_versions",

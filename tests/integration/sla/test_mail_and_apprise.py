@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from services.sla.alerts import addresses
 from services.sla.alerts.documents import read_sink
 from services.sla.alerts.kind import Parts
-from services.sla.alerts.notice import Action, Opening
+from services.sla.alerts.notice import Action, Called, Opening
 from services.sla.alerts.secrets import Secrets
 from services.sla.alerts.sink import NotDelivered, Rejected, Sink
 from shared.identifiers import new_id
@@ -256,15 +256,30 @@ async def test_the_password_goes_only_through_tls_that_was_verified(
     assert not failure.value.is_final, "somebody mends the account, and the alert is still there"
 
 
+ANNA = Called(target="agent:anna", email="anna@example.com", phone="+4930123456", slack="U012AB3CD")
+BEN = Called(target="agent:ben", phone="+4930999999")
+
+
+async def test_mail_goes_to_those_who_are_called_at_their_own_addresses(
+    mail_server: Controller, postbox: Postbox
+) -> None:
+    sink = mail_sink(mail_server.port, to_called=True, recipients=["log@example.com"])
+    await sink.send([about(Action.TRIGGER, called=(ANNA, BEN))])
+    (letter,) = postbox.letters
+    assert letter["to"] == "anna@example.com, log@example.com"
+    with pytest.raises(Rejected, match="nobody who is called has an e-mail address"):
+        await sink.send([about(Action.TRIGGER, called=(BEN,))])
+
+
 @pytest.fixture
 def service() -> Iterator[Receiver]:
     with receiver() as made:
         yield made
 
 
-def apprise_sink(url: str, *, private: bool = True, timeout: float = 20.0) -> Sink:
+def apprise_sink(url: str, *, private: bool = True, timeout: float = 20.0, **changes: Any) -> Sink:
     document = {"kind": "apprise", "url": "env:TICKETING_SINK_APPRISE"}
-    return read_sink(document).build(
+    return read_sink(document | changes).build(
         "other", parts(private=private, timeout=timeout, TICKETING_SINK_APPRISE=url)
     )
 
@@ -280,6 +295,26 @@ async def test_apprise_sends_what_its_url_says(service: Receiver) -> None:
         "success",
     )
     assert "Priority: urgent" in first["message"]
+
+
+async def test_apprise_reaches_each_one_who_is_called_once_by_an_url_of_their_own(
+    service: Receiver,
+) -> None:
+    url = service.url.replace("http://", "json://")
+    sink = apprise_sink(url + "/sms/{phone}", to_called=True)
+    notice = about(Action.TRIGGER, called=(ANNA, BEN))
+    service.answers = [(200, {}), (500, {})]
+    with pytest.raises(NotDelivered):
+        await sink.send([notice])
+    await sink.send([notice])
+    said = [sent.path for sent in service.got]
+    assert said == ["/sms/+4930123456", "/sms/+4930999999", "/sms/+4930999999"], "anna only once"
+    with pytest.raises(Rejected, match="nobody who is called has said a slack"):
+        await apprise_sink(url + "/{slack}", to_called=True).send(
+            [about(Action.TRIGGER, called=(BEN,))]
+        )
+    with pytest.raises(ValueError, match="needs one of"):
+        apprise_sink(url, to_called=True)
 
 
 async def test_apprise_reaches_no_private_address_whatever_its_url_says(service: Receiver) -> None:
