@@ -49,7 +49,8 @@ def board_parts(
 
 def _arranged(board: dict[str, Any]) -> dict[str, Any]:
     backlog, agents, rate = board["backlog"], board["agents"], board["intake_per_minute"]
-    complete = [minute["count"] for minute in rate[:-1]]  # the last minute is still running
+    minutes = [minute["count"] for minute in rate]
+    complete = minutes[:-1]  # a minute that still runs would pull the average down
     urgent = board["promises"]["tickets"]
     present = [agent for agent in agents if agent["presence"] != "offline"]
     return {
@@ -62,6 +63,6 @@ def _arranged(board: dict[str, Any]) -> dict[str, Any]:
         ],
         "online_count": sum(agent["presence"] == "online" for agent in agents),
         "per_minute": sum(complete[-5:]) / 5,
-        "hour_count": sum(complete),
-        "peak": max(complete, default=0),
+        "hour_count": sum(minutes),
+        "peak": max(minutes, default=0),
     }

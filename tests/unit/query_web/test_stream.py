@@ -55,6 +55,14 @@ def test_the_same_snapshot_is_rendered_once_for_all_viewers() -> None:
     assert renderer.render(snapshot, NAMES) is renderer.render(snapshot, NAMES)
 
 
+def test_the_text_beside_the_plot_counts_what_the_plot_shows() -> None:
+    minutes = [{"minute": f"2026-03-02T12:0{n}:00Z", "count": n + 1} for n in range(7)]
+    parts = Renderer().render(a_snapshot(intake_per_minute=minutes), NAMES).parts
+    assert 'data-counts="1,2,3,4,5,6,7"' in parts["rate"]
+    assert "28 in the last hour, at most 7 in one minute" in parts["rate"]
+    assert "<b>4.0</b><span>new a minute" in parts["figures"], "the running minute is left out"
+
+
 def test_a_new_viewer_gets_every_part_and_a_follower_only_what_changed() -> None:
     renderer = Renderer()
     first = renderer.render(a_snapshot(), NAMES)
