@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from services.query.settings import Settings
 from services.query.views.board import board
-from services.query.views.lists import Sort, TicketFilter, list_tickets
+from services.query.views.list_filter import TicketFilter
+from services.query.views.lists import Sort, list_tickets
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from shared.database import Database

@@ -11,11 +11,12 @@ from services.query.parts import Parts
 from services.query.past.backlog import PastFilter, backlog_at, tickets_at
 from services.query.past.instant import past_instant
 from services.query.past.ticket import states_at, ticket_at
-from services.query.views.lists import Sort, TicketFilter
+from services.query.views.list_filter import TicketFilter
+from services.query.views.lists import Order, Sort
 from shared.errors import Forbidden, Invalid
 from shared.security import Principal
 
-_NOT_KEPT: Final = ("tag", "external_id", "breached", "at_risk", "q")
+_NOT_KEPT: Final = ("tag", "fields", "external_id", "breached", "at_risk", "q")
 """Filters of the present list whose past values stand in no table."""
 
 
@@ -43,7 +44,7 @@ async def list_answer(
     wanted: TicketFilter,
     as_of: datetime,
     *,
-    sort: Sort,
+    sort: Order,
     limit: int,
     after: str | None,
 ) -> Response:

@@ -1,17 +1,20 @@
 """`/v1/tickets`: the list, one ticket, its timeline."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from services.query.api import past
 from services.query.api.answers import Several, Text, answer
+from services.query.facets import FIELD
 from services.query.parts import Parts
 from services.query.past.instant import past_instant
 from services.query.views import lists, pauses, timeline
 from services.query.views.customer_state import CustomerState
-from services.query.views.lists import Sort, TicketFilter
+from services.query.views.fields import FieldWish
+from services.query.views.list_filter import TicketFilter
+from services.query.views.lists import order_of
 from services.query.views.scope import Scope
 from services.query.views.search_words import narrowed
 from services.query.views.ticket import conversation, find_ticket, parse_reference
@@ -21,12 +24,18 @@ from shared.security import Principal, Role, require
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 _VALUES_MAX = 50
 
+FIELDS_MAX = 10
+"""Custom fields of one filter; each is another look into an index."""
+
 Anybody = Annotated[Principal, Depends(require())]
 Agent = Annotated[Principal, Depends(require(Role.AGENT))]
 
 
 class ListQuery(BaseModel):
-    """Parameters of the list. Those with several values take them repeated or separated by commas."""
+    """Parameters of the list. Those with several values take them repeated or separated by commas.
+
+    `field.NAME`: values of a custom field, or a range of numbers or dates (`10..20`, `2026-01-01..`).
+    """
 
     model_config = _STRICT
 
@@ -43,10 +52,25 @@ class ListQuery(BaseModel):
     breached: bool | None = None
     at_risk: bool | None = None
     q: Text | None = None
-    sort: Sort = Sort.UPDATED_DESC
+    fields: Annotated[dict[Text, Annotated[list[Text], Several]], Field(max_length=FIELDS_MAX)] = {}
+    sort: Text = "-updated"
     limit: Annotated[int, Field(ge=1, le=lists.LIMIT_MAX)] = 50
     cursor: Text | None = None
     as_of: AwareDatetime | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_fields(cls, given: Any) -> Any:
+        """Parameters `field.NAME` are one dictionary; it cannot be given under its own name."""
+        if not isinstance(given, dict):
+            return given
+        fields = {
+            name.removeprefix(FIELD): value if isinstance(value, list) else [value]
+            for name, value in given.items()
+            if name.startswith(FIELD)
+        }
+        rest = {name: value for name, value in given.items() if not name.startswith(FIELD)}
+        return {**rest, "fields": fields} if fields else rest
 
     def filter(self, principal: Principal) -> TicketFilter:
         """The same for the view; assignee `me` is the caller, operators in `q` narrow it."""
@@ -59,6 +83,7 @@ class ListQuery(BaseModel):
             priority=tuple(self.priority),
             channel=tuple(self.channel),
             tag=tuple(self.tag),
+            fields=tuple(FieldWish(name, tuple(wanted)) for name, wanted in self.fields.items()),
             requester=self.requester,
             external_id=self.external_id,
             is_open=self.is_open,
@@ -109,7 +134,7 @@ def make_router(parts: Parts) -> APIRouter:
                 parts,
                 query.filter(principal),
                 query.as_of,
-                sort=query.sort,
+                sort=order_of(query.sort),
                 limit=query.limit,
                 after=query.cursor,
             )
@@ -117,7 +142,7 @@ def make_router(parts: Parts) -> APIRouter:
             await parts.pool(),
             query.filter(principal),
             Scope.of(principal),
-            sort=query.sort,
+            sort=order_of(query.sort),
             limit=query.limit,
             after=query.cursor,
         )

@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Composed
 
 from services.query.projections.intervals import nodes_of
 from services.query.views.board import arranged
-from services.query.views.lists import NOBODY
+from services.query.views.list_filter import NOBODY
 from services.query.views.pools import Pool
 from shared.events import Channel, Priority, StatusCategory
 from shared.http import cursor

@@ -193,8 +193,10 @@ def fold(facts: TicketFacts, event: TicketEvent, writes: Writes) -> None:  # noq
         case FieldsChanged():
             values = facts.fields | {name: change.value for name, change in event.changes.items()}
             facts.fields = {name: value for name, value in values.items() if value is not None}
+            writes.set_facets(facts.ticket_id, facts.tags, facts.fields)
         case TagsChanged():
             facts.tags = list(event.tags)
+            writes.set_facets(facts.ticket_id, facts.tags, facts.fields)
             writes.add_words(event.ticket_id, *event.added)
         case TicketResolved():
             _resolve(facts, event, writes)
@@ -251,6 +253,7 @@ def _open(facts: TicketFacts, event: TicketOpened, writes: Writes) -> None:
     facts.requester_id, facts.requester_name = requester.id, requester.name
     facts.requester_email, facts.organization = requester.email, requester.organization
     facts.tags, facts.fields = list(event.tags), dict(event.fields)
+    writes.set_facets(event.ticket_id, facts.tags, facts.fields, is_new=True)
     facts.is_internal, facts.form = event.is_internal, event.form
     if event.origin is not None and event.origin.kind == "split":
         _link(facts, event.origin.ticket_id, event.origin.number, "split_from")

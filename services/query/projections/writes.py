@@ -1,6 +1,6 @@
 """What a batch adds beside the tickets' own rows: messages, spans, assignments, words to search for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -9,6 +9,7 @@ import msgspec
 import psycopg
 from psycopg.rows import DictRow
 
+from services.query.projections import facets
 from services.query.projections.intervals import fork_node
 from services.query.projections.tables import Table, as_json, as_text
 from shared.events import Event
@@ -95,6 +96,9 @@ _SPAN_ENDS = Table(
 _PERIODS = Table(
     "open_periods", ("ticket_id", "open_from", "open_to", "node"), key=("ticket_id", "open_from")
 )
+_FACETS = Table(
+    "facets", ("ticket_id", "name", "value", "number"), key=("name", "value", "ticket_id")
+)
 _STINTS = Table("assignments", Stint.__struct_fields__, key=("ticket_id", "version"))
 _STINT_ENDS = Table(
     "assignments", ("ticket_id", "version", "ended_at", "end_reason"), key=("ticket_id", "version")
@@ -130,6 +134,8 @@ class Writes:
         self._tasks: dict[str, dict[str, Any]] = {}
         self._surveys: dict[str, dict[str, Any]] = {}
         self._splits: dict[UUID, dict[str, Any] | None] = {}
+        self._facets: dict[UUID, list[facets.Row]] = {}
+        self._refaceted: set[UUID] = set()
 
     def add_message(
         self,
@@ -187,6 +193,19 @@ class Writes:
             words = self._words[ticket_id] = Words([], [])
         (words.public if is_public else words.internal).extend(filter(None, texts))
 
+    def set_facets(
+        self,
+        ticket_id: UUID,
+        tags: Sequence[str],
+        fields: Mapping[str, Any],
+        *,
+        is_new: bool = False,
+    ) -> None:
+        """The ticket's tags and custom fields are these from now on. `is_new`: it had none before."""
+        self._facets[ticket_id] = list(facets.rows_of(ticket_id, tags, fields))
+        if not is_new:
+            self._refaceted.add(ticket_id)
+
     def open_span(
         self, ticket_id: UUID, field: str, version: int, value: str | None, at: datetime
     ) -> None:
@@ -229,6 +248,7 @@ class Writes:
         _TASKS.upsert(cursor, (self._tasks[task_id] for task_id in sorted(self._tasks)))
         _SURVEYS.upsert(cursor, (self._surveys[key] for key in sorted(self._surveys)))
         self._flush_splits(cursor)
+        self._flush_facets(cursor)
         _SPANS.upsert(cursor, self._spans.values())
         _SPAN_ENDS.update(cursor, self._span_ends.values())
         if self._periods:
@@ -244,6 +264,12 @@ class Writes:
         )
         if gone := [key for key, row in self._splits.items() if row is None]:
             cursor.execute("DELETE FROM split_messages WHERE message_id = ANY(%s)", (gone,))
+
+    def _flush_facets(self, cursor: psycopg.Cursor[DictRow]) -> None:
+        if self._refaceted:
+            cursor.execute("DELETE FROM facets WHERE ticket_id = ANY(%s)", (list(self._refaceted),))
+        if rows := [row for rows in self._facets.values() for row in rows]:
+            _FACETS.copy(cursor, rows)
 
     def _documents(self) -> Iterator[dict[str, Any]]:
         for ticket_id in sorted(self._words):

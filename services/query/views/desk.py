@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, LiteralString
 
-from services.query.views.lists import LIMIT_MAX, Sort, TicketFilter, list_tickets
+from services.query.views.list_filter import TicketFilter
+from services.query.views.lists import LIMIT_MAX, Sort, list_tickets
 from services.query.views.oncall import open_pages, rotas_now
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope

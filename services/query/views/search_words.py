@@ -1,4 +1,4 @@
-"""What people type into the search field: words, "phrases", -exclusions, and operators such as `is:open tag:vip`.
+"""What people type into the search field: words, "phrases", -exclusions, operators such as `is:open field.cost:1..9`.
 
 Operators narrow the filter that the address already says; everything else is text for PostgreSQL's web search. A name
 before a colon that is no operator stays text: error messages are full of colons.
@@ -10,11 +10,15 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from services.query.views.lists import NOBODY, TicketFilter
+from services.query.facets import FIELD
+from services.query.views.fields import FieldWish
+from services.query.views.list_filter import NOBODY, TicketFilter
 from shared.errors import Invalid
 from shared.events import Channel, Priority, StatusCategory
 
-_TOKEN: Final = re.compile(r'(?<!\S)(?P<minus>-?)(?P<name>[a-z_]+):(?P<value>"[^"]*"|\S+)')
+_TOKEN: Final = re.compile(
+    r'(?<!\S)(?P<minus>-?)(?P<name>field\.[\w-]+|[a-z_]+):(?P<value>"[^"]*"|\S+)'
+)
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 _SWITCHES: Final[dict[str, tuple[str, bool]]] = {
@@ -40,10 +44,10 @@ def narrowed(wanted: TicketFilter, *, caller: str) -> TicketFilter:
     if not wanted.q or ":" not in wanted.q:
         return wanted
     found = list(_TOKEN.finditer(wanted.q))
-    text = _TOKEN.sub(lambda token: token[0] if token["name"] not in _OPERATORS else " ", wanted.q)
+    text = _TOKEN.sub(lambda token: token[0] if _operator(token["name"]) is None else " ", wanted.q)
     result = replace(wanted, q=" ".join(text.split()) or None)
     for token in found:
-        apply = _OPERATORS.get(token["name"])
+        apply = _operator(token["name"])
         if apply is None:
             continue
         value = token["value"].strip('"')
@@ -87,7 +91,9 @@ def _chosen(kind: type[_Choice], name: str, value: str) -> _Choice:
         ) from None
 
 
-_OPERATORS: Final[dict[str, Callable[[TicketFilter, str, str], TicketFilter]]] = {
+_Apply = Callable[[TicketFilter, str, str], TicketFilter]
+
+_OPERATORS: Final[dict[str, _Apply]] = {
     "is": _is,
     "from": lambda wanted, value, _: replace(wanted, requester=value),
     "assignee": lambda wanted, value, _: replace(wanted, assignee=(*wanted.assignee, value)),
@@ -103,3 +109,13 @@ _OPERATORS: Final[dict[str, Callable[[TicketFilter, str, str], TicketFilter]]] =
         wanted, channel=(*wanted.channel, _chosen(Channel, "channel", value))
     ),
 }
+
+
+def _operator(name: str) -> _Apply | None:
+    """What this word before a colon does; None: it is text."""
+    if not name.startswith(FIELD):
+        return _OPERATORS.get(name)
+    field = name.removeprefix(FIELD)
+    return lambda wanted, value, _: replace(
+        wanted, fields=(*wanted.fields, FieldWish(field, (value,)))
+    )

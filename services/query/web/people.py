@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from services.query.views import lists
 from services.query.views.board import board
-from services.query.views.lists import Sort, TicketFilter
+from services.query.views.list_filter import TicketFilter
+from services.query.views.lists import Sort
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from services.query.web.entrance import page_router

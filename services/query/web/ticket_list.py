@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from services.query.api.tickets import ListQuery
+from services.query.facets import FIELD
 from services.query.views import lists
-from services.query.views.lists import Sort
+from services.query.views.lists import Order, Sort, order_of
 from services.query.views.scope import Scope
 from services.query.web.entrance import page_router, wants_part
 from services.query.web.rendering import page, parts_of
@@ -56,13 +57,14 @@ async def ticket_list(
     """One page of tickets; scripts get the table alone."""
     asked = _asked(request)
     query = _query(asked)
+    order = order_of(query.sort)
     parts, scope = parts_of(request), Scope.of(principal)
     pool = await parts.pool()
     found = await lists.list_tickets(
         pool,
         query.filter(principal),
         scope,
-        sort=query.sort,
+        sort=order,
         limit=query.limit,
         after=query.cursor,
     )
@@ -73,7 +75,7 @@ async def ticket_list(
         "tickets": found.tickets,
         "next": _address({**asked, "cursor": found.next}) if found.next else None,
         "first": _address(asked, without=_PAGE) if query.cursor else None,
-        "orders": _orders(asked, query.sort),
+        "orders": _orders(asked, order),
         "names": names,
     }
     if wants_part(request):
@@ -110,7 +112,7 @@ def _asked(request: Request) -> dict[str, Any]:
     for name, value in request.query_params.multi_items():
         if not value:
             continue
-        if name in _SEVERAL:
+        if name in _SEVERAL or name.startswith(FIELD):
             asked.setdefault(name, []).extend(part for part in value.split(",") if part)
         else:
             asked[name] = value
@@ -139,12 +141,12 @@ def _address(asked: dict[str, Any], *, without: frozenset[str] = frozenset()) ->
     return f"/tickets?{query}" if query else "/tickets"
 
 
-def _orders(asked: dict[str, Any], current: Sort) -> dict[str, dict[str, str | None]]:
+def _orders(asked: dict[str, Any], current: Order) -> dict[str, dict[str, str | None]]:
     orders: dict[str, dict[str, str | None]] = {}
     for column, (first, second) in _ORDERS.items():
         wanted = second if current is first else first
         state = None
-        if current in {first, second}:
+        if current is first or current is second:
             state = "descending" if current.is_descending else "ascending"
         address = _address({**asked, "sort": wanted.value}, without=_PAGE)
         orders[column] = {"address": address, "state": state}

@@ -30,7 +30,9 @@ from shared.events.sla import (
 )
 from shared.events.tickets import (
     AgentReplied,
+    Changed,
     CustomerReplied,
+    FieldsChanged,
     NoteAdded,
     Person,
     PriorityChanged,
@@ -119,6 +121,11 @@ class Story:
 
     def tag(self, after: float, *tags: str) -> "Story":
         self.tell(TagsChanged, after, tags=tags, added=tags)
+        return self
+
+    def fill(self, after: float, **values: Any) -> "Story":
+        changes = {name: Changed(value, None) for name, value in values.items()}
+        self.tell(FieldsChanged, after, changes=changes)
         return self
 
     def solve(self, after: float) -> "Story":

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.query.views.lists import TicketFilter
+from services.query.views.fields import FieldWish
+from services.query.views.list_filter import TicketFilter
 from services.query.views.search_words import narrowed
 from shared.errors import Invalid
 from shared.events import Channel, Priority, StatusCategory
@@ -27,6 +28,8 @@ from shared.events import Channel, Priority, StatusCategory
         ('"paper jam" -toner group:"second level"', {"q": '"paper jam" -toner', "group": ("second level",)}),
         ("error:42 at https://x.org:8080", {"q": "error:42 at https://x.org:8080"}),
         ("-printer", {"q": "-printer"}),
+        ("field.floor:3 jam", {"q": "jam", "fields": (FieldWish("floor", ("3",)),)}),
+        ("field.cost:10..20", {"fields": (FieldWish("cost", ("10..20",)),)}),
     ],
 )  # fmt: skip
 def test_operators_narrow_the_filter(typed: str, expected: dict[str, Any]) -> None:
@@ -45,6 +48,7 @@ def test_what_the_address_says_already_stays() -> None:
         ("priority:purple", "priority:purple"),
         ("status:purple", "status:purple"),
         ("-tag:vip", "-tag"),
+        ("-field.floor:3", "-field.floor"),
         ("-is:mine", "-is"),
     ],
 )

@@ -1,0 +1,111 @@
+"""Which tickets: what a list may be narrowed by, and the same as conditions in SQL."""
+
+from dataclasses import dataclass
+from typing import Any, Final, LiteralString
+
+from psycopg.sql import SQL, Composed, Placeholder
+
+from services.query.views import customer_state
+from services.query.views.customer_state import CustomerState
+from services.query.views.fields import FieldWish
+from services.query.views.scope import Scope
+from services.query.views.values import Values
+from shared.events import Channel, Priority, StatusCategory
+
+NOBODY: Final = "none"
+"""As a filter for group or assignee: tickets without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFilter:
+    """Which tickets; everything that is given must hold, within a tuple any one may (tags: all of them)."""
+
+    status: tuple[StatusCategory, ...] = ()
+    customer_state: tuple[CustomerState, ...] = ()
+    group: tuple[str, ...] = ()
+    assignee: tuple[str, ...] = ()
+    priority: tuple[Priority, ...] = ()
+    channel: tuple[Channel, ...] = ()
+    tag: tuple[str, ...] = ()
+    fields: tuple[FieldWish, ...] = ()
+    requester: str | None = None
+    external_id: str | None = None
+    is_open: bool | None = None
+    breached: bool | None = None
+    at_risk: bool | None = None
+    q: str | None = None
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether it asks for facts that customers do not see."""
+        return bool(self.group or self.assignee or self.fields) or not (
+            self.breached is self.at_risk is None
+        )
+
+
+# Tests that are the same whatever the value; %(…)s is the attribute of the filter with that name.
+_TESTS: Final[dict[str, LiteralString]] = {
+    "status": "t.category = ANY(%(status)s)",
+    "customer_state": "t.category = ANY(%(customer_state)s)",
+    "priority": "t.priority = ANY(%(priority)s)",
+    "channel": "t.via = ANY(%(channel)s)",
+    "requester": "t.requester_id = ANY(ids_of_person(ARRAY[%(requester)s]))",
+    "external_id": "t.external_id = %(external_id)s",
+}
+_SWITCHES: Final[dict[str, LiteralString]] = {
+    "is_open": "t.is_open",
+    "breached": "t.is_breached",
+    "at_risk": "t.is_at_risk",
+}
+_ENDED: Final = frozenset({StatusCategory.SOLVED, StatusCategory.CLOSED})
+
+
+def conditions_of(wanted: TicketFilter, scope: Scope) -> tuple[list[SQL | Composed], Values]:
+    """Conditions on a row `t` of `tickets`, and their values. Words, tags and fields are not among them: `matches`."""
+    conditions: list[SQL | Composed] = [SQL("t.version > 0")]
+    values = Values(
+        (name, _listed(name, value) if isinstance(value, tuple) else value)
+        for name in _TESTS
+        if (value := getattr(wanted, name))
+    )
+    conditions += [SQL(_TESTS[name]) for name in values]
+    for name, switch in _SWITCHES.items():
+        if (wish := getattr(wanted, name)) is not None:
+            conditions.append(SQL(switch) if wish else SQL("NOT " + switch))
+    if wanted.status and not _ENDED & set(wanted.status):
+        conditions.append(SQL("t.is_open"))  # lets the planner use the small partial indexes
+    elif wanted.status and set(wanted.status) <= _ENDED:
+        conditions.append(SQL("NOT t.is_open"))
+    if scope.requester_id is not None:
+        conditions.append(
+            SQL("t.requester_id = ANY(ids_of_person(%(scope)s::text[])) AND NOT t.is_internal")
+        )
+        values["scope"] = scope.ids
+    for column, name, ids in (
+        (SQL("t.group_id"), "group", wanted.group),
+        (SQL("t.assignee_id"), "assignee", wanted.assignee),
+    ):
+        if ids:
+            condition, value = _one_of(column, name, ids)
+            conditions.append(condition)
+            values[name] = value
+    return conditions, values
+
+
+def _listed(name: str, values: tuple[Any, ...]) -> list[str]:
+    if name == "customer_state":  # compared as categories, which the indexes know
+        return [category for state in values for category in customer_state.CATEGORIES[state]]
+    return list(map(str, values))
+
+
+def _one_of(column: SQL, name: str, wanted: tuple[str, ...]) -> tuple[Composed, Any]:
+    """A single value is compared plainly: only then can an index give the rows in their order."""
+    ids = [value for value in wanted if value != NOBODY]
+    if not ids:
+        return SQL("{} IS NULL").format(column), None
+    if len(wanted) == 1:
+        return SQL("{} = {}").format(column, Placeholder(name)), ids[0]
+    condition = SQL("{} = ANY({})").format(column, Placeholder(name))
+    if NOBODY in wanted:
+        condition = SQL("({} OR {} IS NULL)").format(condition, column)
+    return condition, ids
