@@ -110,13 +110,13 @@ def columns(tx: Transaction, table: str) -> list[dict[str, Any]]:
 
 
 def key_of(tx: Transaction, table: str) -> list[str]:
-    """The columns of the primary key; of a table without one, all."""
+    """The columns of the primary key, without those it only carries; of a table without one, all."""
     rows = _rows(
         tx,
         "SELECT a.attname::text AS name FROM pg_index AS i"
         " CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, place)"
         " JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number"
-        " WHERE i.indrelid = %s::regclass AND i.indisprimary ORDER BY k.place",
+        " WHERE i.indrelid = %s::regclass AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place",
         f"{LIVE}.{table}",
     )
     return [row["name"] for row in rows]
