@@ -1,4 +1,4 @@
-"""One macro on many tickets as a job: each ticket by itself, once, whatever dies meanwhile; and its undo."""
+"""One change of many tickets as a job: each ticket by itself, once, whatever dies meanwhile; and its undo."""
 
 import asyncio
 import contextlib
@@ -13,6 +13,7 @@ import structlog
 from services.intake.app import Intake
 from services.intake.asking import Asking
 from services.intake.configuration import Document, document
+from services.intake.domain.actions import Macro
 from services.intake.steps import Tx
 from services.intake.toolbox import Step, Toolbox
 from shared.database import TRANSIENT
@@ -39,11 +40,18 @@ State = Literal["waiting", "done", "unchanged", "refused"]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A job and how far it is. `undo_of`: the job that it takes back."""
+    """A job and how far it is.
+
+    Attributes:
+        macro, version: which document says what is done; empty and 0 when the caller said it at once.
+        title: of what is done.
+        undo_of: the job that it takes back.
+    """
 
     job_id: UUID
     macro: str
     version: int
+    title: str
     undo_of: UUID | None
     created_at: datetime
     total: int
@@ -92,16 +100,27 @@ class Bulk:
         self._changed = asyncio.Event()
 
     async def start(
-        self, macro: str, ticket_ids: Sequence[UUID], asking: Asking, claim: Claim | None
+        self, macro: str | Macro, ticket_ids: Sequence[UUID], asking: Asking, claim: Claim | None
     ) -> Outcome[Job]:
         """Take a job on; it is done in the background, in this order. A ticket that is named twice is done once.
 
+        Args:
+            macro: by name, or for this job alone.
+            ticket_ids: which tickets.
+            asking: for whom.
+            claim: of the request.
+
         Raises:
             NotFound: there is no such macro. What a ticket refuses is told with the item.
+            Invalid: what shall be done could never be done.
         """
 
         def work(tx: Tx) -> Job:
-            found = document(tx, "macro", macro)
+            if isinstance(macro, Macro):
+                macro.check(self._intake.configuration.house.definitions.fields)
+                found = Document("", 0, msgspec.to_builtins(macro))
+            else:
+                found = document(tx, "macro", macro)
             items = [(ticket_id, None) for ticket_id in dict.fromkeys(ticket_ids)]
             return self._put(tx, found, items, asking)
 
@@ -282,7 +301,8 @@ class Bulk:
 
 def _job(tx: Tx, job_id: UUID) -> Job:
     tx.cursor.execute(
-        "SELECT j.job_id, j.macro, j.version, j.undo_of, j.created_at, count(i.place) AS total,"
+        "SELECT j.job_id, j.macro, j.version, j.definition ->> 'title' AS title, j.undo_of, j.created_at,"
+        " count(i.place) AS total,"
         " count(*) FILTER (WHERE i.state = 'waiting') AS waiting,"
         " count(*) FILTER (WHERE i.state = 'done') AS done,"
         " count(*) FILTER (WHERE i.state = 'unchanged') AS unchanged,"

@@ -20,7 +20,7 @@ from shared.eventstore import EventTransaction
 
 log = structlog.get_logger(__name__)
 
-Kind = Literal["life", "field", "ticket_type", "form", "macro", "answer", "survey"]
+Kind = Literal["life", "field", "ticket_type", "form", "macro", "answer", "survey", "view"]
 CALENDAR: Final = "calendar"
 """The kind under which calendars of sla are kept; no event of ours makes them."""
 
@@ -143,7 +143,7 @@ def read_house(tx: Transaction) -> House:
     """Everything that is configured."""
     tx.cursor.execute(
         "SELECT kind, name, version, definition FROM configuration WHERE definition IS NOT NULL"
-        " AND kind NOT IN ('macro', 'answer') ORDER BY kind, name"
+        " AND kind NOT IN ('macro', 'answer', 'view') ORDER BY kind, name"
     )
     rows = tx.cursor.fetchall()
 

@@ -8,6 +8,7 @@ from services.intake.api import (
     configuration_router,
     contacts_router,
     intake_router,
+    saved_views_router,
     shortcuts,
 )
 from services.intake.api.attachments import attachments_router
@@ -96,6 +97,7 @@ def build(settings: Settings) -> Service:
     )
     api.include_router(intake_router(intake, clock))
     api.include_router(configuration_router(intake, clock))
+    api.include_router(saved_views_router(intake, clock))
     api.include_router(contacts_router(intake, clock))
     bulk = Bulk(intake, Toolbox(intake))
     api.include_router(bulk_router(bulk))

@@ -192,7 +192,7 @@ class Toolbox:
         marker = ActionsApplied(
             **stamps.next(),
             step_id=new_id(),
-            source="macro",
+            source="macro" if found.name else "change of many",
             name=found.name,
             definition_version=found.version,
             title=macro.title,

@@ -14,6 +14,7 @@ from services.query.parts import Parts
 from services.query.projections import Projections
 from services.query.reads import TABLE, Reads
 from services.query.settings import Settings
+from services.query.view_counts import ViewCounts
 from services.query.views.freshness import CONSUMER
 from services.query.web import pages
 from shared.audit import Sealer
@@ -43,6 +44,7 @@ def build(settings: Settings) -> Service:
         Arrivals(),
         Reads(store, settings),
         Attentions(settings),
+        ViewCounts(),
     )
     live = LiveBoard(settings, parts.dashboard, api.state.health)
     api.state.parts, api.state.live = parts, live

@@ -8,6 +8,7 @@ from services.query.attention import Attentions
 from services.query.lag import LagWatch
 from services.query.reads import Reads
 from services.query.settings import Settings
+from services.query.view_counts import ViewCounts
 from services.query.views.board import board
 from services.query.views.pools import Pool
 from shared.database import Database
@@ -23,6 +24,7 @@ class Parts:
     arrivals: Arrivals
     reads: Reads
     attentions: Attentions
+    view_counts: ViewCounts
 
     async def pool(self) -> Pool:
         """Connections for reading."""

@@ -1,4 +1,4 @@
-"""Addresses of jobs: one macro on many tickets, progress, each ticket's result, undo."""
+"""Addresses of jobs: one change of many tickets, progress, each ticket's result, undo."""
 
 from typing import Annotated, Final
 from uuid import UUID
@@ -11,6 +11,8 @@ from services.intake.api.commands import uuid_of
 from services.intake.api.words import Word
 from services.intake.app import Asking
 from services.intake.bulk import TICKETS_MAX, Bulk, Item, Job, State
+from services.intake.domain.actions import Actions, Macro
+from shared.errors import Invalid
 from shared.eventstore import Claim, Outcome
 from shared.http.bodies import json_answer, read_json
 from shared.http.idempotency import CommandKey
@@ -22,9 +24,11 @@ _ACCEPTED: Final = 202
 
 
 class BulkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A macro by name, and the tickets in the order in which they shall be done."""
+    """A macro by name, or what shall be done under a title; and the tickets in the order in which it is done."""
 
-    macro: Word
+    macro: Word | None = None
+    title: Word | None = None
+    actions: Actions | None = None
     ticket_ids: Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=TICKETS_MAX)]
 
 
@@ -57,7 +61,7 @@ def bulk_router(bulk: Bulk) -> APIRouter:
         principal = await authenticate(request, Role.AGENT)
         body = await read_json(request, BulkBody)
         asking, claim = await asked(request, principal)
-        return _accepted(await bulk.start(body.macro, body.ticket_ids, asking, claim))
+        return _accepted(await bulk.start(_wanted(body), body.ticket_ids, asking, claim))
 
     @router.get("/{job_id}", openapi_extra=openapi_body(answer=JobAnswer))
     async def look(
@@ -85,6 +89,17 @@ def bulk_router(bulk: Bulk) -> APIRouter:
         return _accepted(await bulk.undo(uuid_of(job_id, "job_id"), asking, claim))
 
     return router
+
+
+def _wanted(body: BulkBody) -> str | Macro:
+    if (body.macro is None) is (body.actions is None):
+        raise Invalid.of("macro", "say one of macro, actions")
+    if body.actions is not None:
+        return Macro(title=body.title or "Change of many tickets", actions=body.actions)
+    if body.title is not None:
+        raise Invalid.of("title", "a macro has its own")
+    assert body.macro is not None
+    return body.macro
 
 
 def _accepted(outcome: Outcome[Job]) -> Response:

@@ -64,7 +64,7 @@ class Catalogue(msgspec.Struct, frozen=True):
 def configuration_router(intake: Intake, clock: Clock) -> APIRouter:
     """All addresses of the configuration. Supervisors write; what customers may fill in, they may read."""
     router = APIRouter(prefix="/v1", tags=["configuration"])
-    room = _Room(intake, clock)
+    room = Room(intake, clock)
 
     def check_field(_name: str, definition: FieldDefinition) -> None:
         definition.check()
@@ -95,7 +95,7 @@ def configuration_router(intake: Intake, clock: Clock) -> APIRouter:
     return router
 
 
-def _add_forms(router: APIRouter, room: "_Room") -> None:
+def _add_forms(router: APIRouter, room: "Room") -> None:
     @router.get(
         "/forms",
         summary="The service catalogue: forms under their headings.",
@@ -136,7 +136,7 @@ def _may_use(form: FormDefinition, principal: Principal) -> bool:
     return not principal.is_customer or (form.is_public and form.is_active)
 
 
-class _Room:
+class Room:
     """Reads and writes documents."""
 
     def __init__(self, intake: Intake, clock: Clock) -> None:
@@ -190,7 +190,7 @@ class _Room:
             )
             async def one(name: str, request: Request) -> Response:
                 await authenticate(request, Role.AGENT)
-                return _answer(await self.document(kind, name))
+                return answer_of(await self.document(kind, name))
 
         @router.put(
             path + "/{name}",
@@ -200,12 +200,12 @@ class _Room:
         )
         async def put(name: str, request: Request) -> Response:
             principal = await authenticate(request, Role.SUPERVISOR)
-            _check_name(name, may_be_everybody=may_be_everybody)
+            check_name(name, may_be_everybody=may_be_everybody)
             definition = await read_json(request, type_)
             await asyncio.to_thread(self._intake.refresh_configuration)
             check(name, definition)
             said = msgspec.to_builtins(definition)
-            return _answer(await self._define(kind, name, said, request, principal))
+            return answer_of(await self.define(kind, name, said, request, principal))
 
         @router.delete(
             path + "/{name}",
@@ -215,9 +215,9 @@ class _Room:
         )
         async def delete(name: str, request: Request) -> Response:
             principal = await authenticate(request, Role.SUPERVISOR)
-            return _answer(await self._define(kind, name, None, request, principal))
+            return answer_of(await self.define(kind, name, None, request, principal))
 
-    async def _define(
+    async def define(
         self,
         kind: Kind,
         name: str,
@@ -225,6 +225,7 @@ class _Room:
         request: Request,
         principal: Principal,
     ) -> Document:
+        """Store a document for this request, which may expect a version (`If-Match`); `None` takes it away."""
         key = CommandKey.of(request, principal)
         origin = Origin.of(request, principal)
         expected = version_expected(request)
@@ -235,10 +236,12 @@ class _Room:
         )
 
 
-def _answer(document: Document) -> Response:
+def answer_of(document: Document) -> Response:
+    """The document, its version as ETag."""
     return json_answer(document, headers={"ETag": etag(document.version)})
 
 
-def _check_name(name: str, *, may_be_everybody: bool) -> None:
+def check_name(name: str, *, may_be_everybody: bool = False) -> None:
+    """Raises Invalid when no document may be called so."""
     if not is_slug(name) and not (may_be_everybody and name == EVERYBODY):
         raise Invalid.of("path name", _SLUG)

@@ -11,6 +11,7 @@ from services.query.api import (
     export,
     reports,
     reports_by_name,
+    saved_views,
     subscriptions,
     tickets,
 )
@@ -24,6 +25,7 @@ def make_router(parts: Parts) -> APIRouter:
         attention,
         contacts,
         tickets,
+        saved_views,
         dashboard,
         reports,
         export,

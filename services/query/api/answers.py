@@ -33,6 +33,8 @@ def _without_nul(text: str) -> str:
 
 def _split(values: Any) -> Any:
     """`a,b` and repeated parameters mean the same."""
+    if isinstance(values, str):
+        values = [values]
     if isinstance(values, list):
         return [part for value in values for part in str(value).split(",") if part]
     return values

@@ -16,7 +16,16 @@ from services.query.views.lists import Order, Sort
 from shared.errors import Forbidden, Invalid
 from shared.security import Principal
 
-_NOT_KEPT: Final = ("tag", "fields", "external_id", "breached", "at_risk", "q")
+_NOT_KEPT: Final = (
+    "tag",
+    "fields",
+    "group_of",
+    "due_within",
+    "external_id",
+    "breached",
+    "at_risk",
+    "q",
+)
 """Filters of the present list whose past values stand in no table."""
 
 

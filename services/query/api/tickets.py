@@ -1,97 +1,35 @@
 """`/v1/tickets`: the list, one ticket, its timeline."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.query.api import past
-from services.query.api.answers import Several, Text, answer
-from services.query.facets import FIELD
+from services.query.api.answers import Text, answer
+from services.query.api.list_filter import ListFilter
 from services.query.parts import Parts
 from services.query.past.instant import past_instant
 from services.query.views import lists, pauses, timeline
-from services.query.views.customer_state import CustomerState
-from services.query.views.fields import FieldWish
-from services.query.views.list_filter import TicketFilter
 from services.query.views.lists import order_of
 from services.query.views.scope import Scope
-from services.query.views.search_words import narrowed
 from services.query.views.ticket import conversation, find_ticket, parse_reference
-from shared.events import Channel, Priority, StatusCategory
 from shared.security import Principal, Role, require
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
-_VALUES_MAX = 50
-
-FIELDS_MAX = 10
-"""Custom fields of one filter; each is another look into an index."""
+IDS_MAX = 10_000
+"""As many as one job takes."""
 
 Anybody = Annotated[Principal, Depends(require())]
 Agent = Annotated[Principal, Depends(require(Role.AGENT))]
 
 
-class ListQuery(BaseModel):
-    """Parameters of the list. Those with several values take them repeated or separated by commas.
+class ListQuery(ListFilter):
+    """One page of a list; `as_of`: as it was at that instant (staff only)."""
 
-    `field.NAME`: values of a custom field, or a range of numbers or dates (`10..20`, `2026-01-01..`).
-    """
-
-    model_config = _STRICT
-
-    status: Annotated[list[StatusCategory], Several, Field(max_length=_VALUES_MAX)] = []
-    customer_state: Annotated[list[CustomerState], Several, Field(max_length=_VALUES_MAX)] = []
-    group: Annotated[list[Text], Several, Field(max_length=_VALUES_MAX)] = []
-    assignee: Annotated[list[Text], Several, Field(max_length=_VALUES_MAX)] = []
-    priority: Annotated[list[Priority], Several, Field(max_length=_VALUES_MAX)] = []
-    channel: Annotated[list[Channel], Several, Field(max_length=_VALUES_MAX)] = []
-    tag: Annotated[list[Text], Several, Field(max_length=_VALUES_MAX)] = []
-    requester: Text | None = None
-    external_id: Text | None = None
-    is_open: bool | None = None
-    breached: bool | None = None
-    at_risk: bool | None = None
-    q: Text | None = None
-    fields: Annotated[dict[Text, Annotated[list[Text], Several]], Field(max_length=FIELDS_MAX)] = {}
-    sort: Text = "-updated"
     limit: Annotated[int, Field(ge=1, le=lists.LIMIT_MAX)] = 50
     cursor: Text | None = None
     as_of: AwareDatetime | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather_fields(cls, given: Any) -> Any:
-        """Parameters `field.NAME` are one dictionary; it cannot be given under its own name."""
-        if not isinstance(given, dict):
-            return given
-        fields = {
-            name.removeprefix(FIELD): value if isinstance(value, list) else [value]
-            for name, value in given.items()
-            if name.startswith(FIELD)
-        }
-        rest = {name: value for name, value in given.items() if not name.startswith(FIELD)}
-        return {**rest, "fields": fields} if fields else rest
-
-    def filter(self, principal: Principal) -> TicketFilter:
-        """The same for the view; assignee `me` is the caller, operators in `q` narrow it."""
-        assignees = (principal.id if value == "me" else value for value in self.assignee)
-        wanted = TicketFilter(
-            status=tuple(self.status),
-            customer_state=tuple(self.customer_state),
-            group=tuple(self.group),
-            assignee=tuple(assignees),
-            priority=tuple(self.priority),
-            channel=tuple(self.channel),
-            tag=tuple(self.tag),
-            fields=tuple(FieldWish(name, tuple(wanted)) for name, wanted in self.fields.items()),
-            requester=self.requester,
-            external_id=self.external_id,
-            is_open=self.is_open,
-            breached=self.breached,
-            at_risk=self.at_risk,
-            q=self.q,
-        )
-        return narrowed(wanted, caller=principal.id)
 
 
 class SearchQuery(ListQuery):
@@ -151,6 +89,20 @@ def make_router(parts: Parts) -> APIRouter:
     @router.get("/tickets", summary="The ticket list: filters, order, full text, stable pages.")
     async def list_tickets(principal: Anybody, query: Annotated[ListQuery, Query()]) -> Response:
         return await listed(principal, query)
+
+    @router.get(
+        "/tickets/ids",
+        summary="Only the ids of the list's tickets, in its order: what is done to all of them goes by these.",
+    )
+    async def list_ids(principal: Agent, query: Annotated[ListFilter, Query()]) -> Response:
+        found = await lists.ids_of(
+            await parts.pool(),
+            query.filter(principal),
+            Scope.of(principal),
+            sort=order_of(query.sort),
+            limit=IDS_MAX + 1,
+        )
+        return answer(parts, {"ticket_ids": found[:IDS_MAX], "is_more": len(found) > IDS_MAX})
 
     @router.get("/search", summary="Tickets that contain these words.")
     async def search(principal: Anybody, query: Annotated[SearchQuery, Query()]) -> Response:

@@ -18,7 +18,10 @@ NOBODY: Final = "none"
 
 @dataclass(frozen=True, slots=True)
 class TicketFilter:
-    """Which tickets; everything that is given must hold, within a tuple any one may (tags: all of them)."""
+    """Which tickets; everything that is given must hold, within a tuple any one may (tags: all of them).
+
+    `group_of`: those of the groups that this agent is in. `due_within`: minutes in which a clock that runs now is due.
+    """
 
     status: tuple[StatusCategory, ...] = ()
     customer_state: tuple[CustomerState, ...] = ()
@@ -28,6 +31,8 @@ class TicketFilter:
     channel: tuple[Channel, ...] = ()
     tag: tuple[str, ...] = ()
     fields: tuple[FieldWish, ...] = ()
+    group_of: str | None = None
+    due_within: int | None = None
     requester: str | None = None
     external_id: str | None = None
     is_open: bool | None = None
@@ -38,8 +43,8 @@ class TicketFilter:
     @property
     def is_internal(self) -> bool:
         """Whether it asks for facts that customers do not see."""
-        return bool(self.group or self.assignee or self.fields) or not (
-            self.breached is self.at_risk is None
+        return bool(self.group or self.assignee or self.fields or self.group_of) or not (
+            self.breached is self.at_risk is self.due_within is None
         )
 
 
@@ -51,6 +56,8 @@ _TESTS: Final[dict[str, LiteralString]] = {
     "channel": "t.via = ANY(%(channel)s)",
     "requester": "t.requester_id = ANY(ids_of_person(ARRAY[%(requester)s]))",
     "external_id": "t.external_id = %(external_id)s",
+    "group_of": "t.group_id = ANY((SELECT groups FROM agents WHERE agent_id = %(group_of)s)::text[])",
+    "due_within": "t.due_sort > now() AND t.due_sort <= now() + make_interval(mins => %(due_within)s)",
 }
 _SWITCHES: Final[dict[str, LiteralString]] = {
     "is_open": "t.is_open",

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
+from psycopg.errors import QueryCanceled
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed, Literal
 
@@ -116,6 +117,10 @@ INTERNAL_COLUMNS: Final[LiteralString] = """,
 """
 
 
+_COUNTING: Final = "SET LOCAL statement_timeout = '500ms'"
+"""A count that a page shows beside others may not hold it up."""
+
+
 async def list_tickets(
     pool: Pool,
     wanted: TicketFilter,
@@ -149,9 +154,8 @@ async def list_tickets(
                 SQL(walk.key), SQL("<") if sort.is_descending else SQL(">")
             )
             values |= {"after_key": "infinity" if key is None else key, "after_id": ticket_id}
-        statement = _statement(
-            walk, [*conditions, *found.conditions], place, scope, found.is_gathered
-        )
+        keys = _keys(walk, [*conditions, *found.conditions], place, is_gathered=found.is_gathered)
+        statement = _statement(walk, keys, scope)
         rows = await (
             await connection.execute(statement, {**values, "limit": limit + 1})
         ).fetchall()
@@ -163,6 +167,40 @@ async def list_tickets(
     for row in page:
         del row["sort_key"]
     return TicketPage(page, following)
+
+
+async def count_tickets(
+    pool: Pool, wanted: TicketFilter, scope: Scope, *, at_most: int
+) -> int | None:
+    """How many tickets the list has, counted no further than `at_most`; None when that takes too long."""
+    async with pool.connection() as connection:
+        conditions, values = conditions_of(wanted, scope)
+        found = await matches(connection, wanted, conditions, values, scope)
+        statement = SQL(
+            "SELECT count(*) AS n FROM (SELECT FROM tickets AS t WHERE {} LIMIT {}) AS found"
+        ).format(SQL(" AND ").join([*conditions, *found.conditions]), at_most)
+        try:
+            async with connection.transaction():
+                await connection.execute(_COUNTING)
+                row = await (await connection.execute(statement, values)).fetchone()
+        except QueryCanceled:
+            return None
+    return int(row["n"]) if row else 0
+
+
+async def ids_of(
+    pool: Pool, wanted: TicketFilter, scope: Scope, *, sort: Order, limit: int
+) -> list[UUID]:
+    """The ids of the first tickets of the list, in its order. Raises as `list_tickets`."""
+    async with pool.connection() as connection:
+        walk = await _walk(connection, sort)
+        conditions, values = conditions_of(wanted, scope)
+        found = await matches(connection, wanted, conditions, values, scope)
+        keys = _keys(
+            walk, [*conditions, *found.conditions], SQL("true"), is_gathered=found.is_gathered
+        )
+        rows = await (await connection.execute(keys, {**values, "limit": limit})).fetchall()
+    return [row["ticket_id"] for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +228,10 @@ async def _walk(connection: AsyncConnection[DictRow], sort: Order) -> _Walk:
     return _Walk(key, type_, tuple[str | float | None, UUID], sort.is_descending, source)
 
 
-def _statement(
-    walk: _Walk,
-    conditions: list[SQL | Composed],
-    place: SQL | Composed,
-    scope: Scope,
-    is_gathered: bool,
+def _keys(
+    walk: _Walk, conditions: list[SQL | Composed], place: SQL | Composed, *, is_gathered: bool
 ) -> Composed:
-    """The page's keys first, by an index alone where it holds what is asked; whole rows only for the page."""
+    """Ids and keys in order, by an index alone where it holds what is asked."""
     parts = {
         "key": SQL(walk.key),
         "source": walk.source,
@@ -206,22 +240,26 @@ def _statement(
         "direction": SQL("DESC") if walk.is_descending else SQL("ASC"),
     }
     # Gathered: all of them are found as quickly as that goes, whatever the order, and then put into it.
-    keys = SQL(
+    return SQL(
         "SELECT * FROM (SELECT t.ticket_id, {key} AS sort_key FROM {source} WHERE {conditions} AND {place} OFFSET 0)"
-        " AS gathered"
+        " AS gathered ORDER BY sort_key {direction}, ticket_id {direction} LIMIT %(limit)s"
         if is_gathered
         else "SELECT t.ticket_id, {key} AS sort_key FROM {source} WHERE {conditions} AND {place}"
+        " ORDER BY sort_key {direction}, ticket_id {direction} LIMIT %(limit)s"
     ).format(**parts)
+
+
+def _statement(walk: _Walk, keys: Composed, scope: Scope) -> Composed:
+    """The whole rows of one page of keys."""
     return SQL(
-        "SELECT {columns}, nullif(page.sort_key::text, 'infinity')::{type} AS sort_key"
-        " FROM ({keys} ORDER BY sort_key {direction}, ticket_id {direction} LIMIT %(limit)s) AS page"
+        "SELECT {columns}, nullif(page.sort_key::text, 'infinity')::{type} AS sort_key FROM ({keys}) AS page"
         " JOIN tickets AS t ON t.ticket_id = page.ticket_id"
         " ORDER BY page.sort_key {direction}, page.ticket_id {direction}"
     ).format(
         columns=SQL(PUBLIC_COLUMNS + INTERNAL_COLUMNS if scope.sees_internal else PUBLIC_COLUMNS),
         type=SQL(walk.type),
         keys=keys,
-        direction=parts["direction"],
+        direction=SQL("DESC") if walk.is_descending else SQL("ASC"),
     )
 
 

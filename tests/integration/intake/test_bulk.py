@@ -141,6 +141,30 @@ async def test_an_undo_before_its_turn_keeps_the_rest_from_being_begun(desk, age
     assert (await desk.names(ids[0])).count("ActionsUndone") == 1
 
 
+async def test_what_shall_be_done_may_be_said_without_a_macro(desk, agent, worker):
+    ids = await tickets(agent, 2)
+    said = {"title": "Vip", "actions": {"priority": "high", "add_tags": ["vip"]}, "ticket_ids": ids}
+    answer = await agent.post("/v1/bulk", said)
+    assert answer.status_code == 202, answer.text
+    await finished(worker())
+    told = await looked(agent, answer.json())
+    assert [one["state"] for one in told["items"]] == ["done", "done"]
+    applied = (await desk.events(ids[0]))[1]
+    assert (applied.source, applied.name, applied.title) == ("change of many", "", "Vip")
+    await agent.post(f"/v1/bulk/{answer.json()['job_id']}/undo")
+    await finished(worker())
+    assert (await desk.names(ids[1])).count("ActionsUndone") == 1
+    for wrong, named in (
+        ({"macro": "m"}, "macro"),
+        ({"actions": {}}, "actions"),
+        ({"actions": {"status": "closed"}}, "actions.status"),
+        ({"actions": {"colour": "red"}}, "actions"),
+    ):
+        refused = await agent.post("/v1/bulk", {**said, **wrong})
+        assert refused.status_code == 422, (wrong, refused.text)
+        assert named in refused.json()["errors"][0]["field"]
+
+
 async def test_a_repeated_request_makes_one_job_and_bad_ones_none(agent, customer, macro):
     ids = await tickets(agent, 1)
     key = uuid4().hex
