@@ -20,7 +20,7 @@ NOBODY: Final = "none"
 class TicketFilter:
     """Which tickets; everything that is given must hold, within a tuple any one may (tags: all of them).
 
-    `group_of`: those of the groups that this agent is in. `due_within`: minutes in which a clock that runs now is due.
+    `group_of`: also those of the groups that this agent is in. `due_within`: minutes until a clock ends.
     """
 
     status: tuple[StatusCategory, ...] = ()
@@ -56,7 +56,6 @@ _TESTS: Final[dict[str, LiteralString]] = {
     "channel": "t.via = ANY(%(channel)s)",
     "requester": "t.requester_id = ANY(ids_of_person(ARRAY[%(requester)s]))",
     "external_id": "t.external_id = %(external_id)s",
-    "group_of": "t.group_id = ANY((SELECT groups FROM agents WHERE agent_id = %(group_of)s)::text[])",
     "due_within": "t.due_sort > now() AND t.due_sort <= now() + make_interval(mins => %(due_within)s)",
 }
 _SWITCHES: Final[dict[str, LiteralString]] = {
@@ -64,6 +63,9 @@ _SWITCHES: Final[dict[str, LiteralString]] = {
     "breached": "t.is_breached",
     "at_risk": "t.is_at_risk",
 }
+_GROUPS_OF: Final[LiteralString] = (
+    "t.group_id = ANY((SELECT groups FROM agents WHERE agent_id = %(group_of)s)::text[])"
+)
 _ENDED: Final = frozenset({StatusCategory.SOLVED, StatusCategory.CLOSED})
 
 
@@ -88,14 +90,18 @@ def conditions_of(wanted: TicketFilter, scope: Scope) -> tuple[list[SQL | Compos
             SQL("t.requester_id = ANY(ids_of_person(%(scope)s::text[])) AND NOT t.is_internal")
         )
         values["scope"] = scope.ids
-    for column, name, ids in (
-        (SQL("t.group_id"), "group", wanted.group),
-        (SQL("t.assignee_id"), "assignee", wanted.assignee),
-    ):
-        if ids:
-            condition, value = _one_of(column, name, ids)
-            conditions.append(condition)
-            values[name] = value
+    groups: list[SQL | Composed] = []
+    if wanted.group:
+        condition, values["group"] = _one_of(SQL("t.group_id"), "group", wanted.group)
+        groups.append(condition)
+    if wanted.group_of is not None:
+        groups.append(SQL(_GROUPS_OF))
+        values["group_of"] = wanted.group_of
+    if groups:
+        conditions.append(SQL("({})").format(SQL(" OR ").join(groups)))
+    if wanted.assignee:
+        condition, values["assignee"] = _one_of(SQL("t.assignee_id"), "assignee", wanted.assignee)
+        conditions.append(condition)
     return conditions, values
 
 

@@ -20,8 +20,12 @@ from services.query.views.scope import Scope
 from services.query.views.values import Values
 
 GATHERED_MAX: Final = 25_000
-"""So many tickets are filtered and ordered in some 30 ms by an index alone. With a million open ones, a walk that has
-to test more than every fortieth is over as soon."""
+"""So many tickets are filtered and ordered in some 30 ms by an index alone. With a million open ones, a walk that meets
+every fortieth is over as soon."""
+
+_SAID_MAX: Final = 7_000
+"""Each match of words costs a look into a page of their table, and so does each ticket that is tested for them: with a
+million tickets, looking so many up is as dear as walking until fifty are found."""
 
 _QUERIES: Final[LiteralString] = (
     "SELECT websearch_to_tsquery('simple', %s)::text AS written, websearch_to_tsquery('english', %s)::text AS stemmed"
@@ -43,12 +47,12 @@ class _Elsewhere:
     as_set: Composed
     as_test: Composed
     about: int
+    is_cheap: bool = True
 
 
 async def matches(
     connection: AsyncConnection[DictRow],
     wanted: TicketFilter,
-    others: list[SQL | Composed],
     values: Values,
     scope: Scope,
 ) -> Matches:
@@ -57,7 +61,6 @@ async def matches(
     Args:
         connection: to the projections.
         wanted: the filter.
-        others: its conditions on the tickets' own columns.
         values: those of all conditions; ours are added.
         scope: whose notes are not searched. A customer's tickets are few, so each of them is tested.
 
@@ -73,15 +76,11 @@ async def matches(
         found.append(await _containing(connection, wanted.q, values, scope))
     if not found:
         return Matches([])
-    smallest = min(each.about for each in found)
-    if smallest > GATHERED_MAX:
-        smallest = min(smallest, await _expected(connection, _own(others), values))
-    is_gathered = scope.sees_internal and smallest <= GATHERED_MAX
+    is_gathered = scope.sees_internal and any(
+        each.about <= (GATHERED_MAX if each.is_cheap else min(_SAID_MAX, GATHERED_MAX))
+        for each in found
+    )
     return Matches([each.as_set if is_gathered else each.as_test for each in found], is_gathered)
-
-
-def _own(conditions: list[SQL | Composed]) -> Composed:
-    return SQL("SELECT FROM tickets AS t WHERE {}").format(SQL(" AND ").join(conditions))
 
 
 async def _tagged(connection: AsyncConnection[DictRow], tag: str, values: Values) -> _Elsewhere:
@@ -128,6 +127,7 @@ async def _containing(
             "(SELECT d.{} @@ {}::tsquery FROM search_documents AS d WHERE d.ticket_id = t.ticket_id OFFSET 0)"
         ).format(document, query),
         await _expected(connection, in_index.format(SQL("everything"), query), values),
+        is_cheap=False,
     )
 
 
