@@ -25,7 +25,8 @@ from services.intake.domain.commands import (
 )
 from services.intake.domain.refusals import ChildrenAreOpen
 from services.intake.domain.status import ENDED
-from services.intake.steps import Steps, Tx, end_of_chain, without_conditions
+from services.intake.steps import Steps, Tx, without_conditions
+from services.intake.walks import end_of_chain
 from shared.errors import Refused
 from shared.events import Actor, ActorKind, Channel, Priority, Stamp, StatusCategory
 from shared.events.messages import AttachedFile
@@ -72,14 +73,9 @@ class Intake(Steps):
 
         def work(tx: Tx) -> Receipt:
             event = self.opening(tx, command, asking)
-            return Receipt(
-                ticket_id=event.ticket_id,
-                number=event.number,
-                version=event.version,
-                category=event.category,
-                message_id=event.message_id,
-                hint=_hint(event, asking),
-            )
+            opened = tx.state(event.ticket_id)
+            assert opened is not None, "it has just been opened"
+            return replace(Receipt.of(opened, event.message_id), hint=_hint(event, asking))
 
         self._numbers.expect()
         try:

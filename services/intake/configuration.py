@@ -1,6 +1,6 @@
 """The configuration: documents with versions in the event store, and the whole of them in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -10,6 +10,7 @@ from services.intake.domain.definitions import Definitions, FieldDefinition, Typ
 from services.intake.domain.forms import FormDefinition
 from services.intake.domain.house import EMPTY, House
 from services.intake.domain.life_policy import LifePolicy
+from services.intake.domain.rules import RuleBook, RuleSet
 from services.intake.domain.survey_policy import SurveyPolicy
 from shared.calendar import Calendar, InvalidCalendar, parse_calendar
 from shared.database import Transaction
@@ -20,7 +21,10 @@ from shared.eventstore import EventTransaction
 
 log = structlog.get_logger(__name__)
 
-Kind = Literal["life", "field", "ticket_type", "form", "macro", "answer", "survey", "view"]
+Kind = Literal["life", "field", "ticket_type", "form", "macro", "answer", "survey", "view", "rules"]
+RULES: Final = "rules"
+"""Kind and name of the one document with all rules."""
+
 CALENDAR: Final = "calendar"
 """The kind under which calendars of sla are kept; no event of ours makes them."""
 
@@ -54,6 +58,12 @@ class Configuration:
         if row["revision"] != self._revision:
             self.house = read_house(tx)
             self._revision = row["revision"]
+
+    def rules(self, tx: Transaction) -> RuleBook | None:
+        """The rules in force. Read here when nothing was read yet: right after a start they count as well."""
+        if self._revision < 0:
+            self.refresh(tx)
+        return self.house.rules
 
     def define(
         self,
@@ -158,6 +168,7 @@ def read_house(tx: Transaction) -> House:
         versions = {row["name"]: row["version"] for row in rows if row["kind"] == kind}
         return {name: (one, versions[name]) for name, one in all_of(kind, type_).items()}
 
+    calendars = _calendars({r["name"]: r["definition"] for r in rows if r["kind"] == CALENDAR})
     return House(
         definitions=Definitions(
             all_of("field", FieldDefinition), all_of("ticket_type", TypeDefinition)
@@ -165,8 +176,22 @@ def read_house(tx: Transaction) -> House:
         forms=all_of("form", FormDefinition),
         life=versioned("life", LifePolicy),
         surveys=versioned("survey", SurveyPolicy),
-        calendars=_calendars({r["name"]: r["definition"] for r in rows if r["kind"] == CALENDAR}),
+        calendars=calendars,
+        rules=next((_rules(tx, row, calendars) for row in rows if row["kind"] == RULES), None),
     )
+
+
+def _rules(tx: Transaction, row: Mapping[str, Any], calendars: Mapping[str, Calendar]) -> RuleBook:
+    rules = msgspec.convert(row["definition"], RuleSet)
+    texts = {one.name: one.definition["body"] for one in _texts(tx, rules.answers)}
+    book = RuleBook(rules, row["version"], calendars, texts)
+    for rule in book.unusable:
+        log.warning("rule_left_out", rule=rule, reason="its prepared text is gone")
+    return book
+
+
+def _texts(tx: Transaction, names: Collection[str]) -> list[Document]:
+    return [one for one in documents(tx, "answer") if one.name in names] if names else []
 
 
 def _calendars(definitions: Mapping[str, Any]) -> dict[str, Calendar]:

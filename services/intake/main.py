@@ -12,6 +12,7 @@ from services.intake.api import (
     shortcuts,
 )
 from services.intake.api.attachments import attachments_router
+from services.intake.api.rules import rules_router
 from services.intake.app import Intake
 from services.intake.attachments.store import AttachmentStore, BucketStore, FolderStore
 from services.intake.bulk import Bulk
@@ -47,10 +48,13 @@ from services.intake.secrets import Secret
 from services.intake.settings import Settings
 from services.intake.stream import listen
 from services.intake.surveys.desk import Surveys
+from services.intake.time_rules import TimeRules
 from services.intake.timers import (
     ClosingTimer,
     ConfigurationWatch,
     PostponementTimer,
+    RuleArming,
+    RuleTimer,
     SurveyTimer,
 )
 from services.intake.toolbox import Toolbox
@@ -99,6 +103,8 @@ def build(settings: Settings) -> Service:
     api.include_router(configuration_router(intake, clock))
     api.include_router(saved_views_router(intake, clock))
     api.include_router(contacts_router(intake, clock))
+    api.include_router(rules_router(intake, clock))
+    time_rules = TimeRules(intake, store)
     bulk = Bulk(intake, Toolbox(intake))
     api.include_router(bulk_router(bulk))
     api.include_router(mail_router(mail, store, contents, bytes_max=settings.mail_bytes_max))
@@ -140,6 +146,8 @@ def build(settings: Settings) -> Service:
             ClosingTimer(intake, clock).run,
             SurveyTimer(surveys, clock).run,
             ConfigurationWatch(intake).run,
+            RuleTimer(time_rules, clock).run,
+            RuleArming(time_rules).run,
             bulk.run,
             *mail_listeners(mail, store, settings),
             *senders,

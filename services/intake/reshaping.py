@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from services.intake.app import Intake
 from services.intake.asking import Asking, Receipt, Reference
-from services.intake.attachments import shelf
 from services.intake.domain import OpenTicket, Ticket, open_ticket
 from services.intake.domain.commands import (
     AddAgentReply,
@@ -123,8 +122,7 @@ class Reshaping:
                 context=asking.context(tx.now),
                 at=asking.at(tx.now),
             )
-            tx.append(event)
-            shelf.note(tx, event)
+            self._intake.begun(tx, event)
             for message in chosen:
                 if message is not first:
                     self._copy(tx, ticket, message, ticket_id, free)

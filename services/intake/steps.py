@@ -21,7 +21,6 @@ from services.intake.domain import (
     Ticket,
     check_opening,
     decide,
-    limits,
     open_ticket,
 )
 from services.intake.domain.commands import (
@@ -43,10 +42,7 @@ from services.intake.domain.house import EMPTY
 from services.intake.domain.life_policy import NO_TERMS
 from services.intake.domain.refusals import (
     ExternalIdIsTaken,
-    FamilyIsTooDeep,
-    MessageIsNotHere,
     TicketIsMerged,
-    TicketMeetsItself,
 )
 from services.intake.domain.status import ENDED
 from services.intake.domain.survey_policy import NO_SURVEY, SurveyTerms
@@ -55,9 +51,17 @@ from services.intake.numbers import Numbers
 from services.intake.outgoing import Outgoing, carrier, hand_over
 from services.intake.owners import owner_of
 from services.intake.postponements import Postponements
-from shared.errors import Conflict, NotFound, Refused
-from shared.events import Channel
-from shared.events.tickets import NoteAdded, Origin, Person, TicketEvent, TicketOpened
+from services.intake.ruling import Ruling
+from services.intake.walks import (
+    end_of_chain,
+    newest,
+    open_children,
+    refuse_ring,
+    refuse_strange_quote,
+)
+from shared.errors import Conflict, NotFound, Refused, Unreadable
+from shared.events import Channel, Event
+from shared.events.tickets import Origin, Person, TicketEvent, TicketOpened
 from shared.eventstore import Claim, EventTransaction
 from shared.eventstore.claims import find_claims
 from shared.identifiers import new_id
@@ -76,6 +80,7 @@ class Steps:
         contacts: who is behind an address.
         postponements: tickets that somebody looks at again. `closings`: solved ones that close by themselves.
         surveys_due: solved ones whose requester will be asked what they think of it.
+        ruling: what the rules make of everything.
         outgoing: the channels that carry an agent's words to the customer.
     """
 
@@ -86,6 +91,7 @@ class Steps:
         self.postponements = Postponements()
         self.closings = Postponements("closings")
         self.surveys_due = Postponements("surveys_due")
+        self.ruling = Ruling()
         self._numbers = Numbers()
         self._external_ids = ExternalIds()
 
@@ -120,14 +126,30 @@ class Steps:
             context=context,
             at=asking.at(tx.now),
         )
-        tx.append(event)
-        shelf.note(tx, event)
-        if event.leaves_by is not None:
-            opened = tx.state(event.ticket_id)
-            assert opened is not None, "it has just been opened"
-            hand_over(self.outgoing, tx, opened, [event])
+        self.begun(tx, event)
         metrics.INTAKE_TICKETS_OPENED.labels(event.via).inc()
         return event
+
+    def begun(self, tx: Tx, event: TicketOpened) -> Ticket:
+        """A step: the ticket of this event, kept, and what the rules make of it."""
+        tx.append(event)
+        shelf.note(tx, event)
+        opened = tx.state(event.ticket_id)
+        assert opened is not None, "it has just been opened"
+        if event.leaves_by is not None:
+            hand_over(self.outgoing, tx, opened, [event])
+        return self._ruled(tx, None, opened, [event])
+
+    def heard(self, tx: Tx, event: Event, ticket_id: UUID) -> None:
+        """A step: what the rules make of something that another service says of a ticket.
+
+        Raises:
+            Unreadable: it was never opened here.
+        """
+        ticket = tx.state(ticket_id)
+        if ticket is None:
+            raise Unreadable(f"{event.event_id}: there is no ticket {ticket_id}")
+        self._ruled(tx, None, ticket, [event])
 
     def changing(self, tx: Tx, which: Reference, command: Command, asking: Asking) -> Ticket:
         """A step: the ticket after the command. Raises as `change`.
@@ -146,7 +168,7 @@ class Steps:
         """A step: both tickets say what the other one is. Raises as `link`."""
         ticket = self.load(tx, which, asking)
         linked = self.load(tx, other, without_conditions(asking), field="ticket_id")
-        _refuse_ring(tx, ticket, linked, relation)
+        refuse_ring(tx, ticket, linked, relation)
         here = LinkTo(other_ticket_id=linked.id, other_number=linked.number, relation=relation)
         there = LinkTo(
             other_ticket_id=ticket.id, other_number=ticket.number, relation=relation.reverse
@@ -224,9 +246,14 @@ class Steps:
         return Receipt.of(after[0])
 
     def save(self, tx: Tx, before: Ticket, events: Sequence[TicketEvent]) -> Ticket:
-        """Append, and let the tables follow. Nothing may be refused from here on."""
+        """Append, let the tables follow, and the rules. Nothing may be refused from here on."""
         if not events:
             return before
+        after = self.store(tx, before, events)
+        return self._ruled(tx, before, after, events)
+
+    def store(self, tx: Tx, before: Ticket, events: Sequence[TicketEvent]) -> Ticket:
+        """The same without rules: what they have made themselves."""
         tx.append(*events)
         for event in events:
             shelf.note(tx, event)
@@ -242,6 +269,19 @@ class Steps:
             self.surveys_due.note(tx, after.id, after.survey_at)
         return after
 
+    def _ruled(
+        self, tx: Tx, before: Ticket | None, after: Ticket, events: Sequence[Event]
+    ) -> Ticket:
+        """The ticket after what the rules make of the events. Imported history has happened as it was."""
+        book = self.configuration.rules(tx)
+        if book is None or after.is_imported or events[0].via is Channel.IMPORT:
+            return after
+        more = self.ruling.follow(tx, book, after, events, self.decided)
+        if more:
+            after = self.store(tx, after, more)
+        self.ruling.arm(tx, book, before, after)
+        return after
+
     def _opening_context(self, asking: Asking, now: datetime) -> Context:
         return replace(asking.context(now), definitions=self.configuration.house.definitions)
 
@@ -249,13 +289,13 @@ class Steps:
         """The circumstances; the tables are asked only when a rule needs what is in them."""
         house = self.configuration.house
         context = asking.context(tx.now)
-        if isinstance(command, AddAgentReply) and not context.is_import:
+        if _writes(command) and not context.is_import:
             leaves_by = carrier(
                 self.outgoing, ticket.requester, ticket.via, is_outbound=ticket.is_outbound
             )
             context = replace(context, leaves_by=leaves_by)
         if ticket.waits_for_children and _ends(command):
-            context = replace(context, open_children=_open_children(tx, ticket))
+            context = replace(context, open_children=open_children(tx, ticket))
         if house is EMPTY or context.is_import:
             return context
         terms, survey = NO_TERMS, NO_SURVEY
@@ -284,7 +324,7 @@ class Steps:
     ) -> Ticket:
         """The ticket that the message has come to, after it."""
         if command.quotes is not None:
-            _refuse_strange_quote(tx, ticket, command.quotes, asking)
+            refuse_strange_quote(tx, ticket, command.quotes, asking)
         if isinstance(command, AddNote) or asking.via is Channel.IMPORT:
             return self.save(tx, ticket, self.decided(tx, ticket, command, asking))
         addressee: Ticket | None = end_of_chain(tx, ticket.id)
@@ -322,7 +362,7 @@ class Steps:
     ) -> Ticket:
         """A new ticket for what was written after the end; both say so."""
         assert isinstance(command, AddCustomerReply), "an agent's word opens no follow-up"
-        old = _newest(tx, end_of_chain(tx, named.id))
+        old = newest(tx, end_of_chain(tx, named.id))
         owner = owner_of(tx, old.id)
         policy = self.configuration.house.terms(owner.group_id).policy
         is_stranger = command.is_third_party
@@ -355,10 +395,7 @@ class Steps:
             context=self._opening_context(asking, tx.now),
             at=asking.at(tx.now),
         )
-        tx.append(event)
-        shelf.note(tx, event)
-        opened = tx.state(event.ticket_id)
-        assert opened is not None, "it has just been opened"
+        opened = self.begun(tx, event)
         if is_stranger:
             return opened
         return self._linked_to_predecessor(tx, opened, old, asking)
@@ -398,37 +435,6 @@ def without_conditions(asking: Asking) -> Asking:
     return msgspec.structs.replace(asking, expected_version=None)
 
 
-def end_of_chain(tx: Tx, ticket_id: UUID) -> Ticket:
-    """The ticket that this one lives on as. Merges form no rings (see `domain.bonds`), so the walk ends."""
-    while True:
-        ticket = tx.state(ticket_id)
-        assert ticket is not None, "a merge leads to a ticket that exists"
-        if ticket.merged_into is None:
-            return ticket
-        ticket_id = ticket.merged_into
-
-
-def _refuse_ring(tx: Tx, ticket: Ticket, other: Ticket, relation: Relation) -> None:
-    """A ticket is not its own ancestor. Raises TicketMeetsItself or FamilyIsTooDeep."""
-    match relation:
-        case Relation.PARENT:
-            child, ancestor = ticket, other
-        case Relation.CHILD:
-            child, ancestor = other, ticket
-        case _:
-            return
-    for _ in range(limits.FAMILY_DEPTH_MAX):
-        if ancestor.id == child.id:
-            raise TicketMeetsItself(child.number)
-        parent = ancestor.parent
-        if parent is None:
-            return
-        above = tx.state(parent.ticket_id)
-        assert above is not None, "a link leads to a ticket that exists"
-        ancestor = above
-    raise FamilyIsTooDeep(limits.FAMILY_DEPTH_MAX)
-
-
 def _ends(command: Command) -> bool:
     """Whether the command solves or closes."""
     match command:
@@ -442,29 +448,12 @@ def _ends(command: Command) -> bool:
             return False
 
 
-def _open_children(tx: Tx, ticket: Ticket) -> tuple[int, ...]:
-    tx.prefetch([link.ticket_id for link in ticket.children])
-    states = (tx.state(link.ticket_id) for link in ticket.children)
-    return tuple(child.number for child in states if child and child.category not in ENDED)
-
-
-def _newest(tx: Tx, ticket: Ticket) -> Ticket:
-    """The last of a ticket's follow-ups, itself when it has none: a chain of conversations has one end."""
-    seen: set[UUID] = set()
-    while ticket.id not in seen:
-        seen.add(ticket.id)
-        later = [link for link in ticket.links if link.relation == Relation.FOLLOW_UP]
-        following = tx.state(later[-1].ticket_id) if later else None
-        if following is None or following.requester_id != ticket.requester_id:
-            break
-        ticket = end_of_chain(tx, following.id)
-    return ticket
-
-
-def _refuse_strange_quote(tx: Tx, ticket: Ticket, message_id: UUID, asking: Asking) -> None:
-    """Raises MessageIsNotHere unless the ticket has this message, and the caller may read it."""
-    for event in tx.history(ticket.id):
-        is_hidden = isinstance(event, NoteAdded) and asking.own_tickets_of is not None
-        if getattr(event, "message_id", None) == message_id and not is_hidden:
-            return
-    raise MessageIsNotHere(ticket.number, message_id, field="quotes")
+def _writes(command: Command) -> bool:
+    """Whether the command says something to the customer."""
+    match command:
+        case AddAgentReply():
+            return True
+        case Together(commands=commands):
+            return any(map(_writes, commands))
+        case _:
+            return False

@@ -12,7 +12,7 @@ from shared.errors import NotFound, Unreadable
 from shared.events import Channel, Event
 from shared.events.assignments import GroupChanged, TicketAssigned, TicketUnassigned
 from shared.events.policies import CalendarDefined
-from shared.events.sla import SlaEscalationStep
+from shared.events.sla import SlaBreached, SlaEscalationStep, SlaWarning
 from shared.events.triage import TriageRequested
 from shared.eventstore import EventStore, EventTransaction
 from shared.messaging import Consumer, Received
@@ -24,11 +24,11 @@ def _types(*events: type[Event]) -> frozenset[str]:
 
 
 WANTED: Final = {
-    Topic.SLA: _types(SlaEscalationStep),
+    Topic.SLA: _types(SlaEscalationStep, SlaWarning, SlaBreached),
     Topic.ASSIGNMENTS: _types(GroupChanged, TicketAssigned, TicketUnassigned),
     Topic.POLICIES: _types(CalendarDefined),
 }
-"""Of all that is said only this is wanted here: steps of ladders, who has a ticket, calendars."""
+"""Of all that is said only this is wanted here: ladders and lateness, who has a ticket, calendars."""
 
 
 def listen(*, settings: Settings, store: EventStore[Ticket], intake: Intake) -> Consumer:
@@ -42,11 +42,13 @@ def listen(*, settings: Settings, store: EventStore[Ticket], intake: Intake) -> 
 
     def take(tx: EventTransaction[Ticket], batch: Sequence[Received]) -> None:
         events = [received.event for received in batch]
-        do_triage(tx, [event for event in events if isinstance(event, TriageRequested)])
+        do_triage(intake, tx, [event for event in events if isinstance(event, TriageRequested)])
         for event in events:
             if isinstance(event, SlaEscalationStep):
                 _follow_ladder(intake, tx, event)
         take_note(tx, events)
+        for event in events:
+            _tell_rules(intake, tx, event)
 
     return Consumer(
         name="intake",
@@ -56,6 +58,17 @@ def listen(*, settings: Settings, store: EventStore[Ticket], intake: Intake) -> 
         handler=take,
         wanted=WANTED,
     )
+
+
+def _tell_rules(intake: Intake, tx: EventTransaction[Ticket], event: Event) -> None:
+    """Let the rules act on it; nothing is read when none listens. Raises Unreadable: see `Intake.heard`."""
+    if not isinstance(
+        event, GroupChanged | TicketAssigned | TicketUnassigned | SlaWarning | SlaBreached
+    ):
+        return
+    book = intake.configuration.rules(tx)
+    if book is not None and event.via is not Channel.IMPORT and book.concerns(event):
+        intake.heard(tx, event, event.ticket_id)
 
 
 def _follow_ladder(intake: Intake, tx: EventTransaction[Ticket], event: SlaEscalationStep) -> None:

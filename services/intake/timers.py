@@ -9,6 +9,7 @@ import structlog
 
 from services.intake.app import Intake
 from services.intake.surveys.desk import Surveys
+from services.intake.time_rules import TimeRules
 from shared.clock import Clock
 from shared.database import TRANSIENT
 from shared.observability.correlation import new_correlation_id
@@ -22,6 +23,9 @@ takes over within this time. Its own postponements are woken to the moment."""
 _PAUSE_SECONDS_FIRST: Final = 0.2
 _PAUSE_SECONDS_MAX: Final = 10.0
 
+
+ARMING_PAUSE_SECONDS: Final = 0.02
+"""Between two handfuls of tickets, so that commands are not held up."""
 
 CONFIGURATION_SECONDS: Final = 1.0
 """How long what another process has configured may be unknown here."""
@@ -89,6 +93,36 @@ class SurveyTimer(MomentTimer):
 
     def __init__(self, surveys: Surveys, clock: Clock) -> None:
         super().__init__(surveys.offer_due, surveys.intake.surveys_due.changed, clock)
+
+
+class RuleTimer(MomentTimer):
+    """Runs time rules at their very moment, also after a restart."""
+
+    def __init__(self, rules: TimeRules, clock: Clock) -> None:
+        super().__init__(rules.run_due, rules.changed, clock)
+        self._rules = rules
+
+    async def run(self) -> None:
+        """Until cancelled; see `MomentTimer`."""
+        self._rules.wake_on(asyncio.get_running_loop())
+        await super().run()
+
+
+class RuleArming:
+    """Finds the moments of all tickets when the rules have changed, some tickets at a time."""
+
+    def __init__(self, rules: TimeRules) -> None:
+        self._rules = rules
+
+    async def run(self) -> None:
+        """Until cancelled. Several processes share the work; one that dies loses none of it."""
+        while True:
+            try:
+                is_more = await asyncio.to_thread(self._rules.arm_some)
+            except TRANSIENT as error:
+                log.warning("arming_waits", error=type(error).__name__)
+                is_more = False
+            await asyncio.sleep(ARMING_PAUSE_SECONDS if is_more else CONFIGURATION_SECONDS)
 
 
 class ConfigurationWatch:

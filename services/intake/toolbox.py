@@ -27,7 +27,8 @@ from services.intake.owners import owner_of
 from services.intake.steps import Tx
 from shared.errors import NotFound, Refused
 from shared.events import StatusCategory
-from shared.events.tickets import ActionsApplied, ActionsUndone, TicketEvent
+from shared.events.steps import ActionsApplied, ActionsUndone, RuleApplied
+from shared.events.tickets import TicketEvent
 from shared.eventstore import Outcome
 from shared.identifiers import new_id
 
@@ -198,9 +199,10 @@ class Toolbox:
             title=macro.title,
         )
         group_id = owner_of(tx, ticket.id).group_id
-        commands = commands_of(macro.actions, ticket, asking.actor, group_id=group_id)
+        actions = _with_answer(tx, macro.actions)
+        commands = commands_of(actions, ticket, asking.actor, group_id=group_id, at=tx.now)
         events = self._following(tx, ticket, marker, commands, asking)
-        missing = _missing(macro.actions, ticket, asking)
+        missing = _missing(actions, ticket, asking)
         done = _step(ticket, macro.title, events, missing=missing)
         if is_dry_run or not events:
             return done
@@ -233,10 +235,18 @@ class Toolbox:
         return self._intake.decided(tx, evolve(ticket, marker), commands, because)
 
 
-def _find(history: list[Any], step_id: UUID) -> ActionsApplied:
-    found: ActionsApplied | None = None
+def _with_answer(tx: Tx, actions: Actions) -> Actions:
+    """With the prepared text that they name. Raises NotFound: there is none (any more)."""
+    if actions.answer is None:
+        return actions
+    found = msgspec.convert(document(tx, "answer", actions.answer).definition, Answer)
+    return replace(actions, reply=found.body, answer=None)
+
+
+def _find(history: list[Any], step_id: UUID) -> ActionsApplied | RuleApplied:
+    found: ActionsApplied | RuleApplied | None = None
     for event in history:
-        if isinstance(event, ActionsApplied) and event.step_id == step_id:
+        if isinstance(event, ActionsApplied | RuleApplied) and event.step_id == step_id:
             found = event
         if isinstance(event, ActionsUndone) and event.step_id == step_id:
             raise StepIsUndone(event.title)

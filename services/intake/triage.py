@@ -5,19 +5,19 @@ from typing import Final
 
 import structlog
 
-from services.intake.domain import Context, Ticket, decide
+from services.intake.domain import Context, decide
 from services.intake.domain.triage import follow
+from services.intake.steps import Steps, Tx
 from shared.errors import Refused
 from shared.events import Actor, ActorKind, Channel
 from shared.events.triage import TriageRequested
-from shared.eventstore import EventTransaction
 
 log = structlog.get_logger(__name__)
 
 _ROUTING: Final = Actor(kind=ActorKind.SYSTEM, id="routing", name="Routing rules")
 
 
-def do_triage(tx: EventTransaction[Ticket], wishes: Sequence[TriageRequested]) -> None:
+def do_triage(steps: Steps, tx: Tx, wishes: Sequence[TriageRequested]) -> None:
     """Do what is asked, each in its own right: what one ticket refuses (too many tags, say) is left and logged."""
     tx.prefetch([wish.ticket_id for wish in wishes])
     for wish in wishes:
@@ -33,7 +33,7 @@ def do_triage(tx: EventTransaction[Ticket], wishes: Sequence[TriageRequested]) -
             causation_id=wish.event_id,
         )
         try:
-            tx.append(*decide(ticket, command, context=context, at=tx.now))
+            steps.save(tx, ticket, decide(ticket, command, context=context, at=tx.now))
         except Refused as refusal:
             log.warning(
                 "triage_refused",

@@ -10,6 +10,13 @@ from shared.events.base import Actor, Priority, StatusCategory
 from shared.events.messages import AttachedFile, MailHeaders
 from shared.events.of_tickets import OfTicket
 from shared.events.satisfaction import SatisfactionOffered, SatisfactionRated
+from shared.events.steps import (
+    ActionsApplied,
+    ActionsUndone,
+    GroupRequested,
+    RuleApplied,
+    RuleNotApplied,
+)
 
 
 class Person(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -420,46 +427,6 @@ class ParticipantRemoved(OfTicket, frozen=True, kw_only=True, tag="ticket.partic
     role: str
 
 
-class ActionsApplied(
-    OfTicket, frozen=True, kw_only=True, tag="ticket.actions_applied.v1", omit_defaults=True
-):
-    """Several changes follow as one step; each of them names this event as its `causation_id`.
-
-    Attributes:
-        step_id: of the step, by which it can be undone.
-        source: what asked for it: `macro`.
-        name: of the document that did.
-        definition_version: of that document.
-        title: of it, for people.
-        why: in words, when nobody pressed a button.
-    """
-
-    step_id: UUID
-    source: str
-    name: str
-    definition_version: int
-    title: str
-    why: str | None = None
-
-
-class ActionsUndone(OfTicket, frozen=True, kw_only=True, tag="ticket.actions_undone.v1"):
-    """The step was taken back; what follows names this event as its `causation_id`.
-
-    `kept` names what stays: messages that were written, and what somebody has changed since.
-    """
-
-    step_id: UUID
-    title: str
-    kept: tuple[str, ...] = ()
-
-
-class GroupRequested(OfTicket, frozen=True, kw_only=True, tag="ticket.group_requested.v1"):
-    """Routing is asked to move the ticket; it says itself whether it did. `previous_group_id`: as far as heard."""
-
-    group_id: str
-    previous_group_id: str | None = None
-
-
 TicketEvent = (
     TicketOpened
     | CustomerReplied
@@ -496,4 +463,6 @@ TicketEvent = (
     | GroupRequested
     | SatisfactionOffered
     | SatisfactionRated
+    | RuleApplied
+    | RuleNotApplied
 )

@@ -239,6 +239,18 @@ INTAKE_POSTPONEMENT_DELAY_SECONDS: Final = _histogram(
     buckets=_LONG,
 )
 
+INTAKE_RULES: Final = _counter(
+    "ticketing_intake_rules_total",
+    "Rules whose conditions held, by outcome: applied, refused, failed, or stopped by the guard (loop, depth, rate).",
+    "outcome",
+)
+
+INTAKE_RULE_DELAY_SECONDS: Final = _histogram(
+    "ticketing_intake_rule_delay_seconds",
+    "How late a time rule ran on a ticket; one that was made after its moment counts from when it was made.",
+    buckets=_LONG,
+)
+
 # --- routing
 
 ROUTING_DECISIONS: Final = _counter(

@@ -4,7 +4,8 @@ from services.intake.domain.commands import Command, OpenTicket
 from services.intake.domain.context import Context
 from services.intake.domain.decide import decide
 from services.intake.domain.opening import check_opening, open_ticket
-from services.intake.domain.ticket import Link, Ticket, evolve
+from services.intake.domain.parts import Link
+from services.intake.domain.ticket import Ticket, evolve
 
 __all__ = [
     "Command",

@@ -1,6 +1,7 @@
 """Many changes as one step: what a macro asks for, the commands that do it, and those that take it back. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -11,25 +12,31 @@ from services.intake.domain import limits, placeholders
 from services.intake.domain.commands import (
     AddAgentReply,
     AddNote,
+    AddParticipant,
     ChangeFields,
     ChangePriority,
     ChangeStatus,
     ChangeTags,
     ChangeType,
     Command,
+    ParticipantRole,
+    RemoveParticipant,
     Reopen,
     RequestGroup,
     Resolve,
     Together,
 )
+from services.intake.domain.life_policy import Span
 from services.intake.domain.ticket import Ticket
 from shared.errors import FieldError, Invalid
-from shared.events import Actor, Priority, StatusCategory
+from shared.events import Actor, ActorKind, Priority, StatusCategory
+from shared.events.steps import GroupRequested
 from shared.events.tickets import (
     AgentReplied,
     FieldsChanged,
-    GroupRequested,
     NoteAdded,
+    ParticipantAdded,
+    Person,
     PriorityChanged,
     StatusChanged,
     TagsChanged,
@@ -46,6 +53,7 @@ _Line = Annotated[str, Meta(pattern=r"^[^\r\n]*\S[^\r\n]*$", max_length=limits.N
 _Words = Annotated[tuple[_Word, ...], Meta(max_length=limits.TAGS_MAX)]
 
 GROUPS_MAX: Final = 100
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ENDING: Final = frozenset({StatusCategory.SOLVED, StatusCategory.CLOSED})
 
 
@@ -75,6 +83,17 @@ class Solution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     code: _Word | None = None
 
 
+class NewParticipant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Somebody who takes part: in copy (`cc`), or an agent who is told (`follower`)."""
+
+    id: Annotated[str, Meta(pattern=r"\S", max_length=limits.IDENTITY_CHARS_MAX)]
+    role: ParticipantRole
+    name: _Line | None = None
+    email: Annotated[str, Meta(pattern=r"^\S+@\S+$", max_length=limits.EMAIL_CHARS_MAX)] | None = (
+        None
+    )
+
+
 class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What shall be done to a ticket, all or nothing. What is left away stays as it is.
 
@@ -83,6 +102,9 @@ class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         status: one of the open categories; instead of it `resolve`.
         fields: custom fields to set; `null` removes one.
         group: the group that routing shall move it to.
+        answer: the name of a prepared text, sent as the reply.
+        add_participants: who takes part from now on.
+        postpone: looked at again after so many hours or days; instead of a status.
     """
 
     reply: _Text | None = None
@@ -96,6 +118,11 @@ class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     label: _Word | None = None
     resolve: Solution | None = None
     group: _Word | None = None
+    answer: _Word | None = None
+    add_participants: Annotated[
+        tuple["NewParticipant", ...], Meta(max_length=limits.PARTICIPANTS_MAX)
+    ] = ()
+    postpone: Span | None = None
 
     def faults(self, fields: Mapping[str, Any], place: str) -> list[FieldError]:
         """What of it could never be done."""
@@ -110,6 +137,9 @@ class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
                 wrong.append(FieldError(f"{place}.status", "cannot be said together with resolve"))
         if self.status in {*_ENDING, StatusCategory.NEW, StatusCategory.POSTPONED}:
             wrong.append(FieldError(f"{place}.status", "expected open, answered, pending or hold"))
+        if self.reply is not None and self.answer is not None:
+            wrong.append(FieldError(f"{place}.answer", "cannot be said together with reply"))
+        wrong += self._postponing_faults(place)
         if self.label is not None and self.status is None:
             wrong.append(FieldError(f"{place}.label", "needs a status"))
         wrong += [
@@ -120,6 +150,17 @@ class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         if self == Actions():
             wrong.append(FieldError(place, "do nothing at all"))
         return wrong
+
+    def _postponing_faults(self, place: str) -> Iterator[FieldError]:
+        span = self.postpone
+        if span is None:
+            return
+        if self.status is not None or self.resolve is not None:
+            yield FieldError(f"{place}.postpone", "cannot be said together with status or resolve")
+        if span.business_days is not None or (span.hours is None) is (span.days is None):
+            yield FieldError(f"{place}.postpone", "say one of hours, days")
+        elif span.after(_EPOCH, None) - _EPOCH > limits.POSTPONED_FOR_MAX:
+            yield FieldError(f"{place}.postpone", f"at most {limits.POSTPONED_FOR_MAX.days} days")
 
 
 class Macro(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -137,9 +178,17 @@ class Macro(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 def commands_of(
-    actions: Actions, ticket: Ticket, agent: Actor, *, group_id: str | None
+    actions: Actions, ticket: Ticket, agent: Actor, *, group_id: str | None, at: datetime
 ) -> Together:
-    """The commands, messages first, the status last. `group_id`: the ticket's group as far as we have heard."""
+    """The commands, notes first, reply and status last. What no person says is automatic (rule S1).
+
+    Args:
+        actions: with their prepared text, if they name one, as `reply`.
+        ticket: whose.
+        agent: in whose name.
+        group_id: the ticket's group as far as we have heard.
+        at: now; a postponement counts from it.
+    """
     parts: list[Command] = []
     if actions.note is not None:
         text = placeholders.rendered(actions.note, ticket, agent).text
@@ -154,21 +203,36 @@ def commands_of(
         parts.append(ChangeTags(add=actions.add_tags, remove=actions.remove_tags))
     if actions.group is not None and actions.group != group_id:
         parts.append(RequestGroup(group_id=actions.group, previous_group_id=group_id))
-    then = _ending(actions, ticket, agent)
+    for one in actions.add_participants:
+        person = Person(id=one.id, name=one.name, email=one.email)
+        parts.append(AddParticipant(person=person, role=one.role))
+    then = _ending(actions, ticket, agent, at)
     if actions.reply is not None:
         text = placeholders.rendered(actions.reply, ticket, agent).text
-        parts.append(AddAgentReply(message_id=new_id(), body=text, then=then))
+        parts.append(
+            AddAgentReply(
+                message_id=new_id(),
+                body=text,
+                then=then,
+                is_automatic=agent.kind is ActorKind.SYSTEM,
+            )
+        )
     elif then is not None:
         parts.append(then)
     return Together(commands=tuple(parts))
 
 
-def _ending(actions: Actions, ticket: Ticket, agent: Actor) -> ChangeStatus | Resolve | None:
+def _ending(
+    actions: Actions, ticket: Ticket, agent: Actor, at: datetime
+) -> ChangeStatus | Resolve | None:
     if actions.resolve is not None:
         summary = placeholders.rendered(actions.resolve.summary, ticket, agent).text
         return Resolve(summary=summary, code=actions.resolve.code)
     if actions.status is not None:
         return ChangeStatus(category=actions.status, label=actions.label)
+    if actions.postpone is not None:
+        until = actions.postpone.after(at, None)
+        return ChangeStatus(category=StatusCategory.POSTPONED, until=until)
     return None
 
 
@@ -232,6 +296,8 @@ def _reverse(  # noqa: C901, PLR0911, PLR0912 - one arm an event
                 return None, "status"  # its moment is not ours to choose again
             category = _reachable(event.previous_category)
             return ChangeStatus(category=category, label=event.previous_label), None
+        case ParticipantAdded():
+            return RemoveParticipant(person_id=event.person.id), None
         case AgentReplied():
             return None, "reply"
         case NoteAdded():
@@ -274,6 +340,8 @@ def changes_of(events: Sequence[TicketEvent]) -> list[dict[str, Any]]:
                 said.append(
                     {"what": "group", "before": event.previous_group_id, "after": event.group_id}
                 )
+            case ParticipantAdded():
+                said.append({"what": "participants", "added": (event.person.id,)})
             case AgentReplied() | NoteAdded():
                 name = "reply" if isinstance(event, AgentReplied) else "note"
                 said.append({"what": name, "after": event.body})

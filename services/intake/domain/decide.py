@@ -55,7 +55,8 @@ from services.intake.domain.commands import (
 from services.intake.domain.context import Context, Stamps
 from services.intake.domain.standing import refuse_closed
 from services.intake.domain.ticket import Ticket, evolve
-from shared.events.tickets import GroupRequested, TicketEvent
+from shared.events.steps import GroupRequested
+from shared.events.tickets import TicketEvent
 
 
 def decide(  # noqa: PLR0911 - one arm a room

@@ -10,6 +10,7 @@ from services.intake.domain.commands import OpenTicket
 from services.intake.domain.definitions import Definitions
 from services.intake.domain.forms import FormDefinition
 from services.intake.domain.life_policy import EVERYBODY, NO_TERMS, LifePolicy, Terms
+from services.intake.domain.rules import RuleBook
 from services.intake.domain.survey_policy import NO_SURVEY, SurveyPolicy, SurveyTerms
 from shared.calendar import Calendar
 from shared.errors import Invalid
@@ -23,6 +24,7 @@ class House(msgspec.Struct, frozen=True):
     life: Mapping[str, tuple[LifePolicy, int]] = {}
     surveys: Mapping[str, tuple[SurveyPolicy, int]] = {}
     calendars: Mapping[str, Calendar] = {}
+    rules: RuleBook | None = None
 
     def terms(self, group_id: str | None) -> Terms:
         """The life policy in force for a ticket of this group."""

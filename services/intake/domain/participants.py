@@ -5,9 +5,10 @@ from typing import assert_never
 from services.intake.domain import limits
 from services.intake.domain.commands import AddParticipant, RemoveParticipant
 from services.intake.domain.context import Stamps
+from services.intake.domain.parts import Participant
 from services.intake.domain.refusals import TooManyParticipants
 from services.intake.domain.standing import refuse_closed
-from services.intake.domain.ticket import Participant, Ticket
+from services.intake.domain.ticket import Ticket
 from shared.events.tickets import ParticipantAdded, ParticipantRemoved, TicketEvent
 
 

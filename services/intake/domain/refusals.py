@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.intake.domain.ticket import Answer
+from services.intake.domain.parts import Answer
 from shared.errors import Conflict, Refused
 from shared.events import StatusCategory
 

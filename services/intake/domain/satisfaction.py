@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from services.intake.domain import limits
 from services.intake.domain.commands import OfferSurvey, RateSatisfaction
 from services.intake.domain.context import Context, Stamps
+from services.intake.domain.parts import Survey
 from services.intake.domain.refusals import NoSurveyIsOpen, RatedTooOften, SurveyIsOver
 from services.intake.domain.status import ENDED
-from services.intake.domain.ticket import Survey, Ticket
+from services.intake.domain.ticket import Ticket
 from shared.errors import Invalid
 from shared.events.satisfaction import SatisfactionOffered, SatisfactionRated
 from shared.events.tickets import TicketEvent

@@ -1,23 +1,40 @@
 """The state of one ticket, as far as the rules need it, and how each event changes it."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
 from services.intake.domain.commands import Relation
+from services.intake.domain.parts import (
+    RULE_RUNS_MAX,
+    Answer,
+    Link,
+    Participant,
+    RuleRun,
+    Split,
+    Survey,
+    Task,
+    surveys_after,
+    tasks_after,
+)
 from shared.events import Channel, Priority, StatusCategory
-from shared.events.satisfaction import SatisfactionOffered, SatisfactionRated, Score
-from shared.events.tickets import (
+from shared.events.satisfaction import SatisfactionOffered, SatisfactionRated
+from shared.events.steps import (
     ActionsApplied,
     ActionsUndone,
+    GroupRequested,
+    RuleApplied,
+    RuleNotApplied,
+)
+from shared.events.tickets import (
     AgentReplied,
     CustomerReplied,
     FamilyRuleChanged,
     FieldsChanged,
-    GroupRequested,
     MergeReceived,
     MergeUndone,
     MessageNotDelivered,
@@ -48,68 +65,8 @@ from shared.events.tickets import (
     TypeChanged,
 )
 
-
-class Link(msgspec.Struct, frozen=True, gc=False):
-    """Another ticket, and what it is to this one."""
-
-    ticket_id: UUID
-    number: int
-    relation: str
-
-
-class Task(msgspec.Struct, frozen=True, gc=False):
-    """Something to do about the ticket, as it stands now."""
-
-    id: UUID
-    title: str
-    checklist: str | None
-    owner_id: str | None
-    owner_name: str | None
-    due_at: datetime | None
-    is_done: bool = False
-
-
-class Participant(msgspec.Struct, frozen=True, gc=False):
-    """Somebody beside the requester who takes part."""
-
-    person_id: str
-    role: str
-
-
-class Split(msgspec.Struct, frozen=True, gc=False):
-    """Messages of this ticket that became a ticket of their own."""
-
-    ticket_id: UUID
-    number: int
-    message_ids: tuple[UUID, ...]
-
-
-class Survey(msgspec.Struct, frozen=True, gc=False):
-    """A question to the customer, and the answer to it as it stands now.
-
-    Attributes:
-        resolution_count: which solution it is about.
-        policy_group: whose survey policy asks.
-        answers_count: how often it was answered; each change counts.
-    """
-
-    id: UUID
-    resolution_count: int
-    expires_at: datetime
-    policy_group: str | None = None
-    score: Score | None = None
-    comment: str | None = None
-    reason: str | None = None
-    answers_count: int = 0
-
-
-class Answer(msgspec.Struct, frozen=True, gc=False):
-    """A person's answer to the customer: with which version of the ticket, whose, when."""
-
-    version: int
-    by_id: str
-    by_name: str
-    at: datetime
+_NOBODY: Final = frozenset({Channel.IMPORT, Channel.SYSTEM})
+"""Ways by which nobody touches a ticket here."""
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -136,6 +93,12 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         is_outbound: an agent wrote first.
         is_from_program: it began with a mail that no program may answer (RFC 3834).
         survey_at: while solved or closed: when the requester is asked what they think of it.
+        opened_at, first_answer_at, customer_wrote_at, solved_at: moments that time rules count from; the last one
+            only while it is solved.
+        rule_runs: the newest runs of rules, oldest first, at most `RULE_RUNS_MAX`.
+        rules_done: rules that ran here, each with the moment that it counted from, or when it ran.
+        rules_stopped_at: when it was last said that too many rules ran.
+        is_imported: it came as history from elsewhere, and nobody has touched it here.
     """
 
     id: UUID
@@ -179,6 +142,15 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_from_program: bool = False
     survey_at: datetime | None = None
     surveys: tuple[Survey, ...] = ()
+    language: str | None = None
+    opened_at: datetime | None = None
+    first_answer_at: datetime | None = None
+    customer_wrote_at: datetime | None = None
+    solved_at: datetime | None = None
+    rule_runs: tuple[RuleRun, ...] = ()
+    rules_done: Mapping[str, datetime] = {}
+    rules_stopped_at: datetime | None = None
+    is_imported: bool = False
 
     @property
     def parent(self) -> Link | None:
@@ -216,18 +188,31 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
     if isinstance(event, TicketOpened):
         return _opened(event)
     assert ticket is not None, "a stream begins with TicketOpened"
+    if ticket.is_imported and event.via not in _NOBODY:
+        ticket = replace(ticket, is_imported=False)
     version = event.version
     match event:
         case CustomerReplied():
             if event.courtesy is not None:
                 return replace(ticket, version=version, has_courtesy=True)
-            return replace(ticket, version=version, is_waiting_for_us=True)
+            return replace(
+                ticket,
+                version=version,
+                is_waiting_for_us=True,
+                customer_wrote_at=event.occurred_at,
+            )
         case AgentReplied():
             if event.is_automatic:
                 return replace(ticket, version=version)
             by = event.actor
             answer = Answer(version, by.id, by.name or by.id, event.occurred_at)
-            return replace(ticket, version=version, is_waiting_for_us=False, last_answer=answer)
+            return replace(
+                ticket,
+                version=version,
+                is_waiting_for_us=False,
+                last_answer=answer,
+                first_answer_at=ticket.first_answer_at or event.occurred_at,
+            )
         case (
             NoteAdded()
             | MessageRecorded()
@@ -271,6 +256,7 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
                 life_group=event.life_group,
                 life_version=event.life_version,
                 solved_by=event.actor.name,
+                solved_at=event.occurred_at,
                 has_courtesy=False,
                 survey_at=event.survey_at,
             )
@@ -300,6 +286,7 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
                 reopen_until=None,
                 close_at=None,
                 solved_by=None,
+                solved_at=None,
                 has_courtesy=False,
                 close_reason=None,
                 survey_at=None,
@@ -340,7 +327,7 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
         case FamilyRuleChanged():
             return replace(ticket, version=version, waits_for_children=event.waits_for_children)
         case TaskAdded() | TaskChanged() | TaskRemoved():
-            return replace(ticket, version=version, tasks=_tasks_after(ticket.tasks, event))
+            return replace(ticket, version=version, tasks=tasks_after(ticket.tasks, event))
         case ParticipantAdded():
             added = Participant(event.person.id, event.role)
             others = (one for one in ticket.participants if one.person_id != added.person_id)
@@ -356,7 +343,7 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
                 ticket, version=version, survey_at=None, surveys=(*ticket.surveys, survey)
             )
         case SatisfactionRated():
-            return replace(ticket, version=version, surveys=_surveys_after(ticket.surveys, event))
+            return replace(ticket, version=version, surveys=surveys_after(ticket.surveys, event))
         case MergeReceived():
             is_waiting = ticket.is_waiting_for_us or event.has_open_customer_message
             return replace(ticket, version=version, is_waiting_for_us=is_waiting)
@@ -366,11 +353,33 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
         case TicketUnlinked():
             links = tuple(link for link in ticket.links if link.ticket_id != event.other_ticket_id)
             return replace(ticket, version=version, links=links)
+        case RuleApplied() | RuleNotApplied():
+            return _ruled(ticket, event)
         case _:
             assert_never(event)
 
 
+def _ruled(ticket: Ticket, event: RuleApplied | RuleNotApplied) -> Ticket:
+    """A rule had its turn. One that was kept from running by the pace of rules has its turn still."""
+    version, at = event.version, event.occurred_at
+    if isinstance(event, RuleNotApplied):
+        if event.why == "rate":
+            return replace(ticket, version=version, rules_stopped_at=at)
+        if event.anchor_at is None:
+            return replace(ticket, version=version)
+        done = {**ticket.rules_done, event.rule: event.anchor_at}
+        return replace(ticket, version=version, rules_done=done)
+    run = RuleRun(event.rule, at, version, event.until_version, event.after)
+    return replace(
+        ticket,
+        version=version,
+        rule_runs=(*ticket.rule_runs, run)[-RULE_RUNS_MAX:],
+        rules_done={**ticket.rules_done, event.rule: event.anchor_at or at},
+    )
+
+
 def _opened(event: TicketOpened) -> Ticket:
+    wrote = None if event.is_outbound or event.is_internal else event.occurred_at
     return Ticket(
         id=event.ticket_id,
         number=event.number,
@@ -390,47 +399,12 @@ def _opened(event: TicketOpened) -> Ticket:
         via=event.via,
         is_outbound=event.is_outbound,
         is_from_program=event.mail is not None and event.mail.no_answer_reason is not None,
+        language=event.language,
+        opened_at=event.occurred_at,
+        customer_wrote_at=wrote,
+        first_answer_at=event.occurred_at if event.is_outbound else None,
+        is_imported=event.via is Channel.IMPORT,
     )
-
-
-def _surveys_after(surveys: tuple[Survey, ...], event: SatisfactionRated) -> tuple[Survey, ...]:
-    return tuple(
-        replace(
-            one,
-            score=event.score,
-            comment=event.comment,
-            reason=event.reason,
-            answers_count=one.answers_count + 1,
-        )
-        if one.id == event.survey_id
-        else one
-        for one in surveys
-    )
-
-
-def _tasks_after(
-    tasks: tuple[Task, ...], event: TaskAdded | TaskChanged | TaskRemoved
-) -> tuple[Task, ...]:
-    match event:
-        case TaskAdded():
-            added = Task(
-                event.task_id,
-                event.title,
-                event.checklist,
-                event.owner_id,
-                event.owner_name,
-                event.due_at,
-            )
-            return (*tasks, added)
-        case TaskChanged():
-            values = {name: changed.value for name, changed in event.changes.items()}
-            if isinstance(due_at := values.get("due_at"), str):  # as it comes back from the store
-                values["due_at"] = datetime.fromisoformat(due_at)
-            return tuple(
-                replace(task, **values) if task.id == event.task_id else task for task in tasks
-            )
-        case TaskRemoved():
-            return tuple(task for task in tasks if task.id != event.task_id)
 
 
 def _with_changes(fields: dict[str, Any], event: FieldsChanged) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import msgspec
 from services.intake.app import Asking, Intake, Tx
 from services.intake.domain import Ticket
 from services.intake.domain.commands import OfferSurvey, RateSatisfaction
+from services.intake.domain.parts import Survey
 from services.intake.domain.refusals import NoSurveyIsOpen
 from services.intake.domain.survey_policy import SurveyPolicy
-from services.intake.domain.ticket import Survey
 from services.intake.owners import owner_of
 from services.intake.surveys.links import Asked
 from shared.database import Transaction

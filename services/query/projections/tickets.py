@@ -11,15 +11,19 @@ from services.query.projections.satisfaction import satisfaction_after
 from services.query.projections.writes import Writes
 from shared.events import Event, Priority, StatusCategory
 from shared.events.satisfaction import SatisfactionOffered, SatisfactionRated
-from shared.events.tickets import (
+from shared.events.steps import (
     ActionsApplied,
     ActionsUndone,
+    GroupRequested,
+    RuleApplied,
+    RuleNotApplied,
+)
+from shared.events.tickets import (
     AgentReplied,
     Copied,
     CustomerReplied,
     FamilyRuleChanged,
     FieldsChanged,
-    GroupRequested,
     MergeReceived,
     MergeUndone,
     MessageNotDelivered,
@@ -231,7 +235,9 @@ def fold(facts: TicketFacts, event: TicketEvent, writes: Writes) -> None:  # noq
             facts.tasks = life.tasks_after(facts.tasks, event, writes)
         case ParticipantAdded() | ParticipantRemoved():
             facts.participants = life.participants_after(facts.participants, event)
-        case ActionsApplied() | ActionsUndone() | GroupRequested():
+        case (
+            ActionsApplied() | ActionsUndone() | GroupRequested() | RuleApplied() | RuleNotApplied()
+        ):
             pass  # what follows from them has events of its own
         case SatisfactionOffered() | SatisfactionRated():
             facts.satisfaction = satisfaction_after(facts.satisfaction, event, writes)

@@ -89,6 +89,45 @@ def _actions_applied(facts: _Facts) -> str:
     return f"used the {facts['source']} “{facts['title']}”{why}"
 
 
+def _rule_applied(facts: _Facts) -> str:
+    changes = facts["changes"] or ()
+    done = ", ".join(_change(one) for one in changes) or "all was so already"
+    return f"ran {_because(facts)}: {done}"
+
+
+def _rule_not_applied(facts: _Facts) -> str:
+    return f"did nothing, though its turn had come {_because(facts)} ({facts['why']}): {facts['reason']}"
+
+
+def _change(change: dict[str, Any]) -> str:
+    what = change["what"]
+    if "added" in change or "removed" in change:
+        parts = [f"+{one}" for one in change.get("added") or ()]
+        parts += [f"-{one}" for one in change.get("removed") or ()]
+        return f"{what} {' '.join(parts)}"
+    if what in {"reply", "note"}:
+        return f"{what} written"
+    return f"{what} {change.get('before') or 'none'} → {change.get('after') or 'none'}"
+
+
+def _because(facts: _Facts) -> str:
+    cause = str(facts["cause"]).replace("_", " ")
+    started = "by time" if cause == "time" else f"on {cause}"
+    if facts.get("after"):
+        started += f" after {' → '.join(facts['after'])}"
+    held = [
+        f"{one['condition']} (was {', '.join(_value(saw) for saw in one['saw'].values())})"
+        for one in facts.get("conditions") or ()
+    ]
+    return f"{started}, as {'; '.join(held)}" if held else started
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
+
+
 def _contact_defined(facts: _Facts) -> str:
     name = (facts["contact"] or {}).get("name") or "a contact"
     return f"{'changed' if facts.get('previous') else 'made known'} {name}"
@@ -118,5 +157,7 @@ LIFE_TOLD: Final[dict[str, Callable[[_Facts], str]]] = {
     "ticket.satisfaction_rated.v1": _satisfaction_rated,
     "ticket.actions_applied.v1": _actions_applied,
     "ticket.actions_undone.v1": _actions_undone,
+    "ticket.rule_applied.v1": _rule_applied,
+    "ticket.rule_not_applied.v1": _rule_not_applied,
 }
 """Wire type → the sentence without the actor."""

@@ -27,7 +27,8 @@ from shared.events.assignments import (
 from shared.events.base import Event
 from shared.events.policies import CalendarDefined
 from shared.events.sla import SlaEscalationStep, SlaEvent
-from shared.events.tickets import GroupRequested, TicketEvent
+from shared.events.steps import GroupRequested
+from shared.events.tickets import TicketEvent
 from shared.eventstore import EventTransaction
 from shared.messaging import Received
 from shared.observability import metrics

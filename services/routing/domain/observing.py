@@ -36,14 +36,18 @@ from shared.events.sla import (
     SlaUnschedulable,
     SlaWarning,
 )
-from shared.events.tickets import (
+from shared.events.steps import (
     ActionsApplied,
     ActionsUndone,
+    GroupRequested,
+    RuleApplied,
+    RuleNotApplied,
+)
+from shared.events.tickets import (
     AgentReplied,
     CustomerReplied,
     FamilyRuleChanged,
     FieldsChanged,
-    GroupRequested,
     MergeReceived,
     MergeUndone,
     MessageNotDelivered,
@@ -139,6 +143,8 @@ def observe(desk: Desk, event: TicketEvent) -> None:
             | SatisfactionOffered()
             | SatisfactionRated()
             | GroupRequested()  # `requests` moves the ticket
+            | RuleApplied()
+            | RuleNotApplied()
         ):
             pass
         case _:

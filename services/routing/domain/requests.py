@@ -13,7 +13,7 @@ from services.routing.domain.ticket import Ticket
 from shared.errors import Refused
 from shared.events.assignments import MoveRefused
 from shared.events.sla import SlaEscalationStep
-from shared.events.tickets import GroupRequested
+from shared.events.steps import GroupRequested
 
 NEXT: Final = "next"
 """In place of a group's id: the group to which the ticket's group escalates."""

@@ -80,3 +80,24 @@ def test_times_and_durations_are_told_in_words() -> None:
         sentence(paused.wire_type, json.loads(encode(paused)))
         == "stopped the clock resolution with 2 h 30 min left"
     )
+
+
+def test_a_rule_says_what_started_it_what_it_saw_and_what_it_changed() -> None:
+    facts: dict[str, Any] = {
+        "cause": "tags_changed",
+        "after": ["first"],
+        "conditions": [{"condition": "tags contains vip", "saw": {"tags": ["vip", "x"]}}],
+        "changes": [
+            {"what": "priority", "before": "normal", "after": "high"},
+            {"what": "tags", "added": ["hot"], "removed": []},
+            {"what": "note", "after": "…"},
+        ],
+    }
+    assert sentence("ticket.rule_applied.v1", facts) == (
+        "ran on tags changed after first, as tags contains vip (was vip x): priority normal → high, tags +hot,"
+        " note written"
+    )
+    stopped = {**facts, "cause": "time", "after": (), "why": "refused", "reason": "it is closed"}
+    assert sentence("ticket.rule_not_applied.v1", stopped) == (
+        "did nothing, though its turn had come by time, as tags contains vip (was vip x) (refused): it is closed"
+    )

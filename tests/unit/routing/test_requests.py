@@ -17,7 +17,7 @@ from shared.events.assignments import (
 )
 from shared.events.base import Event, Priority, StatusCategory
 from shared.events.sla import SlaEscalationStep
-from shared.events.tickets import GroupRequested
+from shared.events.steps import GroupRequested
 from shared.identifiers import new_id
 from tests.unit.routing.builders import Floor
 

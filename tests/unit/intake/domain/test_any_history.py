@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.intake.domain import Ticket, decide, evolve, open_ticket
 from services.intake.domain import commands as c
-from services.intake.domain.ticket import Link
+from services.intake.domain.parts import Link
 from shared.errors import Refused
 from shared.events import Channel, Priority, StatusCategory, codec
 from shared.events import tickets as e
