@@ -124,7 +124,7 @@ def _check(
 ) -> None:
     """As a policy is checked when it is defined."""
     policy = _policy(name, version, document)
-    check_conditions(policy)
+    check_conditions(policy, calendars)
     errors = [
         FieldError(f"targets[{place}].calendar_id", f"there is no calendar {target.calendar_id}")
         for place, target in enumerate(policy.targets)

@@ -14,6 +14,12 @@ nothing but the stretch since the last fact. A late fact is put into its place (
 """
 
 from services.sla.engine.clockwork import UnknownVersion
+from services.sla.engine.conditions import (
+    VOCABULARY,
+    Conditions,
+    as_written_now,
+    calendars_of,
+)
 from services.sla.engine.evaluation import Evaluation, Verdict, evaluate
 from services.sla.engine.facts import (
     CATEGORIES,
@@ -71,8 +77,6 @@ from services.sla.engine.parsing import (
     parse_timeline,
 )
 from services.sla.engine.policies import (
-    Condition,
-    Conditions,
     MetricRule,
     Policy,
     Target,
@@ -87,6 +91,7 @@ __all__ = [
     "CATEGORIES",
     "METRICS",
     "PRIORITIES",
+    "VOCABULARY",
     "AgentReplied",
     "Assigned",
     "AttributesChanged",
@@ -99,7 +104,6 @@ __all__ = [
     "Clock",
     "ClockOutcome",
     "Closed",
-    "Condition",
     "Conditions",
     "Created",
     "CustomerReplied",
@@ -144,6 +148,8 @@ __all__ = [
     "Warn",
     "Warned",
     "advance",
+    "as_written_now",
+    "calendars_of",
     "check_references",
     "clamped",
     "decode",

@@ -19,6 +19,7 @@ def begin(fact: told.Created, rules: Rulebook) -> Clockwork:
         category=fact.category,
         priority=fact.priority,
         attributes={key: value for key, value in fact.attributes.items() if value is not None},
+        created_us=at_us,
         last_us=at_us,
     )
     work = Clockwork(state, rules)

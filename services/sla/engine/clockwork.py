@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from services.sla.engine import outcomes as tell
+from services.sla.engine.conditions import Question
 from services.sla.engine.policies import Policy, Target
 from services.sla.engine.reckoning import (
     elapsed_us,
@@ -59,10 +60,10 @@ class Clockwork:
         self.state.policy_version = policy.version if policy else None
         self.terms = self.rules.terms(self.state.policy_id, self.state.policy_version)
 
-    def ticket(self) -> dict[str, Any]:
-        """What conditions may ask for."""
-        state = self.state
-        return {**state.attributes, "priority": state.priority, "category": state.category}
+    def ticket(self) -> Question:
+        """The ticket as conditions see it now."""
+        came_us = self.state.created_us
+        return Question(self.state, to_moment(self.at_us if came_us is None else came_us))
 
     # -- time speaks
 
@@ -360,9 +361,10 @@ class Clockwork:
 
     def _target(self, clock: Clock) -> Target | None:
         terms = self.terms.get(clock.metric)
-        for target in terms.targets if terms is not None else ():
+        for offer in terms.offers if terms is not None else ():
+            target = offer.target
             if (target.priority is None or target.priority == self.state.priority) and (
-                not target.when or all(one.holds(self.ticket()) for one in target.when)
+                offer.holds is None or offer.holds(self.ticket())
             ):
                 return target
         return None

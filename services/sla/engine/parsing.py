@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from services.sla.engine.conditions import as_written_now, faults_of
 from services.sla.engine.facts import TAGS, Created, Fact
 from services.sla.engine.ladders import ladder_problems
 from services.sla.engine.metrics import METRICS
@@ -37,7 +38,7 @@ def parse_policy(data: Any, *, at: str = "") -> Policy:
     Raises:
         InvalidRules: naming every wrong field.
     """
-    policy = _converted(data, _PolicyShape, at)
+    policy = _converted(_as_written_now(data), _PolicyShape, at)
     errors = [
         FieldError(f"{at}.{error.field}" if at else error.field, error.message)
         for error in _problems(policy)
@@ -75,10 +76,10 @@ def parse_calendars(data: Any, *, at: str = "calendars") -> list[Calendar]:
 
 
 def check_references(policies: Sequence[Policy], calendars: Sequence[Calendar]) -> None:
-    """Refuse targets on calendars that are not given (C8).
+    """Refuse targets and conditions on calendars that are not given (C8).
 
     Raises:
-        InvalidRules: naming every such target.
+        InvalidRules: naming every such target and policy.
     """
     known = {calendar.id for calendar in calendars}
     errors = [
@@ -89,6 +90,11 @@ def check_references(policies: Sequence[Policy], calendars: Sequence[Calendar]) 
         for position, policy in enumerate(policies)
         for index, target in enumerate(policy.targets)
         if target.calendar_id is not None and target.calendar_id not in known
+    ]
+    errors += [
+        FieldError(f"policies[{position}].conditions", f"{name!r} is not one of the calendars")
+        for position, policy in enumerate(policies)
+        for name in sorted(policy.asked_calendars - known)
     ]
     if errors:
         raise InvalidRules(errors)
@@ -159,8 +165,29 @@ def _converted(data: Any, kind: Any, at: str) -> Any:
         raise InvalidRules([FieldError(field, message)]) from error
 
 
+def _as_written_now(data: Any) -> Any:
+    """The document with its conditions in the words of today; what has another shape is left for the checks."""
+    if not isinstance(data, dict):
+        return data
+    told = dict(data)
+    if "conditions" in told:
+        told["conditions"] = as_written_now(told["conditions"])
+    if isinstance(told.get("targets"), list):
+        told["targets"] = [
+            {**target, "when": [as_written_now(one) for one in target["when"]]}
+            if isinstance(target, dict) and isinstance(target.get("when"), list)
+            else target
+            for target in told["targets"]
+        ]
+    return told
+
+
 def _problems(policy: Policy) -> list[FieldError]:
     found: list[FieldError] = []
+    for form in ("all", "any", "none"):
+        found += faults_of(getattr(policy.conditions, form), f"conditions.{form}")
+    for index, target in enumerate(policy.targets):
+        found += faults_of(target.when, f"targets[{index}].when")
     if policy.in_force_from is not None and policy.in_force_from.tzinfo is None:
         found.append(FieldError("in_force_from", "needs a time zone"))
     if not policy.id:

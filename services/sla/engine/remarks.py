@@ -1,8 +1,10 @@
 """What in a policy is probably a mistake and still allowed (C8)."""
 
+from services.sla.engine.conditions import VOCABULARY
 from services.sla.engine.facts import PRIORITIES
 from services.sla.engine.metrics import FIRST_REPLY, RESOLUTION
 from services.sla.engine.policies import Policy, Target
+from shared.conditions import Shape
 
 
 def remarks(policy: Policy) -> tuple[str, ...]:
@@ -23,7 +25,7 @@ def _never_chosen(policy: Policy) -> list[str]:
         for first, earlier in enumerate(policy.targets[:index])
         if earlier.metric == target.metric
         and earlier.priority in (None, target.priority)
-        and (not earlier.when or earlier.when == target.when)
+        and Shape(target.when, VOCABULARY).implies(Shape(earlier.when, VOCABULARY))
     ]
 
 

@@ -1,10 +1,11 @@
 """Every version of every policy and calendar that may matter, and which was in force when."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
+from services.sla.engine.conditions import Question, compiled, fields_of
 from services.sla.engine.metrics import ALWAYS_TRACKED, METRICS, Metric
 from services.sla.engine.policies import Policy
 from services.sla.engine.state import to_us
@@ -37,7 +38,8 @@ class Rulebook:
             self._calendars[calendar.id, calendar.version] = calendar
         self._eras, self._in_era = _eras(list(self._policies.values()))
         self._fields_in_era = [
-            frozenset().union(*(policy.conditions.fields for policy in era)) for era in self._in_era
+            frozenset().union(*(fields_of(policy.conditions.parts) for policy in era))
+            for era in self._in_era
         ]
         self._calendar_versions = _versions(self._calendars.values())
         used = {target.metric for policy in self._policies.values() for target in policy.targets}
@@ -47,16 +49,17 @@ class Rulebook:
         """The metrics whose clocks are followed: those of any policy, and the three core ones."""
         self.asked_fields: frozenset[str] = frozenset().union(
             *self._fields_in_era,
-            *(
-                (condition.field for condition in target.when)
-                for policy in self._policies.values()
-                for target in policy.targets
-            ),
+            *(policy.target_fields for policy in self._policies.values()),
         )
         """The attributes any policy asks for; the others need not be told to the engine."""
 
+        open_at = {name: partial(self._is_open, name) for name in self._calendar_versions}
+        self._tests = {
+            key: compiled(policy.conditions.parts, open_at)
+            for key, policy in self._policies.items()
+        }
         self._terms = {
-            key: terms_of(self.tracked, policy) for key, policy in self._policies.items()
+            key: terms_of(self.tracked, policy, open_at) for key, policy in self._policies.items()
         }
         self._default_terms = terms_of(self.tracked, None)
 
@@ -64,10 +67,11 @@ class Rulebook:
         """Return the terms of every tracked metric under a pinned version, or the defaults."""
         return self._terms.get((policy_id or "", version or 0), self._default_terms)
 
-    def match(self, at_us: int, ticket: Mapping[str, Any]) -> Policy | None:
+    def match(self, at_us: int, ticket: Question) -> Policy | None:
         """Find the first enabled policy in force whose conditions hold (S10)."""
         for policy in self._in_era[bisect_right(self._eras, at_us)]:
-            if policy.conditions.hold(ticket):
+            holds = self._tests[policy.id, policy.version]
+            if holds is None or holds(ticket):
                 return policy
         return None
 
@@ -104,6 +108,10 @@ class Rulebook:
         if calendar_id is None:
             return ALWAYS_OPEN
         return self._calendars.get((calendar_id, version or 0))
+
+    def _is_open(self, calendar_id: str, moment: datetime) -> bool:
+        calendar = self.calendar_in_force(calendar_id, to_us(moment))
+        return calendar is not None and calendar.is_open(moment)
 
 
 def _since(in_force_from: datetime | None) -> int:

@@ -68,6 +68,7 @@ class State(msgspec.Struct, kw_only=True):
     first_replied: bool = False
     chosen_policy_id: str | None = None  # put under it by a person, whatever its conditions say
     ended: str | None = None  # merged, deleted, spam, anonymised: nothing counts any more
+    created_us: int | None = None
     last_us: int = 0  # the latest fact
     spoke_us: int = 0  # the latest warning or breach
     next_us: int | None = None

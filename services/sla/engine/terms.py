@@ -1,17 +1,26 @@
 """The terms of a metric under one policy: its definition with the policy's deviations applied."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from services.sla.engine.conditions import compiled
 from services.sla.engine.metrics import NEXT_REPLY, Metric, Signal
 from services.sla.engine.policies import MetricRule, Policy, Target, Warn
+from shared.conditions import OpenAt, Test
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """A target, and whether it is meant beside its priority; `None`: always."""
+
+    target: Target
+    holds: Test | None
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What starts, stops, cancels, resumes and pauses this clock, and what it promises.
 
-    `begins` and `ends` are all signals that do either. `targets` and `warnings` are the policy's for
+    `begins` and `ends` are all signals that do either. `offers` and `warnings` are the policy's for
     this metric, in its order.
     """
 
@@ -27,7 +36,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     restarts: bool
     after_first_reply: bool
     counts_gap: bool
-    targets: tuple[Target, ...] = ()
+    offers: tuple[Offer, ...] = ()
     warnings: tuple[Warn, ...] = ()
 
 
@@ -35,12 +44,16 @@ _DEFAULT = MetricRule()
 _NONE = Policy(id="", warnings=())
 
 
-def terms_of(metrics: Iterable[Metric], policy: Policy | None) -> dict[str, Terms]:
-    """Work out the terms of each metric; without a policy, the defaults."""
-    return {metric.name: _terms(metric, policy or _NONE) for metric in metrics}
+def terms_of(
+    metrics: Iterable[Metric],
+    policy: Policy | None,
+    calendars: Mapping[str, OpenAt] | None = None,
+) -> dict[str, Terms]:
+    """Work out the terms of each metric; without a policy, the defaults. `calendars`: for conditions."""
+    return {metric.name: _terms(metric, policy or _NONE, calendars or {}) for metric in metrics}
 
 
-def _terms(metric: Metric, policy: Policy) -> Terms:
+def _terms(metric: Metric, policy: Policy, calendars: Mapping[str, OpenAt]) -> Terms:
     rule = policy.metrics.get(metric.name, _DEFAULT)
     starts, stops = metric.starts, metric.stops
     if rule.stops_at == "closed" and Signal.SOLVED in stops:
@@ -63,6 +76,10 @@ def _terms(metric: Metric, policy: Policy) -> Terms:
         restarts=rule.on_reopen == "restart",
         after_first_reply=after_first_reply,
         counts_gap=metric.counts_gap,
-        targets=tuple(target for target in policy.targets if target.metric == metric.name),
+        offers=tuple(
+            Offer(target, compiled(target.when, calendars))
+            for target in policy.targets
+            if target.metric == metric.name
+        ),
         warnings=tuple(warn for warn in policy.warnings if warn.metric in (None, metric.name)),
     )

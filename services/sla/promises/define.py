@@ -66,8 +66,8 @@ def define_policy(
         "order", previous["order"] if previous else _last_order(current) + ORDER_STEP
     )
     policy = read_policy(policy_id, version + 1, definition)
-    check_conditions(policy)
     known = current_calendars(tx)
+    check_conditions(policy, known)
     unknown = [
         FieldError(f"targets[{place}].calendar_id", f"there is no calendar {target.calendar_id}")
         for place, target in enumerate(policy.targets)

@@ -1,33 +1,19 @@
 """Reading policy and calendar documents as people send them; refusing what could never be kept (C8)."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from importlib import metadata
 from typing import Any, Final
 
-from services.sla.engine import InvalidRules, Policy, parse_policy
+from services.sla.engine import VOCABULARY, InvalidRules, Policy, parse_policy
 from shared.calendar import Calendar, InvalidCalendar, parse_calendar
+from shared.conditions import condition_faults
 from shared.errors import FieldError, Invalid
+from shared.events.base import Channel
 from shared.identifiers import is_slug
 
-CONDITION_FIELDS: Final = (
-    "channel",
-    "type",
-    "tags",
-    "language",
-    "requester.id",
-    "requester.organization",
-    "requester.tier",
-    "group",
-    "assignee",
-    "priority",
-    "category",
-    "fields.<name>",
-)
-"""What a policy may ask about a ticket; the same words as in routing's rules."""
-
-_CUSTOM_FIELD: Final = re.compile(r"fields\..+")
+_WORDS: Final = {"channel": tuple(channel.value for channel in Channel)}
+"""Of fields whose words the engine does not know."""
 
 _OURS: Final = ("id", "version")
 """Given by the address and by the history; a document that repeats them is read without them."""
@@ -68,30 +54,28 @@ def read_policy(
         raise _invalid("policy", error) from error
 
 
-def check_conditions(policy: Policy) -> None:
+def check_conditions(policy: Policy, calendars: Collection[str]) -> None:
     """Refuse a question about something no ticket has: it would never hold, and nobody would notice.
 
     Asked only of new documents; what is in the history stays as it was accepted.
 
+    Args:
+        policy: to be defined.
+        calendars: ids of those that there are.
+
     Raises:
         Invalid: naming every such condition.
     """
-    asked = [
-        *((f"conditions.all[{place}]", one) for place, one in enumerate(policy.conditions.all)),
-        *((f"conditions.any[{place}]", one) for place, one in enumerate(policy.conditions.any)),
-        *(
-            (f"targets[{target}].when[{place}]", one)
-            for target, promised in enumerate(policy.targets)
-            for place, one in enumerate(promised.when)
-        ),
+    asked = {
+        f"conditions.{form}": getattr(policy.conditions, form) for form in ("all", "any", "none")
+    } | {f"targets[{place}].when": target.when for place, target in enumerate(policy.targets)}
+    faults = [
+        fault
+        for path, when in asked.items()
+        for fault in condition_faults(when, path, VOCABULARY, words=_WORDS, calendars=calendars)
     ]
-    unknown = [
-        FieldError(f"{place}.field", f"unknown field; one of {', '.join(CONDITION_FIELDS)}")
-        for place, condition in asked
-        if condition.field not in CONDITION_FIELDS and not _CUSTOM_FIELD.fullmatch(condition.field)
-    ]
-    if unknown:
-        raise Invalid("The policy asks for fields that tickets do not have.", errors=unknown)
+    if faults:
+        raise Invalid("The policy asks for what tickets do not have.", errors=faults)
 
 
 def read_calendar(

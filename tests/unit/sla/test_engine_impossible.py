@@ -66,14 +66,13 @@ def test_a_metric_that_stands_still_in_every_category_never_comes_due() -> None:
         [condition("fields.seats", "gt", 10), condition("fields.seats", "lt", "b")],
         [condition("group", "absent"), condition("group", "is", "vip")],
         [condition("type", "present"), condition("type", "absent")],
-        [condition("category", "is", "teleported")],
     ],
 )
 def test_conditions_that_exclude_each_other_are_refused(both: list[dict[str, Any]]) -> None:
     (field, message), *others = found(conditions={"all": both}).items()
     assert others == []
     assert field == f"conditions.all[{len(both) - 1}]" or len(both) == 1
-    assert "no ticket is ever meant: nothing is" in message
+    assert "no ticket is ever meant by: " in message
 
 
 @pytest.mark.parametrize(
@@ -93,7 +92,7 @@ def test_a_target_for_a_priority_that_the_conditions_exclude_is_refused() -> Non
     target = {"metric": "first_reply", "seconds": 60, "priority": "low"}
     errors = found(targets=[target], conditions={"all": [condition("priority", "is", "urgent")]})
     assert list(errors) == ["targets[0].priority"]
-    assert "priority is 'urgent' and priority is 'low'" in errors["targets[0].priority"]
+    assert "priority is urgent and priority is low" in errors["targets[0].priority"]
 
 
 def test_what_is_never_chosen_or_never_given_is_remarked() -> None:

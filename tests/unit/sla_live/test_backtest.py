@@ -186,7 +186,11 @@ def test_conditions_on_the_group_see_who_had_the_ticket_then() -> None:
             "policies[0].targets[0].calendar_id",
         ),
         (
-            {"id": "p", "targets": [], "conditions": {"all": [{"field": "weather"}]}},
+            {
+                "id": "p",
+                "targets": [],
+                "conditions": {"all": [{"field": "weather", "value": "rain"}]},
+            },
             "policies[0].conditions.all[0].field",
         ),
     ],
