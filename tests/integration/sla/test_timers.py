@@ -18,7 +18,7 @@ from services.sla.settings import Settings
 from services.sla.tickets import states
 from services.sla.timers import CONDITION, Timers
 from shared.clock import SystemClock
-from shared.events import sla
+from shared.events import Event, sla
 from shared.eventstore import EventStore
 from shared.http.health import HealthState
 from tests.integration.sla.support import NOON, Desk, Story
@@ -209,10 +209,12 @@ def test_two_processes_share_the_work_and_no_timer_fires_twice(
 
 
 @pytest.mark.fault
-def test_a_process_that_is_killed_while_firing_loses_and_doubles_nothing(
+def test_a_process_that_is_killed_between_breach_and_page_loses_and_doubles_nothing(
     desk: Desk, clean_database: Database
 ) -> None:
-    stories = _overdue(desk, count=300)
+    page = {"levels": [{"agent": "anna"}]}
+    ladder = [{"steps": [{"seconds_after": 0, "raise_priority": "next", "page": page}]}]
+    stories = _overdue(desk, count=300, escalation=ladder)
     with _process(clean_database) as victim:
         _expect_ready(victim)
         _go(victim)
@@ -226,12 +228,19 @@ def test_a_process_that_is_killed_while_firing_loses_and_doubles_nothing(
         _expect_ready(heir)
         _go(heir)
         assert _fired_by(heir) == left
-    assert len(_breach_counts(desk)) == len(stories)
-    assert set(_breach_counts(desk).values()) == {1}
+    for kind in (sla.SlaBreached, sla.SlaEscalationStep, sla.SlaPaged):
+        counts = _counts(desk, kind)
+        assert len(counts) == len(stories)
+        assert set(counts.values()) == {1}, kind
+    pages = desk.store.transact(
+        lambda tx: tx.cursor.execute("SELECT ticket_id, targets FROM alerts").fetchall()
+    )
+    assert Counter(row["ticket_id"] for row in pages) == {story.ticket_id: 1 for story in stories}
+    assert {tuple(row["targets"]) for row in pages} == {("agent:anna",)}
 
 
-def _overdue(desk: Desk, *, count: int) -> list[Story]:
-    desk.policy(targets=FIRST_REPLY)
+def _overdue(desk: Desk, *, count: int, **policy: Any) -> list[Story]:
+    desk.policy(targets=FIRST_REPLY, **policy)
     stories = [Story(number=number) for number in range(count)]
     desk.hear(*(story.opened(NOON + timedelta(seconds=n)) for n, story in enumerate(stories)))
     return stories
@@ -265,9 +274,15 @@ def _fired_by(process: subprocess.Popen[str]) -> int:
 
 
 def _breach_counts(desk: Desk) -> Counter[str]:
+    return _counts(desk, sla.SlaBreached)
+
+
+def _counts(desk: Desk, kind: type[Event]) -> Counter[str]:
+    """How many events of this kind each ticket has."""
     rows = desk.store.transact(
         lambda tx: tx.cursor.execute(
-            "SELECT originator_id FROM sla_events WHERE topic = 'sla.breached.v1'"
+            "SELECT originator_id FROM sla_events WHERE topic = %s",
+            (kind.__struct_config__.tag,),
         ).fetchall()
     )
     return Counter(str(row["originator_id"]) for row in rows)
