@@ -108,6 +108,11 @@ class StateFolder:
             _replace(target, text, mode=0o600)
         return target
 
+    def keep_private(self, relative: str, text: str) -> Path:
+        """The same for a file that people may change: once it is there, it stays as it is."""
+        target = self.path / relative
+        return target if target.exists() else self.write_private(relative, text)
+
     def _read(self, name: str) -> dict[str, Any]:
         path = self.path / name
         if not path.exists():

@@ -28,11 +28,8 @@ _OWN_WAY_OUT: Final = ("TICKETING_MAIL_OUT_HOST", "TICKETING_MAIL_OUT_FOLDER")
 
 def mail_environment(folder: StateFolder) -> Mapping[str, str]:
     """The variables of intake that switch mail on; what the caller's environment says itself is left alone."""
-    file = folder.path / "mail" / "mailboxes.yaml"
-    if not file.exists():
-        folder.write_private("mail/mailboxes.yaml", MAILBOXES)
     said = {
-        "TICKETING_MAILBOXES_FILE": str(file),
+        "TICKETING_MAILBOXES_FILE": str(folder.keep_private("mail/mailboxes.yaml", MAILBOXES)),
         "TICKETING_MAIL_SMTP_LISTEN": f"{ports.LOOPBACK}:{folder.port('mail')}",
     }
     if not any(os.environ.get(name) for name in _OWN_WAY_OUT):

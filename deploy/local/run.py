@@ -148,6 +148,8 @@ def _welcome(stack: Stack, console: Console) -> None:
     console.print(f"\n[bold green]Ready:[/] open [bold]{door}/[/]\n")
     # Behind the # it stays in the browser: it is in no log of ours.
     console.print(f"Signed in as an admin for a day: {door}/login#{token}\n", soft_wrap=True)
+    console.print(f"Customers write at {door}/forms/contact and {door}/chat/frame;", soft_wrap=True)
+    console.print(f"agents answer chats at {door}/chat/desk.\n", soft_wrap=True)
     console.print("Try next, in another terminal:")
     console.print("  TOKEN=$(.venv/bin/ticketing token --role admin --subject me)")
     console.print(f'  curl -s -H "Authorization: Bearer $TOKEN" {door}/v1/tickets', soft_wrap=True)

@@ -18,6 +18,7 @@ from deploy.bootstrap import (
 )
 from deploy.local import ports
 from deploy.local.caddy import Caddy
+from deploy.local.channels import channels_environment
 from deploy.local.child import Child, stop_all
 from deploy.local.folder import StateFolder
 from deploy.local.kafka import Kafka
@@ -142,9 +143,9 @@ class Stack:
         """The `TICKETING_*` variables of one service."""
         assert self.issuer is not None, "start() comes first"
         host, _, port = self._http_address(service).rpartition(":")
-        mail = mail_environment(self.folder) if service == "intake" else {}
+        entrances = (mail_environment, channels_environment) if service == "intake" else ()
         return {
-            **mail,
+            **{name: value for of in entrances for name, value in of(self.folder).items()},
             "TICKETING_DATABASE_URL": self.database_url(service),
             "TICKETING_KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "TICKETING_REDIS_URL": self.redis.url,

@@ -2,6 +2,7 @@
 
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+import httpx2
 import psutil
 import pytest
 
@@ -47,6 +49,8 @@ def test_it_comes_up_as_shown_and_stops_cleanly(tmp_path: Path) -> None:
         assert missing(shown_at_start(), printed) == [], printed
         below = psutil.Process(running.pid).children(recursive=True)
         assert len(below) >= 8  # four servers, four services
+        for page in re.findall(r"http://\S+/(?:forms|chat)/\w+", printed):
+            assert httpx2.get(page).status_code == 200, page
         running.send_signal(signal.SIGINT)
         rest, _ = running.communicate(timeout=DOWN_SECONDS_MAX)
     finally:

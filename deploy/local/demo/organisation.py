@@ -104,6 +104,12 @@ _POLICY: Final[dict[str, Any]] = {
     ],
 }
 
+_FORM: Final[dict[str, Any]] = {
+    "title": "Contact the service desk",
+    "service": "Service desk",
+    "description": "We answer by mail, usually within four hours of our working day.",
+    "tags": ["form"],
+}
 
 _WEEK: Final = {"starts_on": "2024-01-01", "hand_over_on": "mon", "hand_over_at": "09:00"}
 
@@ -150,6 +156,7 @@ def seed(stack: Stack) -> None:
             presence = "away" if agent_id in AWAY else "online"
             profile = {**agent, "email": f"{agent_id}@support.example"}
             door.call("PUT", f"/v1/agents/{agent_id}", {**profile, "presence": presence})
+        door.call("PUT", "/v1/forms/contact", _FORM)
 
 
 def _office_hours(year: int) -> dict[str, Any]:
