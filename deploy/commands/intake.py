@@ -7,7 +7,10 @@ from urllib.parse import urlencode
 
 import typer
 
+from deploy.commands._intake_rules import rules
+
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(rules, name="rules")
 
 
 @app.callback()

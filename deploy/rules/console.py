@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx2
 import msgspec
@@ -13,13 +13,13 @@ import msgspec
 from deploy.front_door import FrontDoor, RequestRefused
 from deploy.imports.access import address, bearer
 from deploy.local.problems import CannotStart
-from deploy.rules.files import RuleFile, as_yaml, comparable
+from deploy.rules.files import RuleFile, as_yaml
+from deploy.rules.kinds import ROUTING, RuleKind
 from shared.conditions import describe
 from shared.errors import FieldError
 from shared.events.agents import RoutingRule
 from shared.security.principal import Role
 
-_RULES: Final = "/v1/routing/rules"
 _STALE: Final = 412
 _MALFORMED: Final = 422
 _SAMPLE_CHUNK: Final = 1_000
@@ -32,15 +32,23 @@ class Rules:
     Args:
         url: of the front door; None for the one in `.ticketing`.
         token: of a supervisor; None for one of this installation's own issuer.
+        kind: which rule set.
     """
 
-    def __init__(self, url: str | None, token: str | None) -> None:
+    def __init__(self, url: str | None, token: str | None, kind: RuleKind = ROUTING) -> None:
+        self._kind = kind
         role = Role.SUPERVISOR
         self._door = FrontDoor(address(url), bearer(token, subject="ticketing-rules", role=role))
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._door.__exit__(None, None, None)
+
     def apply(self, file: RuleFile, *, is_dry_run: bool, is_sure: bool) -> int:
         """Compare, show, ask, put; the exit status."""
-        current = self._call("GET", _RULES)
+        current = self._call("GET", self._kind.path)
         version = current["version"]
         lines = list(_diff(current, file))
         if not lines:
@@ -56,7 +64,7 @@ class Rules:
             _say("Nothing is applied.")
             return 1
         try:
-            done = self._call("PUT", _RULES, file.document, file=file, version=version)
+            done = self._call("PUT", self._kind.path, file.document, file=file, version=version)
         except RequestRefused as refusal:
             if refusal.status != _STALE:
                 raise
@@ -69,18 +77,23 @@ class Rules:
 
     def document(self, version: int | None) -> dict[str, Any]:
         """The rule set in force, or as it was."""
-        path = _RULES if version is None else f"{_RULES}/versions/{version}"
+        path = self._kind.path + ("" if version is None else f"/versions/{version}")
         return self._call("GET", path)
 
     def history(self) -> list[dict[str, Any]]:
         """Every version, newest first."""
-        versions: list[dict[str, Any]] = self._call("GET", f"{_RULES}/history")["versions"]
+        versions: list[dict[str, Any]] = self._call("GET", f"{self._kind.path}/history")["versions"]
         return versions
 
     def try_days(self, file: RuleFile, days: int, show: int) -> dict[str, Any]:
         """On the tickets of the last days."""
         body = file.document | {"days": days, "show": show}
-        return self._call("POST", f"{_RULES}/dry-run", body, file=file)
+        return self._call("POST", f"{self._kind.path}/dry-run", body, file=file)
+
+    def try_past(self, file: RuleFile | None, asked: dict[str, Any]) -> dict[str, Any]:
+        """Intake's rules on what has happened to tickets; without a file those in force."""
+        body = asked if file is None else file.document | asked
+        return self._call("POST", f"{self._kind.path}/dry-run", body, file=file)
 
     def try_sample(self, file: RuleFile, tickets: list[dict[str, Any]]) -> dict[str, Any]:
         """On these tickets."""
@@ -88,7 +101,7 @@ class Rules:
         for start in range(0, max(1, len(tickets)), _SAMPLE_CHUNK):
             body = file.document | {"tickets": tickets[start : start + _SAMPLE_CHUNK]}
             try:
-                part = self._call("POST", f"{_RULES}/dry-run", body, file=file)
+                part = self._call("POST", f"{self._kind.path}/dry-run", body, file=file)
             except RequestRefused as refusal:
                 raise CannotStart(f"the sample is refused: {refusal}") from None
             whole = part if whole is None else _added(whole, part)
@@ -96,7 +109,9 @@ class Rules:
         return whole
 
     def _check(self, file: RuleFile) -> None:
-        self._call("POST", f"{_RULES}/dry-run", file.document | {"tickets": []}, file=file)
+        self._call(
+            "POST", f"{self._kind.path}/dry-run", file.document | self._kind.check, file=file
+        )
 
     def _call(
         self,
@@ -225,8 +240,8 @@ def _results(rule: RoutingRule) -> str:
 
 
 def _diff(current: dict[str, Any], file: RuleFile) -> Iterator[str]:
-    before = as_yaml(comparable(current)).splitlines()
-    after = as_yaml(comparable(file.document)).splitlines()
+    before = as_yaml(file.kind.comparable(current)).splitlines()
+    after = as_yaml(file.kind.comparable(file.document)).splitlines()
     now = f"version {current['version']}"
     return difflib.unified_diff(before, after, now, file.name, lineterm="")
 

@@ -9,9 +9,8 @@ import msgspec
 import yaml
 
 from deploy.local.problems import CannotStart
-from services.routing.api.documents import RulesBody, RulesDocument
+from deploy.rules.kinds import ROUTING, RuleKind
 from shared.errors import FieldError, Invalid
-from shared.http.bodies import decode_json
 
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
 """Five hundred rules with all their conditions have a few hundred kilobytes."""
@@ -61,11 +60,13 @@ class RuleFile:
 
     Attributes:
         name: of the file, for people.
+        kind: whose rules they are.
         document: as it is put over HTTP.
     """
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, kind: RuleKind = ROUTING) -> None:
         self.name = name
+        self.kind = kind
         try:
             loader = _Loader(text)
             self._node = loader.get_single_node()
@@ -77,17 +78,15 @@ class RuleFile:
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise CannotStart(f"{name}: cannot be read: {error}") from None
         if not isinstance(value, dict):
-            raise CannotStart(f"{name}: expected mode, default_group and rules")
+            raise CannotStart(f"{name}: expected {kind.expected}")
         value.pop("version", None)  # `export` writes which one it was
         try:
-            body = decode_json(msgspec.json.encode(value, enc_hook=str), RulesBody)
-            body.ordered()
+            self.document = kind.read(msgspec.json.encode(value, enc_hook=str))
         except Invalid as refusal:
             raise self.refused(list(refusal.errors)) from None
-        self.document: dict[str, Any] = msgspec.to_builtins(body)
 
     @classmethod
-    def read(cls, path: Path) -> "RuleFile":
+    def read(cls, path: Path, kind: RuleKind = ROUTING) -> "RuleFile":
         """Read a file; `-` is standard input.
 
         Raises:
@@ -105,7 +104,7 @@ class RuleFile:
         if len(raw) > FILE_BYTES_MAX:
             raise CannotStart(f"{name}: more than {FILE_BYTES_MAX} bytes")
         try:
-            return cls(name, raw.decode("utf-8-sig"))
+            return cls(name, raw.decode("utf-8-sig"), kind)
         except UnicodeDecodeError as error:
             raise CannotStart(f"{name}: is not UTF-8 (byte {error.start})") from None
 
@@ -144,11 +143,3 @@ def as_yaml(document: dict[str, Any]) -> str:
         if document.get(name) is not None
     }
     return yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=100)
-
-
-def comparable(document: dict[str, Any]) -> dict[str, Any]:
-    """Without the version, and with everything that is as by default left away: equal for equal rules."""
-    body = msgspec.convert({**document, "version": 0}, RulesDocument)
-    plain: dict[str, Any] = msgspec.to_builtins(body)
-    del plain["version"]
-    return plain

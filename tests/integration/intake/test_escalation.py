@@ -24,9 +24,8 @@ class Partition(Log):
     """One partition of sla.v1, as this installation names it."""
 
     def __init__(self, desk: Desk) -> None:
-        self.prefix = desk.service.settings.topic_prefix
         # Far behind what other tests may have applied of this partition.
-        super().__init__(self, Topic.SLA, partition=7)  # type: ignore[arg-type]
+        super().__init__(desk.service.settings.topic_prefix, Topic.SLA, partition=7)
 
 
 def step(ticket_id: str, version: int, to: Priority | None) -> SlaEscalationStep:

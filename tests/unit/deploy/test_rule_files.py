@@ -3,7 +3,8 @@
 import pytest
 
 from deploy.local.problems import CannotStart
-from deploy.rules.files import RuleFile, as_yaml, comparable
+from deploy.rules.files import RuleFile, as_yaml
+from deploy.rules.kinds import INTAKE, ROUTING
 from shared.errors import FieldError
 
 FILE = """\
@@ -74,4 +75,20 @@ def test_what_is_written_out_is_read_back_and_compares_equal() -> None:
     again = RuleFile("again.yaml", as_yaml({"version": 3, **document})).document
     assert again == document
     wordy = RuleFile("w.yaml", FILE.replace("group: nordic", "group: nordic\n    tags: []"))
-    assert comparable(wordy.document) == comparable(document)
+    assert ROUTING.comparable(wordy.document) == ROUTING.comparable(document)
+
+
+def test_a_file_of_intakes_rules_is_read_and_its_faults_have_lines() -> None:
+    text = "rules:\n  - id: late\n    title: Late\n    events: [opened]\n    actions: {priority: high}\n"
+    file = RuleFile("rules.yaml", text, INTAKE)
+    (rule,) = INTAKE.comparable(file.document)["rules"]
+    assert rule == {
+        "id": "late",
+        "title": "Late",
+        "actions": {"priority": "high"},
+        "events": ("opened",),
+    }
+    with pytest.raises(CannotStart, match=r"rules.yaml:4: rules\[0\].events\[0\]"):
+        RuleFile("rules.yaml", text.replace("opened", "opend"), INTAKE)
+    with pytest.raises(CannotStart, match=r"rules.yaml:6: .*whn: is not a known field"):
+        RuleFile("rules.yaml", text + "    whn: []\n", INTAKE)
