@@ -50,6 +50,7 @@ _BY_NOUN: Final = {
     "sla_policy": Topic.POLICIES,
     "calendar": Topic.POLICIES,
     "configuration": Topic.CONFIGURATION,
+    "article": Topic.CONFIGURATION,
     "triage": Topic.TRIAGE,
     "contact": Topic.CONTACTS,
     "organization": Topic.CONTACTS,

@@ -21,7 +21,9 @@ from shared.eventstore import EventTransaction
 
 log = structlog.get_logger(__name__)
 
-Kind = Literal["life", "field", "ticket_type", "form", "macro", "answer", "survey", "view", "rules"]
+Kind = Literal[
+    "life", "field", "ticket_type", "form", "macro", "answer", "survey", "view", "rules", "article"
+]
 RULES: Final = "rules"
 """Kind and name of the one document with all rules."""
 
@@ -153,7 +155,7 @@ def read_house(tx: Transaction) -> House:
     """Everything that is configured."""
     tx.cursor.execute(
         "SELECT kind, name, version, definition FROM configuration WHERE definition IS NOT NULL"
-        " AND kind NOT IN ('macro', 'answer', 'view') ORDER BY kind, name"
+        " AND kind NOT IN ('macro', 'answer', 'view', 'article') ORDER BY kind, name"
     )
     rows = tx.cursor.fetchall()
 

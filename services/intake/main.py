@@ -4,6 +4,7 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from services.intake.api import (
+    articles_router,
     bulk_router,
     configuration_router,
     contacts_router,
@@ -24,6 +25,7 @@ from services.intake.channels.chat.sockets import Room, chat_sockets
 from services.intake.channels.chat.store import ChatReading
 from services.intake.channels.form.receiving import WebForms
 from services.intake.channels.form.routes import form_router
+from services.intake.channels.help.routes import help_router
 from services.intake.channels.identity import IdentityTokens
 from services.intake.channels.installed import Channels
 from services.intake.channels.mail.guard import Pace
@@ -44,6 +46,7 @@ from services.intake.channels.phone.calls import PhoneCalls
 from services.intake.channels.phone.routes import phone_router
 from services.intake.channels.survey.routes import survey_router
 from services.intake.domain import Ticket, evolve
+from services.intake.knowledge.desk import Knowledge
 from services.intake.secrets import Secret
 from services.intake.settings import Settings
 from services.intake.stream import listen
@@ -60,6 +63,7 @@ from services.intake.timers import (
 from services.intake.toolbox import Toolbox
 from shared.clock import SystemClock
 from shared.events import Event, Owner
+from shared.events.articles import ArticleJudged
 from shared.events.configuration import ConfigurationDefined
 from shared.events.contacts import ContactEvent
 from shared.events.tickets import TicketEvent
@@ -105,6 +109,9 @@ def build(settings: Settings) -> Service:
     api.include_router(contacts_router(intake, clock))
     api.include_router(rules_router(intake, clock))
     time_rules = TimeRules(intake, store)
+    knowledge = Knowledge(intake)
+    api.include_router(articles_router(knowledge, clock))
+    api.include_router(help_router(knowledge, store, _help_pace(settings), clock))
     bulk = Bulk(intake, Toolbox(intake))
     api.include_router(bulk_router(bulk))
     api.include_router(mail_router(mail, store, contents, bytes_max=settings.mail_bytes_max))
@@ -204,6 +211,15 @@ def _form_pace(channels: Channels, settings: Settings) -> SenderPace | None:
     )
 
 
+def _help_pace(settings: Settings) -> SenderPace:
+    return SenderPace(
+        settings.redis_url.get_secret_value() if settings.redis_url else None,
+        prefix=f"{settings.topic_prefix}intake.help.",
+        count_max=settings.help_per_address_max,
+        seconds=60.0,
+    )
+
+
 def _mail(
     intake: Intake,
     store: EventStore[Ticket],
@@ -224,7 +240,7 @@ def _mail(
 
 
 def _fold(ticket: Ticket | None, event: Event) -> Ticket | None:
-    if isinstance(event, ConfigurationDefined | ContactEvent):
+    if isinstance(event, ConfigurationDefined | ContactEvent | ArticleJudged):
         return None  # a document is read from its table
     assert isinstance(event, TicketEvent), (
         "only events of tickets and configuration are stored here"

@@ -56,6 +56,10 @@ class Settings(ServiceSettings):
         pattern=r"^https?://[^\s/]+.*$",
         description="address of the front door as customers reach it, for links in mails; not set: no survey by mail",
     )
+    help_per_address_max: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=240,
+        description="how often one network address may ask the public knowledge base within a minute",
+    )
     channels_file: Path | None = Field(
         default=None,
         description="which channels beside mail are on (YAML, see channels.md); not set: none",

@@ -10,6 +10,7 @@ import psycopg
 import structlog
 from msgspec.structs import replace
 
+from services.intake import uses
 from services.intake.asking import Asking, Receipt, Reference
 from services.intake.attachments import shelf
 from services.intake.configuration import Configuration
@@ -325,6 +326,8 @@ class Steps:
         """The ticket that the message has come to, after it."""
         if command.quotes is not None:
             refuse_strange_quote(tx, ticket, command.quotes, asking)
+        if isinstance(command, AddAgentReply) and command.sources:
+            command = replace(command, sources=uses.resolved(tx, command.sources))
         if isinstance(command, AddNote) or asking.via is Channel.IMPORT:
             return self.save(tx, ticket, self.decided(tx, ticket, command, asking))
         addressee: Ticket | None = end_of_chain(tx, ticket.id)
@@ -334,7 +337,10 @@ class Steps:
             return self._follow_up(tx, ticket, command, asking)
         if addressee.id != ticket.id:
             command = replace(command, written_to=ticket.number)
-        return self.save(tx, addressee, self.decided(tx, addressee, command, asking))
+        after = self.save(tx, addressee, self.decided(tx, addressee, command, asking))
+        if isinstance(command, AddAgentReply) and command.sources:
+            uses.note(tx, command.sources, tx.now)
+        return after
 
     def _addressee(
         self, tx: Tx, ticket: Ticket, command: AddCustomerReply, asking: Asking

@@ -6,6 +6,7 @@ import msgspec
 
 from shared.errors import Unreadable
 from shared.events.agents import AgentEvent
+from shared.events.articles import ArticleEvent
 from shared.events.assignments import AssignmentEvent
 from shared.events.base import Event
 from shared.events.configuration import ConfigurationEvent
@@ -22,6 +23,7 @@ AnyEvent = (
     | SlaEvent
     | PolicyEvent
     | ConfigurationEvent
+    | ArticleEvent
     | ContactEvent
     | TriageEvent
 )

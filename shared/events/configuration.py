@@ -11,7 +11,7 @@ class ConfigurationDefined(Event, frozen=True, kw_only=True, tag="configuration.
     """A document of the configuration has a new version, the version of the stream.
 
     Attributes:
-        kind: `life`, `field`, `ticket_type`, `form`, `macro`, `answer`, `survey`, `view`, `rules`.
+        kind: `life`, `field`, `ticket_type`, `form`, `macro`, `answer`, `survey`, `view`, `rules`, `article`.
         name: the document's own id: a group for `life` and `survey` (`*`: all others), else a slug (`rules` has one).
         definition: as accepted; `null`: taken away.
         previous: the definition before; `null`: there was none.

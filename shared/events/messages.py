@@ -31,6 +31,19 @@ class AttachedFile(msgspec.Struct, frozen=True, omit_defaults=True):
     withheld: str | None = None
 
 
+class Prepared(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A prepared text or an article that went into a reply.
+
+    Attributes:
+        kind: `answer` or `article`.
+        name: of the document. `version`: as it was then.
+    """
+
+    kind: str
+    name: str
+    version: int = 0
+
+
 class MailHeaders(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an answer to a mail needs to know of it.
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from shared.events.base import Actor, Priority, StatusCategory
-from shared.events.messages import AttachedFile, MailHeaders
+from shared.events.messages import AttachedFile, MailHeaders, Prepared
 from shared.events.of_tickets import OfTicket
 from shared.events.satisfaction import SatisfactionOffered, SatisfactionRated
 from shared.events.steps import (
@@ -140,6 +140,7 @@ class AgentReplied(OfTicket, frozen=True, kw_only=True, tag="ticket.agent_replie
 
     `quotes`, `written_to` and `copied` are as in `CustomerReplied`; a copied answer is automatic.
     `leaves_by`: the channel whose outbox has it (`email`); `MessageSent` or `MessageNotDelivered` follows.
+    `sources`: the prepared texts and articles that went into it.
     """
 
     message_id: UUID
@@ -150,6 +151,7 @@ class AgentReplied(OfTicket, frozen=True, kw_only=True, tag="ticket.agent_replie
     copied: Copied | None = None
     attachments: tuple[AttachedFile, ...] = ()
     leaves_by: str | None = None
+    sources: tuple[Prepared, ...] = ()
 
 
 class NoteAdded(

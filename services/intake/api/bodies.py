@@ -1,6 +1,6 @@
 """What callers send: one struct a command, unknown fields refused by name."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -27,6 +27,7 @@ from services.intake.api.words import (
 from services.intake.domain import limits
 from services.intake.domain.commands import ParticipantRole, Relation
 from shared.events import Actor, ActorKind, Channel, Priority, StatusCategory
+from shared.events.messages import Prepared
 from shared.events.satisfaction import Score
 
 
@@ -108,11 +109,23 @@ class Resolution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     code: Word | None = None
 
 
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A prepared text or an article, by its name."""
+
+    kind: Literal["answer", "article"]
+    name: Word
+
+    def to_prepared(self) -> Prepared:
+        """The same as events name it; the version is found when it is stored."""
+        return Prepared(self.kind, self.name)
+
+
 class Reply(Asked, frozen=True, kw_only=True):
     """A public message. An agent may say in the same breath how the ticket stands: `status` or `resolve`.
 
     `quotes`: the id of the message that it answers. `seen_version`: of the ticket that the writer has read: 412 if
-    another agent has answered since (other changes do not matter; `If-Match` would refuse those too).
+    another agent has answered since (other changes do not matter; `If-Match` would refuse those too). `sources`: the
+    prepared texts and articles that went into it.
     """
 
     body: Body
@@ -122,6 +135,7 @@ class Reply(Asked, frozen=True, kw_only=True):
     resolve: Resolution | None = None
     attachments: Uploads = ()
     quotes: UUID | None = None
+    sources: Annotated[tuple[Source, ...], Meta(max_length=limits.SOURCES_MAX)] = ()
 
 
 class Note(Asked, frozen=True, kw_only=True):

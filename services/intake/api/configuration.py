@@ -28,7 +28,7 @@ D = TypeVar(
     "D", FieldDefinition, TypeDefinition, FormDefinition, LifePolicy, Answer, Macro, SurveyPolicy
 )
 
-_SLUG: Final = (
+NO_SLUG: Final = (
     "must be 1-64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit"
 )
 
@@ -168,9 +168,12 @@ class Room:
         *,
         may_be_everybody: bool = False,
     ) -> None:
-        """List, read, put and delete documents of one kind; forms are listed and read in their own way."""
+        """List, read, put and delete documents of one kind.
+
+        Forms are listed and read in their own way, prepared texts listed with their use (`articles`).
+        """
         words = kind.replace("_", " ")
-        if kind != "form":
+        if kind not in {"form", "answer"}:
 
             @router.get(
                 path,
@@ -181,6 +184,8 @@ class Room:
             async def listed(request: Request) -> Response:
                 await authenticate(request, Role.AGENT)
                 return json_answer(Documents(await self.documents(kind)))
+
+        if kind != "form":
 
             @router.get(
                 path + "/{name}",
@@ -244,4 +249,4 @@ def answer_of(document: Document) -> Response:
 def check_name(name: str, *, may_be_everybody: bool = False) -> None:
     """Raises Invalid when no document may be called so."""
     if not is_slug(name) and not (may_be_everybody and name == EVERYBODY):
-        raise Invalid.of("path name", _SLUG)
+        raise Invalid.of("path name", NO_SLUG)

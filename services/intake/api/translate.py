@@ -108,8 +108,8 @@ def reply(
     )
     text = _bounded(body.body)
     if is_customer:
-        for name in ("status", "resolve", "is_automatic"):
-            if getattr(body, name) is not None:
+        for name in ("status", "resolve", "is_automatic", "sources"):
+            if getattr(body, name) not in (None, ()):
                 raise Forbidden("The customer's side only writes.", field=name)
         return commands.AddCustomerReply(message_id=new_id(), body=text, quotes=body.quotes)
     if body.status is not None and body.resolve is not None:
@@ -122,6 +122,7 @@ def reply(
         then=_then(body),
         quotes=body.quotes,
         seen_version=body.seen_version,
+        sources=tuple(one.to_prepared() for one in body.sources),
     )
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from shared.events import Priority, StatusCategory
-from shared.events.messages import AttachedFile, MailHeaders
+from shared.events.messages import AttachedFile, MailHeaders, Prepared
 from shared.events.satisfaction import Score
 from shared.events.tickets import Copied, Origin, Person
 
@@ -148,7 +148,7 @@ class AddAgentReply(_Command, frozen=True, kw_only=True):
 
     `then`: what the agent says about the status in the same breath; it replaces the rule "who speaks".
     `is_automatic`: a robot writes; it moves nothing and meets no promise (rule S1). `seen_version`: of the ticket that
-    the writer has read; somebody else's answer after it is in the way.
+    the writer has read; somebody else's answer after it is in the way. `sources`: what went into it.
     """
 
     message_id: UUID
@@ -160,6 +160,7 @@ class AddAgentReply(_Command, frozen=True, kw_only=True):
     written_to: int | None = None
     copied: Copied | None = None
     seen_version: int | None = None
+    sources: tuple[Prepared, ...] = ()
 
 
 class AddNote(_Command, frozen=True, kw_only=True):

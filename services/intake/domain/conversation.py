@@ -182,6 +182,7 @@ def _agent_reply(
             written_to=command.written_to,
             copied=command.copied,
             leaves_by=None if command.copied is not None else context.leaves_by,
+            sources=command.sources,
         )
     ]
     match command.then:

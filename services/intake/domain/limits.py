@@ -33,6 +33,12 @@ FIELD_LIST_MAX: Final = 100
 LINKS_MAX: Final = 100
 """All links are shown with the ticket, and each lives in the cached state."""
 
+ARTICLE_CHARS_MAX: Final = 50_000
+"""Some twenty pages; each version is kept with the one before it, and both fit into one event."""
+
+SOURCES_MAX: Final = 20
+"""Prepared texts and articles in one reply; nobody reads more."""
+
 SURVEY_ANSWERS_MAX: Final = 20
 """Whoever has the link may change their mind, and no program may fill the ticket's history with it."""
 

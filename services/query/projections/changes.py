@@ -12,6 +12,7 @@ from shared.events.agents import (
     RoutingRulesDefined,
     RoutingSettingsDefined,
 )
+from shared.events.articles import ArticleJudged
 from shared.events.assignments import (
     GroupChanged,
     MoveRefused,
@@ -125,6 +126,8 @@ def changes_of(event: Event) -> Changes:  # noqa: C901, PLR0911, PLR0912  # one 
             return {"sla_policy": (event.previous_policy_id, event.policy_id)}
         case SlaDueChanged():
             return {f"due.{event.metric}": (event.previous_due_at, event.due_at)}
+        case ArticleJudged():
+            return {"is_helpful": (event.previous, event.is_helpful)}
         case AgentPresenceChanged():
             return {"presence": (event.previous, event.presence)}
         case AgentDefined() | GroupDefined():

@@ -15,7 +15,8 @@ def _customer_replied(facts: _Facts) -> str:
 
 
 def _agent_replied(facts: _Facts) -> str:
-    return f"wrote to the customer{_where(facts)}"
+    sources = ", ".join(f"{one['kind']} {one['name']}" for one in facts.get("sources") or ())
+    return f"wrote to the customer{_where(facts)}{f', with {sources}' if sources else ''}"
 
 
 def _where(facts: _Facts) -> str:
@@ -143,6 +144,12 @@ def _satisfaction_rated(facts: _Facts) -> str:
     return f"{said}{why}{words}"
 
 
+def _article_judged(facts: _Facts) -> str:
+    before = facts.get("previous")
+    changed = "" if before is None or before is facts["is_helpful"] else ", and had said otherwise"
+    return f"said that the article {facts['name']} {'helped' if facts['is_helpful'] else 'did not help'}{changed}"
+
+
 LIFE_TOLD: Final[dict[str, Callable[[_Facts], str]]] = {
     "ticket.opened.v1": _opened,
     "ticket.customer_replied.v1": _customer_replied,
@@ -154,6 +161,7 @@ LIFE_TOLD: Final[dict[str, Callable[[_Facts], str]]] = {
     "ticket.task_changed.v1": _task_changed,
     "ticket.participant_added.v1": _participant_added,
     "contact.defined.v1": _contact_defined,
+    "article.judged.v1": _article_judged,
     "ticket.satisfaction_rated.v1": _satisfaction_rated,
     "ticket.actions_applied.v1": _actions_applied,
     "ticket.actions_undone.v1": _actions_undone,

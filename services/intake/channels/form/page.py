@@ -6,11 +6,11 @@ from importlib import resources
 from typing import Any, Final
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from services.intake.channels.form.answers import PREFIX
 from services.intake.channels.installed import Forms
+from services.intake.channels.templates import templates_of
 from services.intake.domain import limits
 from services.intake.domain.definitions import FieldDefinition
 from services.intake.domain.forms import FormDefinition
@@ -40,13 +40,7 @@ _STATIC: Final[Mapping[str, str]] = {
     "form.js": "text/javascript; charset=utf-8",
     "embed.js": "text/javascript; charset=utf-8",
 }
-_ENVIRONMENT: Final = Environment(
-    loader=PackageLoader("services.intake.channels.form"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES: Final = templates_of("services.intake.channels.form")
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +69,7 @@ def form_page(
 ) -> Response:
     """The page with what was said already, and what is wrong with it."""
     texts = _texts(settings)
-    html = _ENVIRONMENT.get_template("form.html").render(
+    html = _TEMPLATES.get_template("form.html").render(
         name=name,
         form=form,
         asked=_asked(form, fields, texts),
@@ -92,7 +86,7 @@ def form_page(
 
 def done_page(name: str, form: FormDefinition, settings: Forms, *, number: int) -> Response:
     """The page after it: the ticket's number."""
-    html = _ENVIRONMENT.get_template("done.html").render(
+    html = _TEMPLATES.get_template("done.html").render(
         name=name, form=form, texts=_texts(settings), number=number
     )
     return HTMLResponse(html, headers=_headers(settings))

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from msgspec.structs import asdict
 from starlette.responses import HTMLResponse, Response
 
+from services.intake.channels.templates import templates_of
 from services.intake.domain import limits
 from services.intake.surveys.desk import Question
 from shared.events.satisfaction import Score
@@ -26,13 +26,7 @@ TEXTS: Final[Mapping[str, str]] = {
 }
 """Our own words on the page; `texts` of the survey policy replaces any of them."""
 
-_ENVIRONMENT: Final = Environment(
-    loader=PackageLoader("services.intake.channels.survey"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES: Final = templates_of("services.intake.channels.survey")
 _HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -65,7 +59,7 @@ def survey_page(
     """
     own = {name: text for name, text in asdict(question.policy.texts).items() if text}
     survey = question.survey
-    html = _ENVIRONMENT.get_template("survey.html").render(
+    html = _TEMPLATES.get_template("survey.html").render(
         texts={**TEXTS, **own},
         language=question.policy.language,
         number=f"#{question.number}",
