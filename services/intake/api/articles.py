@@ -83,7 +83,7 @@ class Written(msgspec.Struct, frozen=True):
 
 def articles_router(knowledge: Knowledge, clock: Clock) -> APIRouter:
     """All addresses. Customers see what is public and published; agents write; supervisors publish and take away."""
-    router = APIRouter(prefix="/v1", tags=["knowledge base"])
+    router = APIRouter(prefix="/v1", tags=["articles"])
     _add_reading(router, knowledge, clock)
     _add_writing(router, knowledge, clock)
     _add_answers(router, knowledge, clock)

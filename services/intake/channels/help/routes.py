@@ -51,7 +51,7 @@ def help_router(
     knowledge: Knowledge, store: EventStore[Any], pace: SenderPace, clock: Clock
 ) -> APIRouter:
     """The addresses. `pace`: how often one network address may ask; who writes a sentence asks a dozen times."""
-    router = APIRouter(prefix="/help", tags=["knowledge base"])
+    router = APIRouter(prefix="/help", tags=["help"])
     secret = Secret("form")
 
     async def is_too_often(request: Request) -> float:
