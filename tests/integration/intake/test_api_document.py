@@ -14,6 +14,7 @@ COMMANDS = {
     ("/v1/tickets/{ticket_id}/close", "post"),
     ("/v1/tickets/{ticket_id}/reopen", "post"),
     ("/v1/tickets/{ticket_id}/confirm", "post"),
+    ("/v1/tickets/{ticket_id}/satisfaction", "post"),
     ("/v1/tickets/{ticket_id}/merge", "post"),
     ("/v1/tickets/{ticket_id}/unmerge", "post"),
     ("/v1/tickets/{ticket_id}/split", "post"),

@@ -1,7 +1,7 @@
 """`/survey?token=`: the page behind a mail's link, and what its button sends; no token of a login needed."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import RedirectResponse
@@ -34,12 +34,17 @@ def survey_router(surveys: Surveys, store: EventStore[Any]) -> APIRouter:
     @router.get("", summary="The page behind a survey's link.")
     async def show(
         token: Token,
-        score: Annotated[Score | None, Query()] = None,
-        done: Annotated[bool, Query()] = False,
+        score: Literal["good", "bad"] | None = None,
+        done: bool = False,
     ) -> Response:
         """The question; `score` is only chosen beforehand."""
         question = await surveys.question(links.read(await secret.load(store), token))
-        return survey_page(question, chosen=score, is_open=_is_open(question), is_done=done)
+        return survey_page(
+            question,
+            chosen=Score(score) if score else None,
+            is_open=_is_open(question),
+            is_done=done,
+        )
 
     @router.post("", summary="An answer.", status_code=_SEE_OTHER)
     async def send(token: Token, request: Request) -> Response:
