@@ -196,12 +196,10 @@ class Steps:
         if ticket is None or not self._may_see(tx, ticket, asking):
             named = which if isinstance(which, UUID) else f"external_id {which.external_id!r}"
             raise NotFound(f"there is no ticket {named}", field=field)
-        if asking.expected_version not in {None, ticket.version}:
-            refuse_crossing(ticket, asking.expected_version, asking.actor.id)
-            raise Conflict(
-                f"ticket {ticket.number} is at version {ticket.version},"
-                f" not {asking.expected_version}"
-            )
+        expected = asking.expected_version
+        if expected is not None and not ticket.version_of_news <= expected <= ticket.version:
+            refuse_crossing(ticket, expected, asking.actor.id)
+            raise Conflict(f"ticket {ticket.number} is at version {ticket.version}, not {expected}")
         return ticket
 
     def _may_see(self, tx: Tx, ticket: Ticket, asking: Asking) -> bool:

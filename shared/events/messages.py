@@ -1,8 +1,12 @@
 """What a message carries beside its words: files, and the headers of a mail."""
 
+from typing import Final
 from uuid import UUID
 
 import msgspec
+
+PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"})
+"""Media types that a browser shows and that hold no script. SVG does."""
 
 
 class AttachedFile(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -5,6 +5,8 @@ import re
 from typing import Final
 from urllib.parse import quote
 
+from shared.events.messages import PICTURES
+
 NAME_CHARS_MAX: Final = 255
 """No file system takes longer names."""
 
@@ -18,11 +20,6 @@ REFUSED_ENDINGS: Final = frozenset(
     ).split()
 )
 """What Gmail does not deliver either: files that run when they are opened."""
-
-SHOWN_INLINE: Final = frozenset(
-    {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"}
-)
-"""Pictures that hold no script. SVG does."""
 
 _DANGEROUS: Final = re.compile(r"(?:html|xml|script|svg|xhtml|multipart|message/)", re.IGNORECASE)
 _TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
@@ -55,6 +52,6 @@ def served_type(content_type: str) -> str:
 
 def disposition(name: str, content_type: str, *, wants_inline: bool) -> str:
     """`Content-Disposition`: inline only for pictures without script; the name in both spellings (RFC 6266)."""
-    how = "inline" if wants_inline and content_type in SHOWN_INLINE else "attachment"
+    how = "inline" if wants_inline and content_type in PICTURES else "attachment"
     plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
     return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -24,18 +24,20 @@ def decide(
     refuse_closed(ticket)
     match command:
         case AddParticipant(person=person, role=role):
-            if Participant(person.id, role.value) in ticket.participants:
-                return []
-            is_known = any(one.person_id == person.id for one in ticket.participants)
-            if not is_known and len(ticket.participants) >= limits.PARTICIPANTS_MAX:
+            before = ticket.participant(person.id)
+            if before is None and len(ticket.participants) >= limits.PARTICIPANTS_MAX:
                 raise TooManyParticipants(limits.PARTICIPANTS_MAX)
+            # Who was let in stays so, whatever a mail says later; who was not can be let in.
+            is_trusted = command.is_trusted or (before is not None and before.is_trusted)
+            if before == Participant(person.id, role.value, is_trusted):
+                return []
             return [
                 ParticipantAdded(
-                    **stamps.next(), person=person, role=role.value, is_trusted=command.is_trusted
+                    **stamps.next(), person=person, role=role.value, is_trusted=is_trusted
                 )
             ]
         case RemoveParticipant(person_id=person_id):
-            found = next((one for one in ticket.participants if one.person_id == person_id), None)
+            found = ticket.participant(person_id)
             if found is None:
                 return []
             return [ParticipantRemoved(**stamps.next(), person_id=person_id, role=found.role)]

@@ -35,10 +35,11 @@ class Task(msgspec.Struct, frozen=True, gc=False):
 
 
 class Participant(msgspec.Struct, frozen=True, gc=False):
-    """Somebody beside the requester who takes part."""
+    """Somebody beside the requester who takes part. `is_trusted`: somebody who works here has let them in."""
 
     person_id: str
     role: str
+    is_trusted: bool = True
 
 
 class Split(msgspec.Struct, frozen=True, gc=False):

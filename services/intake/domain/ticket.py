@@ -99,6 +99,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         rules_done: rules that ran here, each with the moment that it counted from, or when it ran.
         rules_stopped_at: when it was last said that too many rules ran.
         is_imported: it came as history from elsewhere, and nobody has touched it here.
+        sending: the versions before and after the newest run of events that only tell of a message on its way.
     """
 
     id: UUID
@@ -151,6 +152,16 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rules_done: Mapping[str, datetime] = {}
     rules_stopped_at: datetime | None = None
     is_imported: bool = False
+    sending: tuple[int, int] = (0, 0)
+
+    @property
+    def version_of_news(self) -> int:
+        """Whoever has seen the ticket from this version on has seen everything that matters to a decision.
+
+        That an answer has left is told on the ticket, and whoever wrote it expected nothing else.
+        """
+        before, after = self.sending
+        return before if after == self.version else self.version
 
     @property
     def parent(self) -> Link | None:
@@ -165,6 +176,10 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def children(self) -> tuple[Link, ...]:
         """The links to the tickets that are parts of this one."""
         return tuple(link for link in self.links if link.relation == Relation.CHILD)
+
+    def participant(self, person_id: str) -> Participant | None:
+        """That person's part, if they have one."""
+        return next((one for one in self.participants if one.person_id == person_id), None)
 
     def task(self, task_id: UUID) -> Task | None:
         """That task, if there is one."""
@@ -216,13 +231,15 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
         case (
             NoteAdded()
             | MessageRecorded()
-            | MessageSent()
             | MessageNotDelivered()
             | ActionsApplied()
             | ActionsUndone()
             | GroupRequested()
         ):
             return replace(ticket, version=version)
+        case MessageSent():
+            sending = (ticket.version_of_news, version)
+            return replace(ticket, version=version, sending=sending)
         case StatusChanged():
             return replace(
                 ticket,
@@ -329,7 +346,7 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
         case TaskAdded() | TaskChanged() | TaskRemoved():
             return replace(ticket, version=version, tasks=tasks_after(ticket.tasks, event))
         case ParticipantAdded():
-            added = Participant(event.person.id, event.role)
+            added = Participant(event.person.id, event.role, event.is_trusted)
             others = (one for one in ticket.participants if one.person_id != added.person_id)
             return replace(ticket, version=version, participants=(*others, added))
         case ParticipantRemoved():

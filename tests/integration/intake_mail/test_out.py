@@ -167,6 +167,25 @@ async def test_a_mail_its_reply_and_the_answer_to_that_are_one_thread_and_one_ti
     assert second_sent.mail_id == own
 
 
+async def test_that_an_answer_has_left_outdates_no_page_and_what_somebody_says_does(
+    house: Desk, mails: Post, anna: Caller, lena: Caller, sender: MailSender
+):
+    opened = await mails.bring(a_mail("Fire", **{"from": new_address()}))
+    ticket = f"/v1/tickets/{opened['ticket_id']}"
+    await drained(sender)  # the acknowledgement
+    written = await anna.post(f"{ticket}/replies", {"body": "Use water."})
+    seen = written.json()["version"]
+    await drained(sender)
+    *_, sent = await house.events(opened["ticket_id"])
+    assert (type(sent), sent.version > seen) == (MessageSent, True)
+    early = await anna.send("PATCH", ticket, {"priority": "high"}, if_match=f'"{seen - 1}"')
+    assert (early.status_code, early.json()["code"]) == (412, "conflict")
+    kept = await anna.send("PATCH", ticket, {"priority": "high"}, if_match=f'"{seen}"')
+    assert kept.status_code == 200, kept.text
+    late = await lena.send("PATCH", ticket, {"priority": "low"}, if_match=f'"{sent.version}"')
+    assert late.status_code == 412
+
+
 async def test_robots_lists_and_storms_get_no_acknowledgement(
     house: Desk, mails: Post, outside: Outside, sender: MailSender
 ):
