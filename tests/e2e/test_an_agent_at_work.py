@@ -131,7 +131,7 @@ def test_merged_by_number_and_taken_out_again(product: Product, anna: Agent) -> 
     first, second = a_ticket(product, "The flood"), a_ticket(product, "The flood again")
     anna.opens(second)
     page = anna.page
-    page.locator("#more-acts summary").click()
+    page.locator("#more-related > summary").click()
     page.fill("#act-merge", "#99999999")
     page.press("#act-merge", "Enter")
     expect(page.locator("form:has(#act-merge) .error")).to_contain_text("There is no ticket")
@@ -158,3 +158,73 @@ def test_the_next_ticket_is_pulled_from_the_desk(product: Product, anna: Agent) 
     page.wait_for_url("**/tickets/*")
     expect(page.locator(".head")).to_contain_text("Waits to be pulled")
     expect(page.locator(".head")).to_contain_text("Anna")
+
+
+def test_chosen_messages_become_a_ticket_of_their_own_and_come_back(
+    product: Product, anna: Agent
+) -> None:
+    number = a_ticket(product, "Two things at once")
+    anna.opens(number)
+    page = anna.page
+    page.get_by_role("button", name="Quote Mira Lind").click()
+    expect(page.locator("#quoting")).to_contain_text("Answers what Mira Lind wrote.")
+    page.fill("#body", "And the second thing?")
+    page.press("#body", "Control+Enter")
+    expect(page.locator(".conversation .quoted")).to_contain_text("Mira Lind: Please.")
+    expect(page.locator("#quoting")).to_be_hidden()
+    page.locator("#more-related > summary").click()
+    page.locator("#splitting > summary").click()
+    page.locator(".message.agent").get_by_label("goes to the new ticket").check()
+    page.fill("#act-split", "The second thing")
+    page.press("#act-split", "Enter")
+    related = page.locator("[data-part=related]")
+    expect(related).to_contain_text("Split off: #")
+    expect(page.locator(".message.agent")).to_contain_text("moved to #")
+    related.get_by_role("button", name="Undo the split").click()
+    expect(related).to_contain_text("Merged in: #")
+    expect(page.locator(".message.agent")).not_to_contain_text("moved to #")
+    related.get_by_role("button", name="Undo the merge").click()
+    expect(related).not_to_contain_text("Merged in: #")
+
+
+def test_fields_are_asked_for_by_type_and_people_are_let_in(product: Product, anna: Agent) -> None:
+    admin = product.door("admin", "set-up")
+    model = {"label": "Model", "type": "choice", "options": ["small", "big"]}
+    count = {"label": "How many", "type": "integer", "min": 1, "ticket_types": ["laptop"]}
+    admin.call("PUT", "/v1/fields/work.model", model | {"ticket_types": ["laptop"]})
+    admin.call("PUT", "/v1/fields/work.count", count)
+    laptop = {"label": "Laptop", "required_on_solve": ["work.model"]}
+    admin.call("PUT", "/v1/ticket-types/laptop", laptop)
+    number = a_ticket(product, "A laptop for Ben", ticket_type="laptop")
+    anna.opens(number)
+    page = anna.page
+    facts = page.locator("[data-part=facts]")
+    expect(facts).to_contain_text("needed to solve it")
+    facts.get_by_text("Edit type and fields").click()
+    facts.get_by_label("Model").select_option("big")
+    facts.get_by_label("How many").fill("2")
+    facts.get_by_role("button", name="Save").click()
+    expect(facts.locator("dl")).to_contain_text("Modelbig")
+    expect(facts.locator("dl")).to_contain_text("How many2")
+    expect(facts).not_to_contain_text("needed to solve it")
+    facts.get_by_label("How many").fill("")
+    facts.get_by_role("button", name="Save").click()
+    expect(facts.locator("dl")).not_to_contain_text("How many")
+
+    person = page.locator("[data-part=person]")
+    person.get_by_text("Add somebody").click()
+    person.get_by_label("In copy").fill("dora@example.org")
+    person.get_by_role("button", name="Add").first.click()
+    expect(person).to_contain_text("dora@example.org in copy")
+    person.get_by_role("button", name="Remove").click()
+    expect(person).not_to_contain_text("dora@example.org")
+
+    tasks = page.locator("[data-part=tasks]")
+    tasks.get_by_label("New task").fill("Order it")
+    tasks.get_by_label("Owner").last.select_option("ben")
+    tasks.get_by_role("button", name="Add").first.click()
+    expect(tasks.locator("li")).to_contain_text("Order it Ben")
+    tasks.get_by_text("Change").first.click()
+    tasks.get_by_label("Checklist").fill("Delivery")
+    tasks.get_by_role("button", name="Save").click()
+    expect(tasks.locator("h3")).to_have_text("Delivery: 0 of 1")

@@ -11,9 +11,13 @@ from services.query.views.lists import INTERNAL_COLUMNS, PUBLIC_COLUMNS
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from shared.errors import Invalid, NotFound
+from shared.events.messages import PICTURES
 
 MESSAGES_MAX: Final = 1_000
 """The newest ones of a conversation; a ticket with more is a mailing loop. `messages_total` says how many there are."""
+
+PREVIEW_BYTES_MAX: Final = 5_000_000
+"""A larger picture is fetched when somebody wants it, not with the page."""
 
 _NUMBER_MAX: Final = 2**63 - 1
 _FIGURES: Final[LiteralString] = """,
@@ -124,6 +128,7 @@ def _files(ticket_id: UUID, files: Sequence[dict[str, Any]], scope: Scope) -> li
             "size": file["size"],
             "is_inline": file.get("is_inline", False),
             "is_original": file.get("is_original", False),
+            "is_shown": file["content_type"] in PICTURES and file["size"] <= PREVIEW_BYTES_MAX,
             "withheld": file.get("withheld"),
             "url": None
             if file.get("withheld")

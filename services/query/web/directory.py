@@ -1,10 +1,11 @@
-"""Who is called what: names of groups and agents, for every page and for the choices in forms."""
+"""What every page knows of the house: names of groups and agents, and how tickets' fields and types are defined."""
 
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, LiteralString
 
+from services.query.views.definitions import Definitions, definitions_now
 from services.query.views.pools import Pool
 from services.query.web.words import NOTHING
 
@@ -49,18 +50,29 @@ class Names:
 
 
 class Directory:
-    """Remembers the names for `KNOWN_SECONDS_MAX`."""
+    """Remembers both for `KNOWN_SECONDS_MAX`."""
 
     def __init__(self) -> None:
         self._names = Names()
         self._read_at: float | None = None
+        self._definitions = Definitions()
+        self._defined_at: float | None = None
 
     async def names(self, pool: Pool) -> Names:
         """Names of active groups and agents."""
-        now = time.monotonic()
-        if self._read_at is None or now - self._read_at > KNOWN_SECONDS_MAX:
+        if _is_old(self._read_at):
             async with pool.connection() as connection:
                 groups = await (await connection.execute(_GROUPS, (CHOICES_MAX,))).fetchall()
                 agents = await (await connection.execute(_AGENTS, (CHOICES_MAX,))).fetchall()
-            self._names, self._read_at = Names(groups, agents), now
+            self._names, self._read_at = Names(groups, agents), time.monotonic()
         return self._names
+
+    async def definitions(self, pool: Pool) -> Definitions:
+        """Custom fields, ticket types and forms."""
+        if _is_old(self._defined_at):
+            self._definitions, self._defined_at = await definitions_now(pool), time.monotonic()
+        return self._definitions
+
+
+def _is_old(read_at: float | None) -> bool:
+    return read_at is None or time.monotonic() - read_at > KNOWN_SECONDS_MAX

@@ -95,6 +95,10 @@ def _iso(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat(timespec="milliseconds") if value else None
 
 
+def _iso_of(value: datetime | str | None) -> str | None:
+    return _iso(moment(value))
+
+
 def _time(value: datetime | str | None, kind: str = "date") -> Markup | str:
     """A moment that the browser turns into its reader's time zone. Kinds: `date`, `clock`, `ago`."""
     at = moment(value)
@@ -139,11 +143,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals.update(time=_time, due=_due, bar=_bar, words=words)
+    environment.globals.update(time=_time, due=_due, bar=_bar, iso=_iso_of, words=words)
     environment.filters.update(
         status=lambda value: words.called(words.STATUS, value),
         priority=lambda value: words.called(words.PRIORITY, value),
         presence=lambda value: words.called(words.PRESENCE, value),
+        customer_state=lambda value: words.called(words.CUSTOMER_STATE, value),
+        relation=lambda value: words.called(words.RELATION, value),
         metric=lambda value: words.called(words.METRIC, value),
         unschedulable=lambda value: words.called(words.UNSCHEDULABLE, value),
         channel=lambda value: words.called(words.CHANNEL, value),

@@ -16,6 +16,7 @@ from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from services.query.views.ticket import conversation, find_ticket, parse_reference
 from services.query.views.timeline import LIMIT_MAX, timeline
+from services.query.web import fields
 from services.query.web.clocks import clocks
 from services.query.web.entrance import page_router
 from services.query.web.rendering import HEADERS, fragment, freshness, page, parts_of
@@ -33,21 +34,30 @@ _STAFF_PARTS: Final = (
     "head",
     "conversation",
     "actions",
+    "tasks",
     "clocks",
     "person",
-    "routing",
     "facts",
+    "related",
+    "routing",
     "timeline",
 )
-_CUSTOMER_PARTS: Final = ("head", "conversation", "survey")
+_CUSTOMER_PARTS: Final = ("head", "conversation", "end", "survey")
 _encode: Final = msgspec.json.Encoder().encode
 
 Anybody = Annotated[Principal, Depends(require())]
 
 
 @router.get("/tickets/{reference}")
-async def ticket_page(reference: str, request: Request, principal: Anybody) -> Response:
-    """The whole page, by number or id."""
+async def ticket_page(
+    reference: str,
+    request: Request,
+    principal: Anybody,
+    min_version: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+) -> Response:
+    """The whole page, by number or id; `min_version` waits, bounded, for a ticket that was just opened."""
+    if min_version is not None:
+        await _arrival(request, principal, reference, min_version)
     shown = await _shown(request, principal, reference)
     return page(
         request,
@@ -72,17 +82,10 @@ async def ticket_parts(
     `min_version` waits, bounded, for the projection to have what was just written (504 if it does not come in time).
     """
     parts, scope = parts_of(request), Scope.of(principal)
-    target = parse_reference(reference)
     if min_version is not None:
-        await parts.arrivals.wait_for(
-            await parts.pool(),
-            target,
-            min_version,
-            scope,
-            seconds_max=parts.settings.min_version_seconds_max,
-        )
+        await _arrival(request, principal, reference, min_version)
     elif stamp is not None:
-        found = await find_ticket(await parts.pool(), target, scope)
+        found = await find_ticket(await parts.pool(), parse_reference(reference), scope)
         if _stamp(found) == stamp:
             return Response(status_code=HTTP_204_NO_CONTENT, headers=dict(HEADERS))
     shown = await _shown(request, principal, reference)
@@ -92,6 +95,17 @@ async def ticket_parts(
         "parts": _parts(shown, principal),
     }
     return Response(_encode(answer), media_type="application/json", headers=dict(HEADERS))
+
+
+async def _arrival(request: Request, principal: Principal, reference: str, version: int) -> None:
+    parts = parts_of(request)
+    await parts.arrivals.wait_for(
+        await parts.pool(),
+        parse_reference(reference),
+        version,
+        Scope.of(principal),
+        seconds_max=parts.settings.min_version_seconds_max,
+    )
 
 
 def _stamp(ticket: dict[str, Any]) -> str:
@@ -109,6 +123,7 @@ async def _shown(request: Request, principal: Principal, reference: str) -> dict
         "principal": principal,
         "is_staff": scope.sees_internal,
         "may_decide": principal.may(Role.SUPERVISOR),
+        "can_write": True,
         "subject_hint": why_uninformative(ticket["subject"]) if scope.sees_internal else None,
     }
     if scope.sees_internal:
@@ -118,9 +133,12 @@ async def _shown(request: Request, principal: Principal, reference: str) -> dict
 
 async def _internal(request: Request, pool: Pool, ticket: dict[str, Any]) -> dict[str, Any]:
     names = await directory_of(request).names(pool)
+    definitions = await directory_of(request).definitions(pool)
     events, has_more = await _events(pool, ticket["ticket_id"])
     return {
         "names": names,
+        "definitions": definitions,
+        "asked": fields.of_ticket(definitions, ticket["type"], ticket["fields"]),
         "events": events[::-1],
         "has_more_events": has_more,
         "story": story(events, names),

@@ -40,6 +40,27 @@ CHANNEL: Final = {
     "import": "import",
     "system": "system",
 }
+RELATION: Final = {
+    "related": "Related:",
+    "parent": "Part of",
+    "child": "Has the part",
+    "duplicate": "Its duplicate:",
+    "original": "Duplicate of",
+    "follow_up": "Followed by",
+    "predecessor": "Follows",
+    "merged_from": "Merged in:",
+    "split_into": "Split off:",
+    "split_from": "Split from",
+}
+"""What another ticket is to this one."""
+
+CUSTOMER_STATE: Final = {
+    "new": "New",
+    "open": "Open",
+    "answered": "Answered",
+    "postponed": "Postponed",
+    "resolved": "Resolved",
+}
 MODE: Final = {
     "auto": "automatically",
     "rule": "by a rule",

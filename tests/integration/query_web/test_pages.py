@@ -205,7 +205,7 @@ async def test_customers_see_their_conversation_and_nothing_internal(desk: Reade
     ):
         assert hidden not in answer.text, hidden
     parts = await opened(desk, "/tickets/7/parts", role=Role.CUSTOMER, subject="carl")
-    assert set(parts.json()["parts"]) == {"head", "conversation"}
+    assert set(parts.json()["parts"]) == {"head", "conversation", "end"}
     assert "internal truth" not in parts.text
 
 

@@ -43,6 +43,9 @@ function date(ms) {
 
 const WORDS = { clock, ago, date };
 
+// A field of the kind datetime-local holds the reader's own time, without a zone.
+export const localText = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+
 function put(element, text) {
   if (element.textContent !== text) element.textContent = text; // an unchanged text must not disturb a selection
 }
@@ -66,7 +69,12 @@ export function paintMoments(root = document) {
   }
 }
 
+function paintFields(root) {
+  for (const field of root.querySelectorAll("input[data-at]")) if (!field.defaultValue) field.defaultValue = localText(Date.parse(field.dataset.at));
+}
+
 export function paint(root) {
+  paintFields(root);
   paintCountdowns(root);
   paintMoments(root);
 }

@@ -7,19 +7,41 @@ function newKey() {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+const isChanged = (field) => (field.options ? [...field.options].some((option) => option.selected !== option.defaultSelected) : field.value !== field.defaultValue);
+
+// A form with data-changed sends what was changed and nothing else; what was emptied is taken away.
+function isSaid(field, changedOnly) {
+  if (!field.name || field.disabled || "skip" in field.dataset) return false;
+  if ((field.type === "checkbox" || field.type === "radio") && !field.checked) return false;
+  if (field.type === "hidden") return field.value !== "";
+  if (field.offsetParent === null) return false; // a field that is not shown says nothing
+  return changedOnly ? isChanged(field) : field.value !== "";
+}
+
+function put(body, path, value) {
+  let place = body;
+  for (const step of path.slice(0, -1)) place = place[step] ??= {};
+  place[path.at(-1)] = value;
+}
+
 async function bodyOf(form) {
   const body = {};
   for (const field of form.elements) {
-    if (!field.name || field.disabled || "skip" in field.dataset || field.value === "") continue;
-    if (field.type === "radio" && !field.checked) continue;
-    if (field.offsetParent === null && field.type !== "hidden") continue; // a field that is not shown says nothing
-    const path = field.name.split(".");
-    let place = body;
-    for (const step of path.slice(0, -1)) place = place[step] ??= {};
-    if (field.dataset.kind === "each") (place[path.at(-1)] ??= []).push(field.value);
-    else place[path.at(-1)] = await valueOf(field);
+    if (!isSaid(field, "changed" in form.dataset)) continue;
+    // The names of custom fields may hold dots; those of the API's own are paths.
+    const path = field.dataset.in ? [field.dataset.in, field.name] : field.name.split(".");
+    if (field.dataset.kind === "each") (body[field.name] ??= []).push(field.value);
+    else put(body, path, await valueOf(field));
+    if (field.dataset.labelAs) put(body, field.dataset.labelAs.split("."), field.value === "" ? null : field.selectedOptions[0].textContent);
   }
   return body;
+}
+
+// What people type for a person: an address of theirs, or an id.
+function person(text) {
+  const said = text.trim();
+  if (/^[^@\s:]+@[^@\s]+$/.test(said)) return { email: said };
+  return /^\+[\d ()./-]{6,}$/.test(said) ? { phone: said } : { id: said };
 }
 
 // The API names tickets by id; people know numbers.
@@ -32,6 +54,10 @@ async function ticketId(text) {
 class Refused extends Error {}
 
 async function valueOf(field) {
+  if (field.dataset.kind === "several") return [...field.selectedOptions].map((option) => option.value);
+  if (field.value === "") return null;
+  if (field.dataset.kind === "person") return person(field.value);
+  if (field.dataset.kind === "lines") return field.value.split("\n").map((each) => each.trim()).filter(Boolean);
   if (field.dataset.kind === "ticket") return ticketId(field.value);
   if (field.dataset.kind === "words") return field.value.split(/[\s,]+/).filter(Boolean);
   if (field.dataset.kind === "moment") return new Date(field.value).toISOString();

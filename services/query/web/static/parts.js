@@ -19,11 +19,11 @@ export function applyParts(parts) {
   for (const [name, html] of Object.entries(parts)) {
     const target = document.querySelector(`[data-part="${CSS.escape(name)}"]`);
     if (!target || shown.get(name) === html || isBusy(target)) continue;
-    const filter = [...target.querySelectorAll("input[data-owner]")].filter((box) => !box.checked).map((box) => box.id);
+    const turned = [...target.querySelectorAll("input[type=checkbox][id]")].filter((box) => box.checked !== box.defaultChecked).map((box) => box.id);
     const open = [...target.querySelectorAll("details[id][open]")].map((details) => details.id);
     swap(target, html);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-    for (const id of filter) document.getElementById(id)?.click();
+    for (const id of turned) document.getElementById(id)?.click();
     shown.set(name, html);
   }
   document.dispatchEvent(new CustomEvent("parts-shown"));

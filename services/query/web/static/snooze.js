@@ -1,5 +1,7 @@
 // Usual ends of a snooze at one press; the server refuses what lies in the past.
 
+import { localText } from "./clock.js";
+
 const HOUR_MS = 3_600_000;
 const OPENS_AT = 9;
 
@@ -17,13 +19,10 @@ const ENDS = {
   monday: () => morning((8 - new Date().getDay()) % 7 || 7),
 };
 
-// A field of the kind datetime-local holds the reader's own time, without a zone.
-const localText = (moment) => new Date(moment - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-
 document.addEventListener("click", (event) => {
   const choice = event.target.closest("[data-snooze]");
   if (!choice) return;
   const form = choice.closest("form");
-  form.querySelector("input[type=datetime-local]").value = localText(ENDS[choice.dataset.snooze]());
+  form.querySelector("input[type=datetime-local]").value = localText(ENDS[choice.dataset.snooze]().getTime());
   form.requestSubmit();
 });
