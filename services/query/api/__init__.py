@@ -13,6 +13,7 @@ from services.query.api import (
     reports_by_name,
     saved_views,
     subscriptions,
+    tasks,
     tickets,
 )
 from services.query.parts import Parts
@@ -26,6 +27,7 @@ def make_router(parts: Parts) -> APIRouter:
         contacts,
         tickets,
         saved_views,
+        tasks,
         dashboard,
         reports,
         export,

@@ -16,12 +16,14 @@ from services.query.views.scope import Scope
 from services.query.web.entrance import page_router, wants_part
 from services.query.web.rendering import page, parts_of
 from services.query.web.state import directory_of
-from services.query.web.words import CHANNEL, PRIORITY, STATUS
+from services.query.web.words import CHANNEL, CUSTOMER_STATE, PRIORITY, STATUS
 from shared.security import Principal, require
 
 router = page_router()
 
-_SEVERAL: Final = frozenset({"status", "group", "assignee", "priority", "channel", "tag"})
+_SEVERAL: Final = frozenset(
+    {"status", "customer_state", "group", "assignee", "priority", "channel", "tag"}
+)
 _PAGE: Final = frozenset({"cursor", "limit"})
 
 # Column → orders it offers, the first one at the first press.
@@ -93,6 +95,7 @@ async def ticket_list(
         ],
         choices={
             "status": list(STATUS.items()),
+            "customer_state": list(CUSTOMER_STATE.items()),
             "priority": list(PRIORITY.items()),
             "channel": list(CHANNEL.items()),
             "sort": _SORTS,

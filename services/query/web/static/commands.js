@@ -151,6 +151,7 @@ export function startCommands() {
     if (form.dataset.then !== "open") return;
     if (status === 204) tell(form, `Nothing for you now (${(answer.headers.get("X-Routing-Reasons") || "queue_empty").replaceAll("_", " ").replaceAll("=", ": ")}).`);
     else if (result.contact_id) location.assign(`/contacts/${result.contact_id}?min_version=${result.version}`);
+    else if (status === 201 && "category" in result) location.assign(`/tickets/${result.ticket_id}?min_version=${result.version}`); // just opened: the page waits for it
     else location.assign(`/tickets/${result.number ?? result.ticket_id}`);
   });
 }

@@ -1,7 +1,7 @@
 // Work without a mouse. Single keys can be switched off (WCAG 2.1.4): speech input types letters.
 
 const SETTING = "ticketing.keys";
-const PLACES = { w: "/", d: "/desk", t: "/tickets?assignee=me&is_open=true&sort=due", a: "/agents", o: "/oncall", p: "/reports" };
+const PLACES = { w: "/", d: "/desk", t: "/tickets?assignee=me&is_open=true&sort=due", a: "/agents", o: "/oncall", p: "/reports", k: "/tasks?owner=me" };
 const SEQUENCE_MS = 1500;
 
 let selected = null; // the id of the link in the selected row, so that it survives a refresh
@@ -49,6 +49,7 @@ function press(event) {
     case "g": goUntil = Date.now() + SEQUENCE_MS; return true;
     case "r": return write("reply");
     case "n": return write("note");
+    case "c": location.assign("/tickets/new"); return true;
     case "?": document.getElementById("help")?.showModal(); return true;
     default: return false;
   }

@@ -8,6 +8,7 @@ import { startAttention } from "./attention.js";
 const PAUSE_MS = 1500;
 const FOLLOW_MS = [150, 300, 600, 1200, 2500]; // routing and promises follow a command within about a second
 const ticket = document.getElementById("ticket");
+if (location.search.includes("min_version")) history.replaceState(null, "", `/tickets/${ticket.dataset.number}`); // it has come
 const address = `/tickets/${ticket.dataset.number}/parts`;
 
 async function refresh(query) {
