@@ -36,6 +36,7 @@ from services.intake.channels.mail.out.parts import mail_outbox, mail_sender
 from services.intake.channels.mail.out.routes import outbox_router
 from services.intake.channels.mail.receiving import MailIn
 from services.intake.channels.mail.routes import mail_router
+from services.intake.channels.messengers.media import MediaIn
 from services.intake.channels.messengers.outbox import MessengerOutbox
 from services.intake.channels.messengers.parts import build_messengers
 from services.intake.channels.messengers.receiving import MessengersIn
@@ -116,7 +117,8 @@ def build(settings: Settings) -> Service:
     api.include_router(bulk_router(bulk))
     api.include_router(mail_router(mail, store, contents, bytes_max=settings.mail_bytes_max))
     api.include_router(phone_router(calls, store, clock))
-    api.include_router(messenger_router(MessengersIn(intake), messengers, store, clock))
+    media = MediaIn(contents, bytes_max=settings.attachment_bytes_max)
+    api.include_router(messenger_router(MessengersIn(intake), media, messengers, store, clock))
     identity = IdentityTokens(channels.identity.read())
     forms = None if channels.forms is None else WebForms(intake, channels.forms, identity)
     api.include_router(

@@ -21,7 +21,7 @@ class AttachedFile(msgspec.Struct, frozen=True, omit_defaults=True):
         is_inline: the sender showed it between the words.
         content_id: what the HTML of the mail calls it, without brackets.
         is_original: the whole mail as it came; only people who work here may fetch it.
-        withheld: why it was not kept by itself; it is only in the original mail then.
+        withheld: why it was not kept by itself; of a mail it is only in the original then.
     """
 
     id: UUID

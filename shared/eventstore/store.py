@@ -18,6 +18,7 @@ from psycopg.sql import SQL, Identifier
 from shared.database import Database, Transaction
 from shared.errors import Unreadable
 from shared.events import Event, Owner, UnknownEvent, decode
+from shared.eventstore.claims import Claim
 from shared.eventstore.mapper import StructMapper
 from shared.eventstore.recorder import TransactionalRecorder
 from shared.observability import metrics
@@ -90,6 +91,15 @@ class EventStore(Database, Generic[S]):
             self._application = _construct_application(self._settings, self.owner)
         super().migrate("shared.eventstore", "shared.audit", *packages)
         self.transact(self._tune)
+
+    async def is_claimed(self, claim: Claim) -> bool:
+        """Whether this has happened already: spares what would be done for nothing, and decides nothing."""
+        pool = await self.pool()
+        async with pool.connection() as connection:
+            found = await connection.execute(
+                "SELECT 1 FROM claims WHERE claim_id = %s", (claim.id,)
+            )
+            return await found.fetchone() is not None
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call `listener` (from any thread) after each commit that stored events; what it raises is only logged."""

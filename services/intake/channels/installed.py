@@ -184,7 +184,7 @@ class WhatsAppNumber(WayIn, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         access_token: of a system user.
         template, template_language: what carries a reply more than 24 hours after the customer's last message; its body
             has one parameter, the reply, cut at `template_chars_max`. None: such replies are refused.
-        api: with its version.
+        api: with its version. `media_origins`: where Meta keeps what customers send; nothing is fetched from elsewhere.
     """
 
     phone_number_id: Annotated[str, Meta(pattern=r"^\d{1,32}$")]
@@ -195,6 +195,7 @@ class WhatsAppNumber(WayIn, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     template_language: Annotated[str, Meta(pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$")] = "en"
     template_chars_max: Annotated[int, Meta(ge=1, le=1_024)] = 1_000
     api: Url = "https://graph.facebook.com/v24.0"
+    media_origins: tuple[Url, ...] = ("https://lookaside.fbsbx.com",)
 
 
 class Messengers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -201,12 +201,14 @@ async def test_a_dead_message_is_tried_again_when_a_supervisor_says_so(
     await eventually(lambda: vendors.of(str(chat)))
 
 
-async def test_media_of_telegram_are_named_and_bots_passed_over(desk: Desk):
-    photo = [{"file_id": "small"}, {"file_id": "large"}]
-    ticket = only(await from_telegram(desk, telegram(next(_IDS), None, photo=photo, caption="See")))
-    first = (await desk.events(ticket["ticket_id"]))[0]
+async def test_places_and_contacts_of_telegram_are_words_and_bots_are_passed_over(desk: Desk):
+    where = {"latitude": 52.5, "longitude": 13.4}
+    ticket = only(
+        await from_telegram(desk, telegram(next(_IDS), None, caption="Here", location=where))
+    )
+    (first,) = await desk.events(ticket["ticket_id"])
     assert isinstance(first, TicketOpened)
-    assert first.body == "See\n[photo: large]"
+    assert first.body == "Here\n[location: 52.5, 13.4]"
     robot = telegram(1, **{"from": {"id": 1, "is_bot": True, "first_name": "B"}})
     for update in (robot, {"update_id": next(_IDS), "poll": {"id": "1"}}):
         answer = await from_telegram(desk, update)
@@ -262,20 +264,20 @@ async def test_after_24_hours_whatsapp_takes_a_template_or_nothing(
         assert sent["template"]["components"][0]["parameters"][0]["text"] == "Good morning"
 
 
-async def test_whatsapp_media_buttons_and_other_numbers(desk: Desk):
+async def test_whatsapp_places_buttons_and_other_numbers(desk: Desk):
     number = f"49173{next(_IDS)}"
-    image = {"type": "image", "image": {"id": "99", "mime_type": "image/jpeg", "caption": "Look"}}
+    place = {"type": "location", "location": {"latitude": 52.5, "longitude": 13.4}}
     button = {
         "type": "interactive",
         "interactive": {"type": "button_reply", "button_reply": {"id": "1", "title": "Yes"}},
     }
     thumb = {"type": "reaction", "reaction": {"emoji": "👍"}}
-    answer = (await from_whatsapp(desk, whatsapp(number, image, button, thumb))).json()
+    answer = (await from_whatsapp(desk, whatsapp(number, place, button, thumb))).json()
     assert [one["done"] for one in answer["messages"]] == ["opened", "replied"]
     assert answer["passed_over"] == 1
     opened, replied = await desk.events(answer["messages"][0]["ticket_id"])
-    assert (opened.body, replied.body) == ("Look\n[image: image/jpeg 99]", "Yes")
-    other = whatsapp(number, image, number="1")
+    assert (opened.body, replied.body) == ("[location: 52.5, 13.4]", "Yes")
+    other = whatsapp(number, place, number="1")
     assert (await from_whatsapp(desk, other)).json()["passed_over"] == 1
 
 

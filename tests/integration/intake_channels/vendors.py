@@ -100,6 +100,8 @@ class Vendors:
         self.port = 0
         self.taken: list[dict[str, Any]] = []
         self.next_answers: list[tuple[int, dict[str, Any]]] = []
+        self.files: dict[str, bytes] = {}
+        self.fetched: list[str] = []
         self._ids = count(1)
 
     async def telegram(self, request: Request) -> Response:
@@ -125,6 +127,37 @@ class Vendors:
                 "messages": [{"id": id_}],
             }
         )
+
+    async def telegram_file(self, request: Request) -> Response:
+        """`getFile`: https://core.telegram.org/bots/api#getfile."""
+        id_ = (await request.json())["file_id"]
+        if self.next_answers:
+            return self._refusal()
+        if id_ not in self.files:
+            said = {"ok": False, "error_code": 400, "description": "Bad Request: file is too big"}
+            return JSONResponse(said, 400)
+        result = {"file_id": id_, "file_unique_id": "u", "file_path": f"photos/{id_}.jpg"}
+        return JSONResponse({"ok": True, "result": result})
+
+    async def whatsapp_media(self, request: Request) -> Response:
+        """https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media."""
+        assert request.headers["authorization"].startswith("Bearer ")
+        if self.next_answers:
+            return self._refusal()
+        id_ = request.path_params["id"]
+        url = f"http://127.0.0.1:{self.port}/media/{id_}.bin"
+        if id_ == "elsewhere":
+            url = "http://169.254.169.254/latest/meta-data"
+        return JSONResponse(
+            {"messaging_product": "whatsapp", "id": id_, "url": url, "mime_type": "image/png"}
+        )
+
+    async def content(self, request: Request) -> Response:
+        id_ = request.path_params["name"].partition(".")[0]
+        self.fetched.append(id_)
+        if request.url.path.startswith("/media/"):
+            assert request.headers["authorization"].startswith("Bearer ")
+        return Response(self.files[id_])
 
     async def webhook(self, request: Request) -> Response:
         raw = await request.body()
@@ -159,6 +192,10 @@ async def open_vendors() -> AsyncIterator[Vendors]:
         routes=[
             Route("/bot{token}/sendMessage", vendors.telegram, methods=["POST"]),
             Route("/v24.0/{number}/messages", vendors.whatsapp, methods=["POST"]),
+            Route("/bot{token}/getFile", vendors.telegram_file, methods=["POST"]),
+            Route("/file/bot{token}/photos/{name}", vendors.content),
+            Route("/v24.0/{id}", vendors.whatsapp_media),
+            Route("/media/{name}", vendors.content),
             Route("/webhook", vendors.webhook, methods=["POST"]),
         ]
     )

@@ -117,7 +117,7 @@ class MailIn:
         async with self._readers:
             message = await asyncio.to_thread(parse, raw)
         incoming = _Incoming(self, message, raw, arrival)
-        if not await self._is_known(incoming.claim):
+        if not await self._store.is_claimed(incoming.claim):
             await files.put_all(self._contents, incoming.files)
         outcome = await self._intake.together(incoming.work, Received, claim=incoming.claim)
         done = outcome.result
@@ -182,14 +182,6 @@ class MailIn:
         outcome = await self._intake.together(work, Received, claim=claim)
         log.info("refused_mail_opened", refusal_id=refusal_id, ticket_id=outcome.result.ticket_id)
         return outcome
-
-    async def _is_known(self, claim: Claim) -> bool:
-        pool = await self._store.pool()
-        async with pool.connection() as connection:
-            found = await connection.execute(
-                "SELECT 1 FROM claims WHERE claim_id = %s", (claim.id,)
-            )
-            return await found.fetchone() is not None
 
 
 class _Incoming:

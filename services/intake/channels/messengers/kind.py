@@ -21,6 +21,25 @@ class Forged(Unauthorized):
     title = "Webhook refused"
 
 
+class Media(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a message, as the messenger knows it. `kind`: its word for it, such as `photo`."""
+
+    id: str
+    kind: str
+    name: str | None = None
+    size: int | None = None
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the bytes of a file are. `origins`: where this messenger keeps files, and nowhere else."""
+
+    url: str
+    origins: tuple[str, ...]
+    headers: Mapping[str, str] = {}
+    name: str | None = None
+    content_type: str | None = None
+
+
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     """A message that came.
 
@@ -40,6 +59,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: datetime | None = None
     subject: str | None = None
     language: str | None = None
+    media: tuple[Media, ...] = ()
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +127,14 @@ class Messenger(Protocol):
 
         Raises:
             Rejected, NotNow: it was not taken.
+        """
+        ...
+
+    async def locate(self, media: Media) -> Place:
+        """Ask where a file is that came with a message of this messenger.
+
+        Raises:
+            Rejected, NotNow: it is not to be had.
         """
         ...
 

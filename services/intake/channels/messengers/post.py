@@ -18,7 +18,7 @@ _REDIRECT: Final = 300
 
 
 class Poster:
-    """Posts JSON. Redirects and proxies of the environment are not followed."""
+    """Asks for JSON with JSON. Redirects and proxies of the environment are not followed."""
 
     def __init__(self) -> None:
         self._client = httpx2.AsyncClient(
@@ -33,9 +33,19 @@ class Poster:
         Raises:
             NotNow: nobody answered.
         """
-        said = {"content-type": "application/json", **headers}
+        return await self._ask("POST", url, {"content-type": "application/json", **headers}, body)
+
+    async def get(
+        self, url: str, headers: Mapping[str, str]
+    ) -> tuple[int, dict[str, Any], Mapping[str, str]]:
+        """The same without anything said. Raises NotNow."""
+        return await self._ask("GET", url, headers)
+
+    async def _ask(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> tuple[int, dict[str, Any], Mapping[str, str]]:
         try:
-            answer = await self._client.post(url, content=body, headers=said)
+            answer = await self._client.request(method, url, content=body, headers=dict(headers))
         except httpx2.HTTPError as error:
             # Never the address: Telegram's has the token in it.
             raise NotNow(f"no answer: {type(error).__name__}") from None

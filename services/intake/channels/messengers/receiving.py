@@ -1,5 +1,6 @@
 """A messenger's message becomes a reply in its conversation's ticket, or a ticket: once, in one transaction."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from services.intake.domain import OpenTicket, Ticket, limits
 from services.intake.domain.commands import AddCustomerReply, RecordNotDelivered
 from shared.errors import Refused
 from shared.events import Actor, ActorKind, Channel
+from shared.events.messages import AttachedFile
 from shared.events.tickets import Person
 from shared.eventstore import Claim, Outcome
 from shared.identifiers import new_id
@@ -50,15 +52,18 @@ class MessengersIn:
         self._intake = intake
 
     async def receive(
-        self, messenger: Messenger, message: Incoming, correlation_id: str
+        self,
+        messenger: Messenger,
+        message: Incoming,
+        files: Sequence[AttachedFile],
+        correlation_id: str,
     ) -> Outcome[Received]:
         """Store it and return after the commit; the same message again gets the first answer."""
 
         def work(tx: Tx) -> Received:
-            return _Receiving(self._intake, messenger, message, tx, correlation_id).work()
+            return _Receiving(self._intake, messenger, message, files, tx, correlation_id).work()
 
-        claim = Claim.of(messenger.source, message.external_id, b"")
-        return await self._intake.together(work, Received, claim=claim)
+        return await self._intake.together(work, Received, claim=claim_of(messenger, message))
 
     async def hear(self, messenger: Messenger, told: Told, correlation_id: str) -> None:
         """Note what became of a message of ours; one that never arrived is told on its ticket, once."""
@@ -94,6 +99,11 @@ class MessengersIn:
         self._intake.changing(tx, row.ticket_id, command, asking)
 
 
+def claim_of(messenger: Messenger, message: Incoming) -> Claim:
+    """Makes a message happen once, however often it is posted."""
+    return Claim.of(messenger.source, message.external_id, b"")
+
+
 class _Receiving:
     """One message in its transaction."""
 
@@ -102,10 +112,12 @@ class _Receiving:
         intake: Intake,
         messenger: Messenger,
         message: Incoming,
+        files: Sequence[AttachedFile],
         tx: Tx,
         correlation_id: str,
     ) -> None:
         self._intake, self._messenger, self._message, self._tx = intake, messenger, message, tx
+        self._files = tuple(files)
         known = people.find(tx, message.addresses) if message.addresses else None
         self._person = _merged(message.person, known)
         actor = Actor(kind=ActorKind.CUSTOMER, id=self._person.id, name=self._person.name)
@@ -152,6 +164,7 @@ class _Receiving:
             tags=way.tags,
             fields={**way.fields, "messenger": self._messenger.source},
             language=_language(message.language),
+            attachments=self._files,
             asks_nothing=True,
         )
         event = self._intake.opening(self._tx, command, self._asking)
@@ -167,6 +180,7 @@ class _Receiving:
         command = AddCustomerReply(
             message_id=self._message_id,
             body=self._message.body,
+            attachments=self._files,
             is_third_party=not is_requester,
         )
         return self._intake.changing(self._tx, ticket.id, command, self._asking)

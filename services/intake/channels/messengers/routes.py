@@ -11,10 +11,12 @@ from starlette.responses import PlainTextResponse
 from services.intake.channels.installed import ChannelIsOff
 from services.intake.channels.messengers import outbox
 from services.intake.channels.messengers.kind import Forged, Messenger
-from services.intake.channels.messengers.receiving import MessengersIn
+from services.intake.channels.messengers.media import MediaIn
+from services.intake.channels.messengers.receiving import MessengersIn, claim_of
 from services.intake.channels.messengers.whatsapp import WhatsAppAdapter
 from services.intake.domain import Ticket
 from shared.clock import Clock
+from shared.events.messages import AttachedFile
 from shared.eventstore import EventStore
 from shared.http.bodies import json_answer
 from shared.observability.correlation import current_correlation_id, new_correlation_id
@@ -25,6 +27,7 @@ _NO_CONTENT: Final = 204
 
 def messenger_router(
     receiving: MessengersIn,
+    media: MediaIn,
     messengers: Mapping[str, Messenger],
     store: EventStore[Ticket],
     clock: Clock,
@@ -84,7 +87,10 @@ def messenger_router(
         correlation_id = current_correlation_id() or new_correlation_id()
         answers: list[Any] = []
         for message in read.messages:  # one after the other: they stand in their order
-            outcome = await receiving.receive(found, message, correlation_id)
+            files: tuple[AttachedFile, ...] = ()
+            if message.media and not await store.is_claimed(claim_of(found, message)):
+                files = await media.kept(found, message, clock.now())
+            outcome = await receiving.receive(found, message, files, correlation_id)
             answers.append(outcome.result)
         for one in read.told:
             await receiving.hear(found, one, correlation_id)

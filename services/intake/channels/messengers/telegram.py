@@ -1,6 +1,7 @@
 """Telegram: updates of a bot in (https://core.telegram.org/bots/api#update), `sendMessage` out."""
 
 import hmac
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,7 +13,9 @@ from services.intake.channels.messengers.kind import (
     Forged,
     Incoming,
     Leaving,
+    Media,
     NotNow,
+    Place,
     Read,
     Rejected,
 )
@@ -23,9 +26,11 @@ from shared.http.bodies import decode_json
 
 _OK: Final = 200
 _TOO_MANY: Final = 429
-_MEDIA: Final = (
-    "photo", "document", "video", "voice", "audio", "sticker", "video_note", "animation", "location", "contact",
+_FILES: Final = (
+    "photo", "document", "video", "voice", "audio", "sticker", "video_note", "animation",
 )  # fmt: skip
+_PATH: Final = re.compile(r"[A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*")
+"""What `getFile` says: `photos/file_12.jpg`. Nothing that climbs, nothing with a query."""
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +92,8 @@ class TelegramAdapter:
     def __init__(self, name: str, settings: TelegramBot, token: str, secret: str) -> None:
         self.source = f"telegram:{name}"
         self.way: WayIn = settings
-        self._url = f"{settings.api.rstrip('/')}/bot{token}/sendMessage"
+        self._api, self._token = settings.api.rstrip("/"), token
+        self._url = f"{self._api}/bot{token}/sendMessage"
         self._secret = secret
         self._poster = Poster()
 
@@ -120,6 +126,7 @@ class TelegramAdapter:
                     body=body,
                     sent_at=min(datetime.fromtimestamp(message.date, UTC), now),
                     language=author.language_code,
+                    media=_media(message),
                 ),
             )
         )
@@ -138,22 +145,56 @@ class TelegramAdapter:
         sent = (found.get("result") or {}).get("message_id")
         return None if sent is None else f"{message.thread}/{sent}"
 
+    async def locate(self, media: Media) -> Place:
+        """See `Messenger`. Bots get files of up to 20 MB; the Bot API refuses larger ones in words."""
+        body = msgspec.json.encode({"file_id": media.id})
+        url = f"{self._api}/bot{self._token}/getFile"
+        status, found, headers = await self._poster.post(url, body, {})
+        check(status, str(found.get("description") or ""), headers)
+        path = str((found.get("result") or {}).get("file_path") or "")
+        if not _PATH.fullmatch(path):
+            raise Rejected("Telegram does not say where it is")
+        return Place(
+            url=f"{self._api}/file/bot{self._token}/{path}",
+            origins=(self._api,),
+            name=path.rpartition("/")[2],
+        )
+
     async def close(self) -> None:
         """See `Messenger`."""
         await self._poster.close()
 
 
-def _body(message: TelegramMessage) -> str:
-    """The words; what is no words is named with the id under which Telegram keeps it."""
-    parts = [message.text or message.caption or ""]
-    for kind in _MEDIA:
-        found = getattr(message, kind)
-        if not found:
-            continue
+def _media(message: TelegramMessage) -> tuple[Media, ...]:
+    """The files of a message; an animation comes as a document once more."""
+    found = []
+    for kind in _FILES:
+        said = getattr(message, kind)
         # Of a photo there are several sizes, the largest last.
-        one = found[-1] if isinstance(found, list) else found
-        name = one.get("file_name") or one.get("file_id") or one.get("phone_number")
-        if kind == "location":
-            name = f"{one.get('latitude')}, {one.get('longitude')}"
-        parts.append(f"[{kind.replace('_', ' ')}: {name}]")
-    return "\n".join(part for part in parts if part).strip()
+        one = said[-1] if isinstance(said, list) and said else said
+        if not isinstance(one, dict) or not isinstance(one.get("file_id"), str):
+            continue
+        if any(each.id == one["file_id"] for each in found):
+            continue
+        name, size = one.get("file_name"), one.get("file_size")
+        found.append(
+            Media(
+                id=one["file_id"],
+                kind=kind.replace("_", " "),
+                name=name if isinstance(name, str) else None,
+                size=size if isinstance(size, int) else None,
+            )
+        )
+    return tuple(found)
+
+
+def _body(message: TelegramMessage) -> str:
+    """The words; what came without any is named by its kind."""
+    words = [message.text or message.caption or ""]
+    if message.location is not None:
+        where = message.location
+        words.append(f"[location: {where.get('latitude')}, {where.get('longitude')}]")
+    if message.contact is not None:
+        words.append(f"[contact: {message.contact.get('phone_number')}]")
+    said = "\n".join(one for one in words if one).strip()
+    return said or "\n".join(f"[{one.kind}]" for one in _media(message))

@@ -10,7 +10,15 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from services.intake.channels.installed import WayIn, WebhookMessenger
-from services.intake.channels.messengers.kind import Forged, Incoming, Leaving, Read, Rejected
+from services.intake.channels.messengers.kind import (
+    Forged,
+    Incoming,
+    Leaving,
+    Media,
+    Place,
+    Read,
+    Rejected,
+)
 from services.intake.channels.messengers.post import Poster, check
 from services.intake.domain import limits
 from shared.events.tickets import Person
@@ -111,6 +119,10 @@ class WebhookAdapter:
         status, found, answered = await self._poster.post(self._reply_url, text, headers)
         check(status, str(found.get("detail") or found.get("error") or ""), answered)
         return id_
+
+    async def locate(self, media: Media) -> Place:  # noqa: ARG002  # the interface's
+        """See `Messenger`."""
+        raise Rejected("this webhook sends no files")
 
     async def close(self) -> None:
         """See `Messenger`."""
