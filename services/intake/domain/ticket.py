@@ -99,7 +99,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         rules_done: rules that ran here, each with the moment that it counted from, or when it ran.
         rules_stopped_at: when it was last said that too many rules ran.
         is_imported: it came as history from elsewhere, and nobody has touched it here.
-        sending: the versions before and after the newest run of events that only tell of a message on its way.
+        sending: the versions before and after the newest run of events that only tell of what has left to the customer.
     """
 
     id: UUID
@@ -158,7 +158,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def version_of_news(self) -> int:
         """Whoever has seen the ticket from this version on has seen everything that matters to a decision.
 
-        That an answer has left is told on the ticket, and whoever wrote it expected nothing else.
+        That an answer or a survey has left is told on the ticket, and nobody decides otherwise for it.
         """
         before, after = self.sending
         return before if after == self.version else self.version
@@ -357,7 +357,11 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
                 event.survey_id, event.resolution_count, event.expires_at, event.policy_group
             )
             return replace(
-                ticket, version=version, survey_at=None, surveys=(*ticket.surveys, survey)
+                ticket,
+                version=version,
+                survey_at=None,
+                surveys=(*ticket.surveys, survey),
+                sending=(ticket.version_of_news, version),
             )
         case SatisfactionRated():
             return replace(ticket, version=version, surveys=surveys_after(ticket.surveys, event))
