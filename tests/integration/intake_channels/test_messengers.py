@@ -333,3 +333,20 @@ async def test_bad_input_names_the_field(desk: Desk, said: dict[str, Any], field
 async def test_what_is_not_switched_on_is_not_there(desk: Desk):
     assert (await desk.http.post(f"{HOOK}/telegram/other", json={})).status_code == 404
     assert (await desk.http.post(f"{HOOK}/signal/support", json={})).status_code == 404
+
+
+async def test_a_contact_is_known_by_the_number_that_whatsapp_names(desk: Desk, agent: Caller):
+    number, said = f"4930{next(_IDS)}", {"type": "text", "text": {"body": "Hello"}}
+    before = only(await from_whatsapp(desk, whatsapp(number, said)))["ticket_id"]
+    known = {"name": "Nora Known", "phones": [f"+{number}"], "tier": "gold"}
+    contact = (await agent.post("/v1/contacts", known)).json()["contact_id"]
+    again = only(await from_whatsapp(desk, whatsapp(number, said)))
+    assert again["ticket_id"] == before
+    reply: Any = (await desk.events(before))[-1]
+    assert (reply.body, reply.is_third_party) == ("Hello", False)
+
+    elsewhere = await from_whatsapp(desk, whatsapp(number, said, number="222"), "templated")
+    opened: Any = (await desk.events(only(elsewhere)["ticket_id"]))[0]
+    person = opened.requester
+    assert (person.id, str(person.contact_id)) == (f"tel:+{number}", contact)
+    assert (person.name, person.tier) == ("Nora Known", "gold")

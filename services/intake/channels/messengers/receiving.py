@@ -173,7 +173,8 @@ class _Receiving:
         return ticket
 
     def _reply(self, ticket: Ticket) -> Ticket:
-        ids, contacts = (self._person.id,), self._intake.contacts
+        # Known by another of their addresses since the conversation began, they are who they were.
+        ids, contacts = (self._person.id, *self._message.addresses), self._intake.contacts
         is_requester = ticket.requester_id == self._person.id or contacts.are_same(
             self._tx, ids, ticket.requester_id
         )

@@ -167,7 +167,7 @@ class TelegramAdapter:
 
 def _media(message: TelegramMessage) -> tuple[Media, ...]:
     """The files of a message; an animation comes as a document once more."""
-    found = []
+    found: list[Media] = []
     for kind in _FILES:
         said = getattr(message, kind)
         # Of a photo there are several sizes, the largest last.
