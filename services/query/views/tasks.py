@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg.sql import SQL
 
-from services.query.views.lists import NOBODY
+from services.query.views.list_filter import NOBODY
 from services.query.views.pools import Pool
 from shared.http import cursor
 
