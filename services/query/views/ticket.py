@@ -1,6 +1,6 @@
 """One ticket: its present state, its figures, its conversation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -83,6 +83,20 @@ async def find_ticket(pool: Pool, reference: UUID | int, scope: Scope) -> dict[s
     if row is None:
         raise NotFound(f"there is no ticket {reference}")
     return row
+
+
+async def linked_tickets(
+    pool: Pool, links: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The tickets that these links lead to, by id: number, subject, status. For people who work here."""
+    if not links:
+        return {}
+    async with pool.connection() as connection:
+        found = await connection.execute(
+            "SELECT ticket_id, number, subject, category AS status FROM tickets WHERE ticket_id = ANY(%s)",
+            ([UUID(link["ticket_id"]) for link in links],),
+        )
+        return {str(row["ticket_id"]): row for row in await found.fetchall()}
 
 
 async def conversation(pool: Pool, ticket_id: UUID, scope: Scope) -> dict[str, Any]:

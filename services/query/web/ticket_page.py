@@ -14,7 +14,12 @@ from services.query.views.oncall import pages_of
 from services.query.views.pauses import pauses_of
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
-from services.query.views.ticket import conversation, find_ticket, parse_reference
+from services.query.views.ticket import (
+    conversation,
+    find_ticket,
+    linked_tickets,
+    parse_reference,
+)
 from services.query.views.timeline import LIMIT_MAX, timeline
 from services.query.web import fields
 from services.query.web.clocks import clocks
@@ -143,6 +148,7 @@ async def _internal(request: Request, pool: Pool, ticket: dict[str, Any]) -> dic
         "has_more_events": has_more,
         "story": story(events, names),
         "clocks": clocks(ticket["clocks"], datetime.now(UTC)),
+        "linked": await linked_tickets(pool, ticket["links"]),
         "pages": await pages_of(pool, ticket["ticket_id"]),
         "person": await person_behind(pool, ticket["requester_id"]),
         **await pauses_of(pool, ticket["ticket_id"]),

@@ -205,7 +205,7 @@ async def test_customers_see_their_conversation_and_nothing_internal(desk: Reade
     ):
         assert hidden not in answer.text, hidden
     parts = await opened(desk, "/tickets/7/parts", role=Role.CUSTOMER, subject="carl")
-    assert set(parts.json()["parts"]) == {"head", "conversation", "end"}
+    assert set(parts.json()["parts"]) == {"head", "conversation", "end", "survey"}
     assert "internal truth" not in parts.text
 
 
@@ -242,6 +242,15 @@ async def test_what_people_type_is_shown_and_never_run(desk: Reader) -> None:
             assert "&lt;script&gt;" in html, path
     parts = (await opened(desk, "/tickets/9/parts")).json()["parts"]
     assert all("<script" not in html for html in parts.values())
+
+
+@pytest.mark.parametrize("path", ["/tickets/7", "/tickets/new", "/desk"])
+async def test_a_command_pressed_before_its_script_is_there_puts_nothing_into_the_address(
+    desk: Reader, path: str
+) -> None:
+    forms = [attrs for tag, attrs in Outline((await opened(desk, path)).text).tags if tag == "form"]
+    commands = [attrs for attrs in forms if "data-command" in attrs]
+    assert {attrs["method"] for attrs in commands} == {"dialog"}  # which does nothing by itself
 
 
 async def test_filters_stay_in_the_address_without_the_empty_ones(desk: Reader) -> None:

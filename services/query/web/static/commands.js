@@ -1,5 +1,7 @@
 // Forms that are commands: sent to the API as JSON, each submit with its own Idempotency-Key, refusals told in words.
 
+import { problemOf } from "./problems.js";
+
 const WAIT_MS = 20_000;
 
 function newKey() {
@@ -70,16 +72,6 @@ function tell(form, text, isError = false) {
   const error = form.querySelector(".error"), told = form.querySelector(".told");
   if (error) { error.hidden = !isError; error.textContent = isError ? text : ""; }
   if (told) { told.textContent = !isError || !error ? text : ""; }
-}
-
-async function problemOf(answer) {
-  try {
-    const problem = await answer.json();
-    const fields = (problem.errors ?? []).filter((each) => !problem.detail?.includes(each.message)).map((each) => `${each.field}: ${each.message}`);
-    return [problem.detail || problem.title, ...fields].join(" ");
-  } catch {
-    return `The server answered ${answer.status}.`;
-  }
 }
 
 // Who has answered meanwhile, and when, is said by the server; any other change is told in general words.

@@ -1,5 +1,7 @@
 // Files of an answer: sent ahead as they are chosen, pasted or dropped; the answer then names them.
 
+import { problemOf } from "./problems.js";
+
 const WAIT_MS = 120_000;
 const composer = document.getElementById("composer");
 const list = document.getElementById("attached");
@@ -9,15 +11,6 @@ function tell(text) {
   const error = composer.querySelector(".error");
   error.textContent = text;
   error.hidden = text === "";
-}
-
-async function problemOf(answer) {
-  try {
-    const problem = await answer.json();
-    return problem.detail || problem.title;
-  } catch {
-    return `the server answered ${answer.status}`;
-  }
 }
 
 async function send(file) {

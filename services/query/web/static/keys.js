@@ -35,6 +35,13 @@ function write(kind) {
   return true;
 }
 
+// The newest message of the other side.
+function quoteNewest() {
+  const button = [...document.querySelectorAll(".message:not(.agent, .note) [data-quote]")].at(-1);
+  button?.click();
+  return button !== undefined;
+}
+
 function press(event) {
   const { key } = event;
   if (goUntil > Date.now() && key in PLACES) {
@@ -49,6 +56,7 @@ function press(event) {
     case "g": goUntil = Date.now() + SEQUENCE_MS; return true;
     case "r": return write("reply");
     case "n": return write("note");
+    case "q": return quoteNewest();
     case "c": location.assign("/tickets/new"); return true;
     case "?": document.getElementById("help")?.showModal(); return true;
     default: return false;

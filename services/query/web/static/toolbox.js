@@ -1,5 +1,7 @@
 // "/" at the beginning of a line of the reply offers prepared texts and macros. A macro shows what it would do before it does.
 
+import { problemOf } from "./problems.js";
+
 const WAIT_MS = 10_000, PAUSE_MS = 150;
 const picker = document.getElementById("picker"), panel = document.getElementById("macro");
 const composer = document.getElementById("composer");
@@ -11,9 +13,8 @@ const typed = () => /(^|\n)\/([^\n]*)$/.exec(box.value.slice(0, box.selectionSta
 
 async function call(method, path, headers = {}) {
   const answer = await fetch(api() + path, { method, headers, signal: AbortSignal.timeout(WAIT_MS) });
-  const said = await answer.json();
-  if (!answer.ok) throw new Error([said.detail || said.title, ...(said.errors ?? []).map((each) => each.message)].join(" "));
-  return said;
+  if (!answer.ok) throw new Error(await problemOf(answer));
+  return answer.json();
 }
 
 function element(name, text, attributes = {}) {
