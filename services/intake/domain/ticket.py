@@ -238,8 +238,7 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
         ):
             return replace(ticket, version=version)
         case MessageSent():
-            sending = (ticket.version_of_news, version)
-            return replace(ticket, version=version, sending=sending)
+            return replace(ticket, version=version, sending=(ticket.version_of_news, version))
         case StatusChanged():
             return replace(
                 ticket,
