@@ -1,14 +1,15 @@
 """A fresh database with the product's roles and schemas, beside others on the same PostgreSQL."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
 
 from deploy.bootstrap import BI_READER, SERVICES, DatabasePlan, prepare_database
 
@@ -33,6 +34,21 @@ class Database:
         """The URL of one role (`intake`, `routing`, `sla`, `query`, `bi_reader`)."""
         parts = conninfo_to_dict(self.superuser)
         return f"postgresql://{role}:{_PASSWORDS[role]}@{parts['host']}:{parts['port']}/{self.name}"
+
+    def rule(self, schema: str) -> psycopg.Connection[TupleRow]:
+        """A superuser's connection that looks into one schema."""
+        return psycopg.connect(self.superuser, options=f"-c search_path={schema}")
+
+
+def empty(connection: psycopg.Connection[Any], tables: Iterable[str]) -> None:
+    """Delete all rows of tables that have few; TRUNCATE takes twenty times as long, for it makes every file anew.
+
+    Args:
+        connection: a superuser's: neither triggers nor foreign keys have a say in it.
+        tables: names, as the connection's search_path finds them.
+    """
+    deletions = [f"DELETE FROM {table}" for table in tables]
+    connection.execute("; ".join(["SET LOCAL session_replication_role = replica", *deletions]))
 
 
 @contextmanager

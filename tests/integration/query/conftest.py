@@ -19,7 +19,7 @@ from shared.security.issuer import LocalIssuer
 from shared.service import Service
 from tests.integration.query.stories import Story, feed
 from tests.support.database import Database as TestDatabase
-from tests.support.database import fresh_database
+from tests.support.database import empty, fresh_database
 from tests.support.servers import Servers
 
 PACKAGES = ("shared.messaging", "shared.audit", "services.query")
@@ -97,17 +97,16 @@ async def service(settings: Settings) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-async def reader(service: Service, issuer: LocalIssuer) -> AsyncIterator[Reader]:
+async def reader(
+    service: Service, issuer: LocalIssuer, own_database: TestDatabase
+) -> AsyncIterator[Reader]:
     """Empty projections."""
+    with own_database.rule("query") as connection:
+        found = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'query'"
+            " AND tablename <> 'schema_migrations'"
+        )
+        empty(connection, [name for (name,) in found])
     transport = httpx2.ASGITransport(app=service.api)
     async with httpx2.AsyncClient(transport=transport, base_url="http://query") as http:
-        reader = Reader(service, http, issuer)
-        tables = ", ".join(
-            row["tablename"]
-            for row in reader.rows(
-                "SELECT tablename FROM pg_tables WHERE schemaname = 'query'"
-                " AND tablename <> 'schema_migrations'"
-            )
-        )
-        reader.store.transact(lambda tx: tx.cursor.execute(f"TRUNCATE {tables}"))
-        yield reader
+        yield Reader(service, http, issuer)

@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from services.routing.settings import Settings
 from shared.security.issuer import LocalIssuer
 from tests.integration.routing.office import TABLES, Office, make_settings, open_office
-from tests.support.database import Database
+from tests.support.database import Database, empty
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +42,8 @@ async def second_office(
 
 
 def clean(database: Database) -> None:
-    with psycopg.connect(database.url("routing"), options="-c search_path=routing") as connection:
-        connection.execute(f"TRUNCATE {', '.join(TABLES)}")
+    with database.rule("routing") as connection:
+        empty(connection, TABLES)
         connection.execute(
             "UPDATE desk SET stamp = gen_random_uuid(), turn = 0, is_importing = false,"
             " rules_version = 0, rules_mode = 'first', rules = '[]',"

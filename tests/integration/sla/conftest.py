@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import psycopg
 import pytest
 
 from services.sla.settings import Settings
@@ -24,7 +23,7 @@ def migrated(database: Database) -> Database:
 
 @pytest.fixture
 def clean_database(migrated: Database) -> Database:
-    with psycopg.connect(migrated.url("sla"), options="-c search_path=sla") as connection:
+    with migrated.rule("sla") as connection:
         clean(connection)
     return migrated
 

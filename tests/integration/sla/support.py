@@ -21,7 +21,7 @@ from shared.identifiers import new_id
 from shared.messaging import Received
 from shared.security import Principal, Role
 from shared.topics import topic_of
-from tests.support.database import Database
+from tests.support.database import Database, empty
 
 MIGRATIONS = ("services.sla",)
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -86,7 +86,7 @@ def open_store(settings: Settings) -> EventStore[Any]:
 
 
 def clean(connection: psycopg.Connection[Any]) -> None:
-    connection.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
+    empty(connection, TABLES)
     connection.execute("UPDATE rulebook SET revision = revision + 1")
     connection.execute("UPDATE import_window SET is_open = false, last_fact_at = NULL")
 
