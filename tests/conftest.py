@@ -5,13 +5,13 @@ With several workers (`make test`) the controlling process starts the servers on
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from tests.support.database import Database, fresh_database
+from tests.support.database import Database, drop_databases, fresh_database
 from tests.support.servers import Servers, choose_source, real_servers
 from tests.support.topics import fresh_topics
 
@@ -67,11 +67,13 @@ class _SharedServers:
 @pytest.fixture(scope="session")
 def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
     told = getattr(pytestconfig, "workerinput", None)
-    if told is not None:
-        yield Servers(**told[_SERVERS])
-        return
-    with real_servers(pytestconfig.stash[_SOURCE]) as found:
+    with (
+        nullcontext(Servers(**told[_SERVERS]))
+        if told is not None
+        else real_servers(pytestconfig.stash[_SOURCE])
+    ) as found:
         yield found
+        drop_databases(found.postgres)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
 from deploy.bootstrap import BI_READER, SERVICES, DatabasePlan, prepare_database
+from deploy.bootstrap.database import BI_SCHEMA, GENERATIONS, grants
 
 # Roles belong to the whole server. Every session gives them the same passwords, or sessions that share
 # a server would lock each other out.
@@ -53,17 +54,46 @@ def empty(connection: psycopg.Connection[Any], tables: Iterable[str]) -> None:
 
 @contextmanager
 def fresh_database(superuser: str) -> Iterator[Database]:
-    """A database that exists until the end of the block.
+    """A database as it is before the first migration, of one's own until the end of the block.
 
     Args:
         superuser: URL or conninfo of a superuser, to any database of the server.
     """
+    free = _FREE.setdefault(superuser, [])
+    made = free.pop() if free else _make(superuser)
+    try:
+        yield made
+    finally:
+        _clear(made)
+        free.append(made)
+
+
+def drop_databases(superuser: str) -> None:
+    """Leave nothing on a server that others use as well."""
+    with psycopg.connect(superuser, autocommit=True) as connection:
+        for made in _FREE.pop(superuser, []):
+            connection.execute(
+                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(made.name))
+            )
+
+
+_FREE: Final[dict[str, list[Database]]] = {}
+"""Used and empty again, by server: to make one and to drop it costs more than most tests."""
+
+
+def _make(superuser: str) -> Database:
     name = f"ticketing_test_{uuid4().hex[:12]}"
     prepare_database(superuser, DatabasePlan(name, _PASSWORDS))
-    try:
-        yield Database(name, make_conninfo(superuser, dbname=name))
-    finally:
-        with psycopg.connect(superuser, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+    return Database(name, make_conninfo(superuser, dbname=name))
+
+
+def _clear(used: Database) -> None:
+    with psycopg.connect(used.superuser) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        for schema in (*SERVICES, *GENERATIONS, BI_SCHEMA):
+            connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+        for statement in grants(used.name):
+            connection.execute(statement)
