@@ -1,5 +1,6 @@
 """What routing does of its own accord: act on events, serve the queue, sweep."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
@@ -12,6 +13,7 @@ from services.routing.domain.hours import CalendarVersion
 from services.routing.domain.observing import FACT_EVENTS, observe, observe_promise
 from services.routing.domain.requests import follow_ladder, follow_request
 from services.routing.domain.ticket import Ticket
+from shared.events.agents import Presence
 from shared.events.assignments import (
     GroupChanged,
     MoveRefused,
@@ -207,8 +209,6 @@ def count_decisions(events: Sequence[Event]) -> None:
 
 def _show(desk: Desk) -> None:
     metrics.ROUTING_QUEUED_TICKETS.set(sum(lane.waiting for lane in desk.roster.lanes.values()))
-    present: dict[str, int] = {}
-    for agent in desk.roster.agents.values():
-        present[agent.presence.value] = present.get(agent.presence.value, 0) + 1
-    for presence in ("online", "away", "busy", "offline"):
-        metrics.ROUTING_AGENTS.labels(presence).set(present.get(presence, 0))
+    present = Counter(agent.presence for agent in desk.roster.agents.values())
+    for presence in Presence:
+        metrics.ROUTING_AGENTS.labels(presence.value).set(present[presence])

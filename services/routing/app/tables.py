@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -99,17 +100,19 @@ def heads(tx: Transaction, wanted: Mapping[int, int], *, at_most: int) -> list[T
     """The first tickets of lanes in the order of the queue (R3): lane → how many; `at_most` of them all."""
     if not wanted:
         return []
-    # Only keys are sorted, and only the chosen rows are read whole: a third of the time with fifty long lanes.
+    # The lanes' index scans are merged, so no more keys are read than are wanted of all together: with fifty long lanes
+    # an eighth of the time of a join, which reads each lane's share. Only the chosen rows are read whole.
+    head = SQL(
+        "(SELECT t.ticket_id, t.is_raised, t.rank, t.due_at, t.queued_at FROM tickets t"
+        " WHERE t.lane = %s ORDER BY {} LIMIT %s)"
+    ).format(_ORDER)
     return _decode(
         tx,
         SQL(
             "SELECT coalesce(json_agg(t), '[]')::text AS found FROM (SELECT {} FROM"
-            " (SELECT t.* FROM unnest(%s::int[], %s::int[]) AS want (lane, count) CROSS JOIN LATERAL"
-            " (SELECT t.ticket_id, t.is_raised, t.rank, t.due_at, t.queued_at FROM tickets t"
-            " WHERE t.lane = want.lane ORDER BY {} LIMIT want.count) t ORDER BY {} LIMIT %s) h"
-            " JOIN tickets t USING (ticket_id) ORDER BY {}) t"
-        ).format(_WITHOUT_FACTS, _ORDER, _ORDER, _ORDER),
-        (list(wanted), list(wanted.values()), at_most),
+            " (SELECT * FROM ({}) t ORDER BY {} LIMIT %s) h JOIN tickets t USING (ticket_id) ORDER BY {}) t"
+        ).format(_WITHOUT_FACTS, SQL(" UNION ALL ").join([head] * len(wanted)), _ORDER, _ORDER),
+        (*chain.from_iterable(wanted.items()), at_most),
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from services.routing.domain import why
 from services.routing.domain.cause import Cause
-from services.routing.domain.choice import Decision, choose, refusal, room
+from services.routing.domain.choice import Decision, Standing, refusal, room
 from services.routing.domain.handing import Handing
 from services.routing.domain.needs import demand_of, overflow, relaxed, steps_taken
 from services.routing.domain.pace import Pace
@@ -67,19 +67,26 @@ class Desk(Handing):
         }
         entries.update((one, self.tickets[one]) for one in self._newcomers)
         blocked: dict[int, Decision] = {}
+        standings: dict[int, Standing] = {}
         placed = 0
         for ticket in sorted(entries.values(), key=queue_key):
             lane = self.roster.lane_for(demand_of(ticket, self.roster))
             decision = blocked.get(lane.lane)
             if decision is None and placed < at_most:
-                decision = self.decide(lane, ticket)
+                standing = standings.get(lane.lane)
+                if standing is None:
+                    standing = standings[lane.lane] = self._standing(lane)
+                decision = standing.decide(self._preferred(ticket))
             newcomer = self._newcomers.pop(ticket.ticket_id, None)
             if decision is not None and decision.agent is not None:
                 self._assign(ticket, decision, newcomer or cause)
+                for standing in standings.values():
+                    standing.look_again(decision.agent)
                 placed += 1
                 continue
             if decision is not None:
                 blocked[lane.lane] = decision
+                standings.pop(lane.lane, None)
             if newcomer is not None:
                 self.queue(ticket, decision, newcomer)
                 self._ask_again_later(ticket)
@@ -101,20 +108,9 @@ class Desk(Handing):
                 told += 1
         return told
 
-    def decide(self, lane: Lane, ticket: Ticket | None = None) -> Decision:
-        """Who would get the next ticket of this lane now, or this ticket of it; nothing changes."""
-        group = self.roster.groups.get(lane.group_id) if lane.group_id is not None else None
-        return choose(
-            lane.demand,
-            group,
-            self.roster.members(lane.group_id),
-            helpers=self.roster.helpers(lane.demand),
-            pace=self._pace(lane),
-            closed=self.closed_calendars(),
-            preferred=self.customers.preferred(ticket, group, self.now)
-            if ticket and group
-            else None,
-        )
+    def decide(self, lane: Lane) -> Decision:
+        """Who would get the next ticket of this lane now; nothing changes."""
+        return self._standing(lane).decide()
 
     def next_room_at(self) -> datetime | None:
         """When a rate limit will first let something that waits go on (R4); None when nothing waits for that alone."""
@@ -139,6 +135,21 @@ class Desk(Handing):
                 self.forgotten_lanes.add(lane.lane)
 
     # Details of placing.
+
+    def _standing(self, lane: Lane) -> Standing:
+        return Standing(
+            lane.demand,
+            self.roster.groups.get(lane.group_id or ""),
+            self.roster.members(lane.group_id),
+            helpers=self.roster.helpers(lane.demand),
+            pace=self._pace(lane),
+            closed=self.closed_calendars(),
+        )
+
+    def _preferred(self, ticket: Ticket) -> str | None:
+        """The agent to whom the group keeps for this customer (R6)."""
+        group = self.roster.groups.get(ticket.group_id or "")
+        return self.customers.preferred(ticket, group, self.now) if group is not None else None
 
     def _ask_again_later(self, ticket: Ticket) -> None:
         """Nobody else can take what some have declined: they are asked again after a while (R10)."""

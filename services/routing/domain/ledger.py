@@ -5,6 +5,7 @@ So the tables can always be made again from the log.
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from functools import cached_property
 from typing import Final, assert_never
 from uuid import UUID
 
@@ -174,6 +175,11 @@ class Ledger:
         """Somebody works by another calendar now, or a calendar changed."""
         self._closed = None
 
+    @cached_property
+    def _is_sticky(self) -> bool:
+        """Looked up once for all assignments of the transaction."""
+        return self.roster.is_sticky
+
     def _load(self, agent: Agent, channel: str, units: float) -> None:
         if units:
             agent.load = _rounded(agent.load + units)
@@ -268,7 +274,7 @@ class Ledger:
                 self.changed_agents[agent.agent_id] = agent
             else:
                 self._had_turn(agent, is_push=event.mode == "auto")
-            if ticket.requester_id and self.roster.is_sticky:
+            if ticket.requester_id and self._is_sticky:
                 self.customers.remember(ticket.requester_id, agent.agent_id, self.now)
 
     def _had_turn(self, agent: Agent, *, is_push: bool) -> None:

@@ -3,11 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.routing.domain.agent import Agent, Group
-from services.routing.domain.choice import Demand, choose, refusal, room
-from shared.events.agents import AgentProfile, GroupProfile, Presence, Strategy
-from tests.unit.routing.builders import START
+from services.routing.domain.choice import Demand, Standing, refusal, room
+from services.routing.domain.pace import Pace
+from services.routing.domain.strategies import STRATEGIES, WEIGHTED, turns_after
+from shared.events.agents import AgentProfile, GroupProfile, Presence, RateLimit, Strategy
+from tests.unit.routing.builders import START, a_group
 
 
 def an_agent(
@@ -50,7 +54,7 @@ DEMAND = Demand("support")
 
 
 def chosen(strategy: Strategy, *agents: Agent) -> str | None:
-    decision = choose(DEMAND, support(strategy), agents)
+    decision = Standing(DEMAND, support(strategy), agents).decide()
     return decision.agent.agent_id if decision.agent else None
 
 
@@ -83,7 +87,7 @@ def test_an_agent_without_a_limit_is_never_full() -> None:
 
 
 def test_nobody_is_pushed_in_a_manual_group() -> None:
-    decision = choose(DEMAND, support(Strategy.MANUAL), [an_agent("ann")])
+    decision = Standing(DEMAND, support(Strategy.MANUAL), [an_agent("ann")]).decide()
     assert decision.agent is None
     assert decision.refused_counts == {"manual_group": 1}
 
@@ -99,7 +103,7 @@ def test_nobody_is_pushed_in_a_manual_group() -> None:
 def test_without_a_group_or_members_there_is_nobody(
     group: Group | None, members: list[Agent], reason: str
 ) -> None:
-    assert choose(DEMAND, group, members).refused_counts == {reason: 1}
+    assert Standing(DEMAND, group, members).decide().refused_counts == {reason: 1}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +128,7 @@ def test_the_first_reason_in_order_is_told(agent: Agent, reason: str | None) -> 
 def test_a_decision_tells_the_ten_best_and_the_first_refused() -> None:
     agents = [an_agent(f"a{n:02}", position=n, load=n % 5) for n in range(30)]
     agents.append(an_agent("gone", position=99, presence=Presence.OFFLINE))
-    decision = choose(DEMAND, support(Strategy.LEAST_LOADED), agents)
+    decision = Standing(DEMAND, support(Strategy.LEAST_LOADED), agents).decide()
     told = decision.candidates()
     assert len(decision.ranked) == 30
     assert [one.agent_id for one in told[:3]] == ["a00", "a05", "a10"]
@@ -135,7 +139,7 @@ def test_a_decision_tells_the_ten_best_and_the_first_refused() -> None:
 
 def test_a_refusal_of_all_tells_whom_it_looked_at() -> None:
     agents = [an_agent("ann", presence=Presence.AWAY), an_agent("bob", load=1, capacity=1)]
-    decision = choose(DEMAND, support(), agents)
+    decision = Standing(DEMAND, support(), agents).decide()
     assert decision.refused_counts == {"away": 1, "at_capacity": 1}
     assert [one.refused for one in decision.candidates()] == ["away", "at_capacity"]
 
@@ -145,3 +149,50 @@ def test_room_counts_whole_tickets_up_to_the_limit_asked_for() -> None:
     assert room(agents, DEMAND, at_most=10) == 2
     assert room(agents, DEMAND, at_most=1) == 1
     assert room([an_agent("cyd")], DEMAND, at_most=10) == 10
+
+
+@given(data=st.data(), strategy=st.sampled_from([*STRATEGIES]))
+def test_a_standing_that_is_kept_up_says_what_a_fresh_one_says(
+    data: st.DataObject, strategy: str
+) -> None:
+    def standing() -> Standing:
+        return Standing(
+            demand,
+            group,
+            agents[:4],
+            helpers=agents[4:],
+            pace=Pace(RateLimit(count=2, seconds=60), START),
+        )
+
+    agents = [an_agent(f"a{place}", position=place, turn=place, capacity=3) for place in range(7)]
+    demand = Demand("support", optional=(("german", 1),))
+    group = a_group(strategy, weights={"a0": 2, "a5": 3})
+    kept = standing()
+    for _ in range(data.draw(st.integers(1, 12))):
+        agent = data.draw(st.sampled_from(agents))
+        agent.load = data.draw(st.sampled_from([0.0, 1.0, 2.0, 3.0]))
+        agent.turn = data.draw(st.integers(0, 20))
+        agent.presence = data.draw(
+            st.sampled_from([Presence.ONLINE, Presence.ONLINE, Presence.AWAY])
+        )
+        agent.pushed_at = (START,) * data.draw(st.integers(0, 2))
+        if strategy == WEIGHTED:
+            able = standing().decide().eligible
+            group.saved_turns = turns_after(group, agents, able, able[0]) if able else {}
+        kept.look_again(agent)
+        now, fresh = kept.decide("a5"), standing().decide("a5")
+        assert (now.agent, now.is_sticky) == (fresh.agent, fresh.is_sticky)
+        assert now.eligible == fresh.eligible
+        assert now.candidates() == fresh.candidates()
+        assert now.refused_counts == fresh.refused_counts
+
+
+def test_what_was_decided_without_an_agent_stays_said_when_somebody_changes_later() -> None:
+    ann = an_agent("ann", presence=Presence.AWAY)
+    standing = Standing(DEMAND, support(), [ann])
+    decision = standing.decide()
+    ann.presence = Presence.ONLINE
+    standing.look_again(ann)
+    assert decision.refused_counts == {"away": 1}
+    assert [one.refused for one in decision.candidates()] == ["away"]
+    assert standing.decide().agent is ann

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.routing.domain.choice import Demand, choose, refusal, room
+from services.routing.domain.choice import Demand, Standing, refusal, room
 from services.routing.domain.pace import Pace, remember_push
 from shared.events.agents import Presence, RateLimit, Strategy
 from shared.events.assignments import TicketQueued
@@ -149,5 +149,7 @@ def test_an_agent_who_comes_back_to_a_long_queue_is_not_flooded() -> None:
         floor.opened()
     floor.presence("ann", Presence.ONLINE)
     assert floor.roster.agents["ann"].load == 3
-    decision = choose(DEMAND, a_group("round_robin"), [floor.roster.agents["ann"]], pace=pace(3))
+    decision = Standing(
+        DEMAND, a_group("round_robin"), [floor.roster.agents["ann"]], pace=pace(3)
+    ).decide()
     assert decision.refused_counts == {"rate_limited": 1}

@@ -1,6 +1,6 @@
 """Sticky: a customer's next ticket goes to the same agent, if that is possible at once (R6)."""
 
-from services.routing.domain.choice import Demand, choose
+from services.routing.domain.choice import Demand, Standing
 from shared.events.agents import Presence, Strategy
 from shared.events.assignments import TicketAssigned
 from shared.events.base import StatusCategory
@@ -98,7 +98,7 @@ def test_stickiness_outside_of_the_weights_leaves_these_alone() -> None:
 
 def test_the_chosen_is_always_among_the_candidates_told() -> None:
     agents = [an_agent(f"a{n:02}", position=n, turn=n) for n in range(30)]
-    decision = choose(Demand("support"), a_group("round_robin"), agents, preferred="a29")
+    decision = Standing(Demand("support"), a_group("round_robin"), agents).decide("a29")
     told = [one.agent_id for one in decision.candidates()]
     assert decision.is_sticky
     assert (len(told), told[0], told[-1]) == (10, "a00", "a29")

@@ -6,7 +6,7 @@ import pytest
 
 from services.routing.domain import people
 from services.routing.domain.agent import Group
-from services.routing.domain.choice import Demand, choose
+from services.routing.domain.choice import Demand, Standing
 from services.routing.domain.strategies import STRATEGIES, ranking, turns_after
 from shared.events.agents import GroupProfile, Presence, Strategy
 from shared.events.assignments import TicketAssigned
@@ -18,7 +18,7 @@ DEMAND = Demand("support")
 
 
 def chosen(strategy: str, *agents: object) -> str | None:
-    decision = choose(DEMAND, a_group(strategy), agents)  # type: ignore[arg-type]
+    decision = Standing(DEMAND, a_group(strategy), agents).decide()  # type: ignore[arg-type]
     return decision.agent.agent_id if decision.agent else None
 
 
@@ -50,7 +50,9 @@ def test_without_a_limit_room_is_compared_as_if_the_limit_were_ten() -> None:
 
 
 def test_the_score_that_is_told_is_the_room() -> None:
-    decision = choose(DEMAND, a_group("most_spare"), [an_agent("ann", load=1, capacity=4)])
+    decision = Standing(
+        DEMAND, a_group("most_spare"), [an_agent("ann", load=1, capacity=4)]
+    ).decide()
     assert [one.score for one in decision.candidates()] == [3]
 
 
