@@ -1,16 +1,16 @@
 """`/v1/policies` and `/v1/calendars`: what is promised, every version of it."""
 
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.sla.app import Sla
 from services.sla.promises.define import Defined
-from shared.eventstore import Claim
 from shared.http.bodies import json_answer, read_json
 from shared.http.conditional import ExpectedVersion, etag
-from shared.http.idempotency import CommandKey, OptionalKey
+from shared.http.idempotency import OptionalKey
 from shared.http.openapi import openapi_body
 from shared.http.origin import RequestOrigin
 from shared.security import Role, require
@@ -28,14 +28,8 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     order: list[str]
 
 
-class Policies(msgspec.Struct):
-    """In the order in which they are asked; the first whose conditions hold is taken (S10)."""
-
-    items: list[Defined]
-
-
-class Calendars(msgspec.Struct):
-    """By id."""
+class Documents(msgspec.Struct):
+    """Policies in the order in which they are asked, the first that holds is taken (S10); calendars by id."""
 
     items: list[Defined]
 
@@ -43,110 +37,94 @@ class Calendars(msgspec.Struct):
 def router(sla: Sla) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/v1")
-
-    @routes.get(
-        "/policies",
-        tags=["policies"],
-        summary="All policies in their order.",
-        dependencies=_READERS,
-        openapi_extra=openapi_body(answer=Policies),
+    _add_order(routes, sla)
+    _add_documents(
+        routes,
+        ("policy", "policies"),
+        _Verbs(sla.policies, sla.policy, sla.define_policy),
+        put="Make a policy, or a new version of it. Open tickets keep theirs until they match anew.",
     )
-    async def list_policies() -> Response:
-        return json_answer(Policies(await sla.policies()))
+    _add_documents(
+        routes,
+        ("calendar", "calendars"),
+        _Verbs(sla.calendars, sla.calendar, sla.define_calendar),
+        put="Make a calendar, or a new version of it. Open clocks on it are computed anew (S12).",
+    )
+    return routes
 
+
+class _Verbs(NamedTuple):
+    """What can be asked about one kind of document."""
+
+    everything: Callable[[], Awaitable[list[Defined]]]
+    one: Callable[[str, int | None], Awaitable[Defined]]
+    define: Callable[..., Awaitable[Defined]]
+
+
+def _add_order(routes: APIRouter, sla: Sla) -> None:
     @routes.put(
         "/policies/order",
         tags=["policies"],
         summary="Ask the policies in this order from now on.",
         dependencies=_EDITORS,
-        openapi_extra=openapi_body(Order, answer=Policies),
+        openapi_extra=openapi_body(Order, answer=Documents),
     )
     async def order_policies(request: Request, origin: RequestOrigin, key: OptionalKey) -> Response:
         wanted = await read_json(request, Order)
-        claim = await _claim(request, key)
+        claim = key.claim(await request.body()) if key else None
         answer = await sla.order_policies(wanted.order, origin=origin, claim=claim)
-        return json_answer(Policies(answer))
+        return json_answer(Documents(answer))
+
+
+def _add_documents(routes: APIRouter, called: tuple[str, str], verbs: _Verbs, *, put: str) -> None:
+    """List, read and define one kind; `called`: one and many of them, `put`: what defining one means."""
+    one, many = called
 
     @routes.get(
-        "/policies/{policy_id}",
-        tags=["policies"],
-        summary="One policy.",
+        f"/{many}",
+        name=f"list_{many}",
+        tags=[many],
+        summary=f"All {many}.",
+        dependencies=_READERS,
+        openapi_extra=openapi_body(answer=Documents),
+    )
+    async def list_all() -> Response:
+        return json_answer(Documents(await verbs.everything()))
+
+    @routes.get(
+        f"/{many}/{{{one}_id}}",
+        name=f"get_{one}",
+        tags=[many],
+        summary=f"One {one}.",
         dependencies=_READERS,
         openapi_extra=openapi_body(answer=Defined),
     )
-    async def get_policy(policy_id: str, version: Version = None) -> Response:
-        return _answer(await sla.policy(policy_id, version))
+    async def get(
+        document_id: Annotated[str, Path(alias=f"{one}_id")], version: Version = None
+    ) -> Response:
+        return _answer(await verbs.one(document_id, version))
 
     @routes.put(
-        "/policies/{policy_id}",
-        tags=["policies"],
-        summary="Make a policy, or a new version of it. Open tickets keep theirs until they match anew.",
+        f"/{many}/{{{one}_id}}",
+        name=f"put_{one}",
+        tags=[many],
+        summary=put,
         dependencies=_EDITORS,
         openapi_extra=openapi_body(dict[str, Any], answer=Defined),
     )
-    async def put_policy(
-        policy_id: str,
+    async def define(
+        document_id: Annotated[str, Path(alias=f"{one}_id")],
         request: Request,
         origin: RequestOrigin,
         expected: ExpectedVersion,
         key: OptionalKey,
     ) -> Response:
         document = await read_json(request, dict[str, Any])
-        claim = await _claim(request, key)
+        claim = key.claim(await request.body()) if key else None
         return _answer(
-            await sla.define_policy(
-                policy_id, document, origin=origin, expected=expected, claim=claim
-            )
+            await verbs.define(document_id, document, origin=origin, expected=expected, claim=claim)
         )
-
-    @routes.get(
-        "/calendars",
-        tags=["calendars"],
-        summary="All calendars.",
-        dependencies=_READERS,
-        openapi_extra=openapi_body(answer=Calendars),
-    )
-    async def list_calendars() -> Response:
-        return json_answer(Calendars(await sla.calendars()))
-
-    @routes.get(
-        "/calendars/{calendar_id}",
-        tags=["calendars"],
-        summary="One calendar.",
-        dependencies=_READERS,
-        openapi_extra=openapi_body(answer=Defined),
-    )
-    async def get_calendar(calendar_id: str, version: Version = None) -> Response:
-        return _answer(await sla.calendar(calendar_id, version))
-
-    @routes.put(
-        "/calendars/{calendar_id}",
-        tags=["calendars"],
-        summary="Make a calendar, or a new version of it. Open clocks on it are computed anew (S12).",
-        dependencies=_EDITORS,
-        openapi_extra=openapi_body(dict[str, Any], answer=Defined),
-    )
-    async def put_calendar(
-        calendar_id: str,
-        request: Request,
-        origin: RequestOrigin,
-        expected: ExpectedVersion,
-        key: OptionalKey,
-    ) -> Response:
-        document = await read_json(request, dict[str, Any])
-        claim = await _claim(request, key)
-        return _answer(
-            await sla.define_calendar(
-                calendar_id, document, origin=origin, expected=expected, claim=claim
-            )
-        )
-
-    return routes
 
 
 def _answer(defined: Defined) -> Response:
     return json_answer(defined, headers={"etag": etag(defined.version)})
-
-
-async def _claim(request: Request, key: CommandKey | None) -> Claim | None:
-    return key.claim(await request.body()) if key is not None else None

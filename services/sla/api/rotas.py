@@ -10,10 +10,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from services.sla.oncall.desk import RotaDesk
 from services.sla.oncall.rotas import NewOverride, RotaView
 from shared.errors import Invalid, NotFound
-from shared.eventstore import Claim
 from shared.http.bodies import json_answer, read_json
 from shared.http.conditional import ExpectedVersion, etag
-from shared.http.idempotency import CommandKey, OptionalKey
+from shared.http.idempotency import OptionalKey
 from shared.http.openapi import openapi_body
 from shared.http.origin import RequestOrigin
 from shared.identifiers import is_slug
@@ -93,7 +92,7 @@ def _add_rotas(routes: APIRouter, desk: RotaDesk) -> None:
         key: OptionalKey,
     ) -> Response:
         document = await read_json(request, dict[str, Any])
-        claim = await _claim(request, key)
+        claim = key.claim(await request.body()) if key else None
         return _answer(
             await desk.define(rota_id, document, origin=origin, expected=expected, claim=claim)
         )
@@ -109,7 +108,7 @@ def _add_rotas(routes: APIRouter, desk: RotaDesk) -> None:
         rota_id: str, request: Request, origin: RequestOrigin, key: OptionalKey
     ) -> Response:
         wanted = await read_json(request, NewOverride)
-        claim = await _claim(request, key)
+        claim = key.claim(await request.body()) if key else None
         made = await desk.override(rota_id, wanted, origin=origin, claim=claim)
         return json_answer(made, status=_CREATED)
 
@@ -202,7 +201,3 @@ def _aware(moment: datetime | None, field: str) -> datetime | None:
 
 def _answer(rota: RotaView) -> Response:
     return json_answer(rota, headers={"etag": etag(rota.version)})
-
-
-async def _claim(request: Request, key: CommandKey | None) -> Claim | None:
-    return key.claim(await request.body()) if key is not None else None

@@ -8,6 +8,7 @@ import pytest
 from services.query.projections.changes import changes_of
 from services.query.views.told import sentence
 from shared.events import Priority, StatusCategory, encode, known_types
+from shared.events.policies import AlertSinkDefined, OncallContactDefined
 from shared.events.tickets import Changed, FieldsChanged, PriorityChanged, StatusChanged
 from shared.identifiers import new_id
 from tests.integration.query.stories import Story
@@ -59,6 +60,24 @@ def test_a_kind_of_the_future_is_told_by_its_name() -> None:
             ),
             "set site to Riga, removed room, before 4",
             {"fields.site": (None, "Riga"), "fields.room": (4, None)},
+        ),
+        (
+            AlertSinkDefined(
+                **stamp(2),
+                sink_id="pager",
+                definition={"kind": "pagerduty", "enabled": False},
+                previous={"kind": "pagerduty"},
+                source="api",
+            ),
+            "defined the sink of alerts pager",
+            {"enabled": (None, False)},
+        ),
+        (
+            OncallContactDefined(
+                **stamp(2), target="agent:anna", ways=("phone",), previous_ways=("email", "phone")
+            ),
+            "said how agent:anna is reached: phone",
+            {"ways": (("email", "phone"), ("phone",))},
         ),
     ],
 )
