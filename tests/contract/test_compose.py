@@ -10,11 +10,16 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from services.intake.settings import Settings as IntakeSettings
+from services.query.settings import Settings as QuerySettings
+from services.routing.settings import Settings as RoutingSettings
+from services.sla.settings import Settings as SlaSettings
+from shared.settings import ServiceSettings
 from shared.topics import PARTITIONS
 
 ROOT: Final = Path(__file__).parents[2]
 COMPOSE_FILE: Final = ROOT / "docker-compose.yml"
-OVERLAYS: Final = ("oncall.yml", "oidc.yml")
+OVERLAYS: Final = ("oncall.yml", "oidc.yml", "mail.yml")
 REQUIRED: Final = re.compile(r"\$\{(\w+):\?([^}]+)\}")
 SECRET_NAME: Final = re.compile(r"PASS|SECRET|AUTH|TOKEN|CREDENTIAL", re.IGNORECASE)
 CREDENTIAL_IN_URL: Final = re.compile(r"://[^/@:]*:(?P<password>.+)@")
@@ -32,6 +37,12 @@ def compose() -> dict[str, Any]:
 
 
 SERVICES: Final = compose()["services"]
+OUR_SETTINGS: Final[dict[str, type[ServiceSettings]]] = {
+    "intake": IntakeSettings,
+    "routing": RoutingSettings,
+    "sla": SlaSettings,
+    "query": QuerySettings,
+}
 LASTING: Final = [name for name, it in SERVICES.items() if it["restart"] != "no"]
 VARIABLES: Final = sorted({name for name, _ in REQUIRED.findall(COMPOSE_FILE.read_text())})
 
@@ -171,7 +182,12 @@ def test_one_missing_secret_is_enough_to_refuse() -> None:
 
 
 @pytest.mark.parametrize(
-    ("overlay", "variable"), [("oncall.yml", "ONCALL_WEBHOOK_URL"), ("oidc.yml", "JWKS_URL")]
+    ("overlay", "variable"),
+    [
+        ("oncall.yml", "ONCALL_WEBHOOK_URL"),
+        ("oidc.yml", "JWKS_URL"),
+        ("mail.yml", "MAIL_HOSTNAME"),
+    ],
 )
 def test_an_overlay_asks_for_its_address(overlay: str, variable: str) -> None:
     file = f"deploy/compose/{overlay}"
@@ -180,6 +196,21 @@ def test_an_overlay_asks_for_its_address(overlay: str, variable: str) -> None:
     assert f"required variable {variable} is missing a value" in refused.stderr
     accepted = configure(file, **{variable: "https://example.org/x"})
     assert accepted.returncode == 0, accepted.stderr
+
+
+@pytest.mark.parametrize("name", OUR_SETTINGS)
+def test_each_service_may_be_given_any_setting_and_its_example_names_real_ones(name: str) -> None:
+    folder = f"deploy/compose/settings/{name}"
+    assert SERVICES[name]["env_file"] == [{"path": f"{folder}/service.env", "required": False}]
+    mine = [it for it in SERVICES[name]["volumes"] if it.startswith("./deploy/compose/settings")]
+    assert mine == [f"./{folder}:/etc/ticketing/settings:ro"]
+    example = (ROOT / folder / "service.env.example").read_text()
+    named = re.findall(r"^(?:# )?TICKETING_(\w+)=", example, re.MULTILINE)
+    assert named
+    assert [one for one in named if one.lower() not in OUR_SETTINGS[name].model_fields] == []
+    assert [
+        f"TICKETING_{one}" for one in named if f"TICKETING_{one}" in SERVICES[name]["environment"]
+    ] == []
 
 
 def test_nothing_enters_an_image_unless_it_is_named() -> None:
