@@ -25,7 +25,10 @@ from shared.identifiers import new_id
 log = structlog.get_logger(__name__)
 
 TICKETS_MAX: Final = 10_000
-"""Of one job; as many as a batch takes."""
+"""Of one request; as many as a batch takes."""
+
+JOB_TICKETS_MAX: Final = 200_000
+"""Of one job, page after page; at a hundred tickets a second it is done within the hour."""
 
 TOGETHER: Final = 8
 """Tickets under way at once: they share a commit, and leave the writer to others between two."""
@@ -46,6 +49,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         macro, version: which document says what is done; empty and 0 when the caller said it at once.
         title: of what is done.
         undo_of: the job that it takes back.
+        ended_at: when it was stopped or undone: nothing is added or begun any more.
     """
 
     job_id: UUID
@@ -54,6 +58,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     undo_of: UUID | None
     created_at: datetime
+    ended_at: datetime | None
     total: int
     waiting: int
     done: int
@@ -70,6 +75,27 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     step_id: UUID | None
     reason: str | None
+
+
+class JobHasEnded(Refused):
+    """It was stopped or undone, or takes another one back: no ticket is added to it."""
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__(f"job {job_id} takes no more tickets")
+
+
+class JobIsNotYours(Refused):
+    """Somebody else asked for it, and its changes are made in their name."""
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__(f"job {job_id} is somebody else's")
+
+
+class JobIsTooLong(Refused):
+    """So many tickets are several jobs."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a job has at most {JOB_TICKETS_MAX} tickets")
 
 
 class _Next(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +152,54 @@ class Bulk:
 
         return await self._started(work, claim)
 
+    async def add(
+        self, job_id: UUID, ticket_ids: Sequence[UUID], asking: Asking, claim: Claim | None
+    ) -> Outcome[Job]:
+        """More tickets for a job, which may be under way: a list is handed over page by page.
+
+        A ticket that it has already is not done twice.
+
+        Raises:
+            NotFound: there is no such job. JobHasEnded, JobIsNotYours, JobIsTooLong: see there.
+        """
+
+        def work(tx: Tx) -> Job:
+            tx.cursor.execute(
+                "SELECT actor ->> 'id' AS actor_id FROM bulk_jobs WHERE job_id = %s FOR UPDATE",
+                (job_id,),
+            )
+            row = tx.cursor.fetchone()
+            job = _job(tx, job_id)
+            if row is not None and row["actor_id"] != asking.actor.id:
+                raise JobIsNotYours(job_id)
+            if job.ended_at is not None or job.undo_of is not None:
+                raise JobHasEnded(job_id)
+            if job.total + len(ticket_ids) > JOB_TICKETS_MAX:
+                raise JobIsTooLong
+            tx.cursor.execute(
+                "SELECT ticket_id FROM bulk_items WHERE job_id = %s AND ticket_id = ANY(%s)",
+                (job_id, list(ticket_ids)),
+            )
+            known = {one["ticket_id"] for one in tx.cursor.fetchall()}
+            fresh = [one for one in dict.fromkeys(ticket_ids) if one not in known]
+            _put_items(tx, job_id, [(one, None) for one in fresh], after=job.total)
+            return _job(tx, job_id)
+
+        return await self._started(work, claim)
+
+    async def stop(self, job_id: UUID, asking: Asking, claim: Claim | None) -> Outcome[Job]:
+        """What waits is not begun; what was done stays.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+
+        def work(tx: Tx) -> Job:
+            _end(tx, job_id, f"{asking.actor.name or asking.actor.id} stopped the job")
+            return _job(tx, job_id)
+
+        return await self._started(work, claim)
+
     async def undo(self, job_id: UUID, asking: Asking, claim: Claim | None) -> Outcome[Job]:
         """Take back what the job has done so far, ticket by ticket, as a job of its own; what waits is not begun.
 
@@ -146,11 +220,7 @@ class Bulk:
                 (job_id,),
             )
             items = [(one["ticket_id"], one["step_id"]) for one in tx.cursor.fetchall()]
-            tx.cursor.execute(
-                "UPDATE bulk_items SET state = 'refused', reason = 'the job was undone before its turn'"
-                " WHERE job_id = %s AND state = 'waiting'",
-                (job_id,),
-            )
+            _end(tx, job_id, "the job was undone before its turn")
             found = Document(job.macro, job.version, row["definition"])
             return self._put(tx, found, items, asking, undo_of=job_id)
 
@@ -285,12 +355,7 @@ class Bulk:
                 tx.now,
             ),
         )
-        tx.cursor.execute(
-            "INSERT INTO bulk_items (job_id, place, ticket_id, step_id)"
-            " SELECT %s, place, ticket_id, step_id"
-            " FROM unnest(%s::uuid[], %s::uuid[]) WITH ORDINALITY AS given (ticket_id, step_id, place)",
-            (job_id, [one for one, _ in items], [step for _, step in items]),
-        )
+        _put_items(tx, job_id, items)
         return _job(tx, job_id)
 
     async def _started(self, work: Any, claim: Claim | None) -> Outcome[Job]:
@@ -299,9 +364,32 @@ class Bulk:
         return outcome
 
 
+def _put_items(
+    tx: Tx, job_id: UUID, items: Sequence[tuple[UUID, UUID | None]], *, after: int = 0
+) -> None:
+    tx.cursor.execute(
+        "INSERT INTO bulk_items (job_id, place, ticket_id, step_id)"
+        " SELECT %s, %s + place, ticket_id, step_id"
+        " FROM unnest(%s::uuid[], %s::uuid[]) WITH ORDINALITY AS given (ticket_id, step_id, place)",
+        (job_id, after, [one for one, _ in items], [step for _, step in items]),
+    )
+
+
+def _end(tx: Tx, job_id: UUID, reason: str) -> None:
+    tx.cursor.execute(
+        "UPDATE bulk_jobs SET ended_at = coalesce(ended_at, %s) WHERE job_id = %s",
+        (tx.now, job_id),
+    )
+    tx.cursor.execute(
+        "UPDATE bulk_items SET state = 'refused', reason = %s WHERE job_id = %s AND state = 'waiting'",
+        (reason, job_id),
+    )
+
+
 def _job(tx: Tx, job_id: UUID) -> Job:
     tx.cursor.execute(
         "SELECT j.job_id, j.macro, j.version, j.definition ->> 'title' AS title, j.undo_of, j.created_at,"
+        " j.ended_at,"
         " count(i.place) AS total,"
         " count(*) FILTER (WHERE i.state = 'waiting') AS waiting,"
         " count(*) FILTER (WHERE i.state = 'done') AS done,"

@@ -10,7 +10,7 @@ from msgspec import Meta
 from services.intake.api.commands import uuid_of
 from services.intake.api.words import Word
 from services.intake.app import Asking
-from services.intake.bulk import TICKETS_MAX, Bulk, Item, Job, State
+from services.intake.bulk import JOB_TICKETS_MAX, TICKETS_MAX, Bulk, Item, Job, State
 from services.intake.domain.actions import Actions, Macro
 from shared.errors import Invalid
 from shared.eventstore import Claim, Outcome
@@ -29,6 +29,12 @@ class BulkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     macro: Word | None = None
     title: Word | None = None
     actions: Actions | None = None
+    ticket_ids: Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=TICKETS_MAX)]
+
+
+class MoreTickets(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The next page of tickets for a job."""
+
     ticket_ids: Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=TICKETS_MAX)]
 
 
@@ -68,7 +74,7 @@ def bulk_router(bulk: Bulk) -> APIRouter:
         job_id: str,
         request: Request,
         state: State | None = None,
-        after: Annotated[int, Query(ge=0, le=TICKETS_MAX)] = 0,
+        after: Annotated[int, Query(ge=0, le=JOB_TICKETS_MAX)] = 0,
     ) -> Response:
         """How far it is, with each ticket's result."""
         await authenticate(request, Role.AGENT)
@@ -76,6 +82,29 @@ def bulk_router(bulk: Bulk) -> APIRouter:
         items = await bulk.items(job.job_id, state, after)
         last = items[-1].place if items and items[-1].place < job.total else None
         return json_answer(JobAnswer(job=job, items=items, next=last))
+
+    @router.post(
+        "/{job_id}/tickets",
+        status_code=_ACCEPTED,
+        openapi_extra=openapi_body(MoreTickets, answer=Job, status=_ACCEPTED),
+    )
+    async def add(job_id: str, request: Request) -> Response:
+        """More tickets for one's own job, page by page, while it is under way; one that it has is not done twice."""
+        principal = await authenticate(request, Role.AGENT)
+        body = await read_json(request, MoreTickets)
+        asking, claim = await asked(request, principal)
+        return _accepted(await bulk.add(uuid_of(job_id, "job_id"), body.ticket_ids, asking, claim))
+
+    @router.post(
+        "/{job_id}/stop",
+        status_code=_ACCEPTED,
+        openapi_extra=openapi_body(answer=Job, status=_ACCEPTED),
+    )
+    async def stop(job_id: str, request: Request) -> Response:
+        """What still waits is not begun; what was done stays."""
+        principal = await authenticate(request, Role.AGENT)
+        asking, claim = await asked(request, principal)
+        return _accepted(await bulk.stop(uuid_of(job_id, "job_id"), asking, claim))
 
     @router.post(
         "/{job_id}/undo",

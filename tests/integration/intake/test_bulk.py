@@ -9,6 +9,7 @@ from services.intake.app import Intake
 from services.intake.bulk import Bulk
 from services.intake.toolbox import Toolbox
 from shared.errors import TicketingError
+from shared.security import Role
 
 pytestmark = pytest.mark.integration
 
@@ -196,3 +197,40 @@ async def test_what_nobody_planned_is_that_tickets_answer_and_the_others_go_on(
     assert [item["state"] for item in told["items"]] == ["done", "refused", "done"]
     assert "RuntimeError" in told["items"][1]["reason"]
     assert await desk.names(ids[1]) == ["TicketOpened"]
+
+
+async def test_a_list_is_handed_over_page_by_page_while_the_job_is_under_way(
+    agent, caller, macro, worker
+):
+    ids = await tickets(agent, 5)
+    job = await started(agent, macro, ids[:2])
+    path = f"/v1/bulk/{job['job_id']}"
+    await worker().do_next()
+    more = await agent.post(f"{path}/tickets", {"ticket_ids": [ids[1], *ids[2:4]]})
+    assert (more.status_code, more.json()["total"], more.json()["done"]) == (202, 4, 1)
+    stranger = caller("zoe", Role.AGENT)
+    refused = await stranger.post(f"{path}/tickets", {"ticket_ids": ids[4:]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "job_is_not_yours")
+    await finished(worker())
+    told = await looked(agent, job)
+    assert [one["place"] for one in told["items"]] == [1, 2, 3, 4]
+    assert told["job"]["done"] == 4
+
+
+async def test_a_stopped_job_begins_nothing_more_and_what_was_done_stays(
+    desk, agent, macro, worker
+):
+    ids = await tickets(agent, 3)
+    job = await started(agent, macro, ids[:2])
+    path = f"/v1/bulk/{job['job_id']}"
+    await worker().do_next()
+    stopped = (await agent.post(f"{path}/stop")).json()
+    assert stopped["ended_at"]
+    assert (stopped["done"], stopped["waiting"], stopped["refused"]) == (1, 0, 1)
+    late = await agent.post(f"{path}/tickets", {"ticket_ids": ids[2:]})
+    assert (late.status_code, late.json()["code"]) == (409, "job_has_ended")
+    await finished(worker())
+    assert (await desk.names(ids[0])).count("ActionsApplied") == 1
+    assert await desk.names(ids[1]) == ["TicketOpened"]
+    undone = await agent.post(f"{path}/undo")
+    assert undone.json()["total"] == 1
