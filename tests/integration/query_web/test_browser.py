@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import uvicorn
 from aiokafka import AIOKafkaProducer
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, Route, async_playwright, expect
 from pydantic import SecretStr
 
 from services.query.main import build
@@ -234,3 +234,33 @@ async def test_the_keyboard_is_enough(served: Served, browser_page: Page) -> Non
     await page.keyboard.press("n")
     await expect(page.locator("#body")).to_be_focused()
     await expect(page.locator("[data-send]")).to_have_text("Add note")
+
+
+async def test_how_one_is_reached_is_shown_kept_and_forgotten(
+    served: Served, browser_page: Page
+) -> None:
+    """The test answers in place of sla."""
+    known: dict[str, str] = {"phone": "+4930123456"}
+
+    async def answer(route: Route) -> None:
+        method = route.request.method
+        if method != "GET":
+            known.clear()
+        if method == "PUT":
+            known.update(route.request.post_data_json)
+        await route.fulfill(json=known, status=204 if method == "DELETE" else 200)
+
+    await browser_page.route("**/v1/oncall/contacts/agent:anna", answer)
+    complaints = await signed_in(browser_page, served)
+    await browser_page.goto(f"{served.address}/oncall")
+    await browser_page.get_by_text("How you are reached").click()
+    phone = browser_page.get_by_label("Phone")
+    await expect(phone).to_have_value("+4930123456")
+    await browser_page.get_by_label("Mail").fill("anna@example.com")
+    await browser_page.get_by_role("button", name="Keep").click()
+    await expect(browser_page.get_by_text("Done.")).to_be_visible()
+    assert known == {"phone": "+4930123456", "email": "anna@example.com"}
+    await browser_page.get_by_role("button", name="Forget them").click()
+    await expect(phone).to_have_value("")
+    assert known == {}
+    assert complaints == []
