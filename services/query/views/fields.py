@@ -9,11 +9,15 @@ from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed
 
 from services.query.facets import FIELD, VALUE_CHARS_MAX
+from services.query.views.pools import Pool
 from services.query.views.values import Values
 from shared.errors import Invalid
 
 RANGE: Final = ".."
 """Between two ends, each of which may be left away: `10..20`, `2026-01-01..`."""
+
+_LISTED_MAX: Final = 100
+"""As many fields as a ticket may have."""
 
 _NUMBERS: Final = frozenset({"integer", "number"})
 
@@ -146,3 +150,13 @@ def _are_dates(*texts: str) -> bool:
         ) > 0
     except ValueError:
         return False
+
+
+async def defined_fields(pool: Pool) -> list[str]:
+    """The names of the custom fields that are defined."""
+    async with pool.connection() as connection:
+        found = await connection.execute(
+            "SELECT name FROM configuration WHERE kind = 'field' AND definition IS NOT NULL ORDER BY name LIMIT %s",
+            (_LISTED_MAX,),
+        )
+        return [row["name"] for row in await found.fetchall()]

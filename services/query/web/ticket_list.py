@@ -1,4 +1,4 @@
-"""The ticket list: filters, search, order and page stand in the address, as the API takes them."""
+"""The ticket list: filters, search, order, columns and page stand in the address, as the API takes them."""
 
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -8,31 +8,44 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from services.query.api.saved_views import counted_views
 from services.query.api.tickets import ListQuery
 from services.query.facets import FIELD
 from services.query.views import lists
-from services.query.views.lists import Order, Sort, order_of
+from services.query.views.fields import defined_fields
+from services.query.views.lists import order_of
 from services.query.views.scope import Scope
+from services.query.web import columns
+from services.query.web.columns import Column
 from services.query.web.entrance import page_router, wants_part
 from services.query.web.rendering import page, parts_of
 from services.query.web.state import directory_of
 from services.query.web.words import CHANNEL, CUSTOMER_STATE, PRIORITY, STATUS
-from shared.security import Principal, require
+from shared.security import Principal, Role, require
 
 router = page_router()
 
 _SEVERAL: Final = frozenset(
-    {"status", "customer_state", "group", "assignee", "priority", "channel", "tag"}
+    {"status", "customer_state", "group", "assignee", "priority", "channel", "tag", "columns"}
 )
 _PAGE: Final = frozenset({"cursor", "limit"})
+_SHOWN: Final = frozenset({"sort", "columns"})
+"""How a list is shown, and not what is in it."""
 
-# Column → orders it offers, the first one at the first press.
-_ORDERS: Final = {
-    "created": (Sort.CREATED_DESC, Sort.CREATED),
-    "priority": (Sort.PRIORITY_DESC, Sort.PRIORITY),
-    "updated": (Sort.UPDATED_DESC, Sort.UPDATED),
-    "due": (Sort.DUE, Sort.DUE_DESC),
-}
+_IN_THE_FORM: Final = frozenset(
+    {
+        "q",
+        "status",
+        "priority",
+        "group",
+        "assignee",
+        "channel",
+        "tag",
+        "is_open",
+        "at_risk",
+        "breached",
+    }
+)
 _SORTS: Final = [
     ("due", "due first"),
     ("-due", "due last"),
@@ -42,14 +55,6 @@ _SORTS: Final = [
     ("created", "oldest"),
     ("updated", "oldest change"),
 ]
-_VIEWS: Final = (
-    ("Mine", "assignee=me&is_open=true&sort=due"),
-    ("Unassigned", "assignee=none&is_open=true&sort=due"),
-    ("At risk", "at_risk=true&is_open=true&sort=due"),
-    ("Breached", "breached=true&is_open=true&sort=due"),
-    ("All open", "is_open=true"),
-    ("Everything", ""),
-)
 
 
 @router.get("/tickets")
@@ -57,16 +62,15 @@ async def ticket_list(
     request: Request, principal: Annotated[Principal, Depends(require())]
 ) -> Response:
     """One page of tickets; scripts get the table alone."""
-    asked = _asked(request)
-    query = _query(asked)
-    order = order_of(query.sort)
+    asked, is_staff = _asked(request), not principal.is_customer
+    query, shown = _query(asked), columns.chosen(asked.get("columns", []), is_staff=is_staff)
     parts, scope = parts_of(request), Scope.of(principal)
     pool = await parts.pool()
     found = await lists.list_tickets(
         pool,
         query.filter(principal),
         scope,
-        sort=order,
+        sort=order_of(query.sort),
         limit=query.limit,
         after=query.cursor,
     )
@@ -74,10 +78,11 @@ async def ticket_list(
     content: dict[str, Any] = {
         "asked": asked,
         "query": query,
+        "columns": shown,
         "tickets": found.tickets,
         "next": _address({**asked, "cursor": found.next}) if found.next else None,
         "first": _address(asked, without=_PAGE) if query.cursor else None,
-        "orders": _orders(asked, order),
+        "orders": {column.name: _order(column, asked, query.sort) for column in shown},
         "names": names,
     }
     if wants_part(request):
@@ -89,20 +94,58 @@ async def ticket_list(
         "tickets.html",
         principal,
         **content,
-        views=[
-            (name, f"/tickets{'?' + view if view else ''}", _is_shown(view, asked))
-            for name, view in _VIEWS
+        views=await _views(request, principal, asked) if is_staff else [],
+        offered=columns.offered(await defined_fields(pool), shown, is_staff=is_staff),
+        others=[
+            (name, value, _address(asked, without=_PAGE | {name}))
+            for name, value in asked.items()
+            if name not in _IN_THE_FORM | _PAGE | _SHOWN and (is_staff or name != "customer_state")
         ],
+        may_share=principal.may(Role.SUPERVISOR),
         choices={
             "status": list(STATUS.items()),
             "customer_state": list(CUSTOMER_STATE.items()),
             "priority": list(PRIORITY.items()),
             "channel": list(CHANNEL.items()),
-            "sort": _SORTS,
-            "group": [("none", "no group"), *_pairs(names.groups)],
+            "sort": [*_SORTS, *_field_sorts(query.sort)],
+            "group": [("mine", "my groups"), ("none", "no group"), *_pairs(names.groups)],
             "assignee": [("me", "me"), ("none", "nobody"), *_pairs(names.agents)],
         },
     )
+
+
+@router.get("/tickets/views")
+async def rail(
+    request: Request, principal: Annotated[Principal, Depends(require(Role.AGENT))]
+) -> Response:
+    """The views beside the list, counted anew; the address is the list's."""
+    views = await _views(request, principal, _asked(request))
+    return page(request, "parts/views.html", principal, views=views)
+
+
+async def _views(
+    request: Request, principal: Principal, asked: dict[str, Any]
+) -> list[dict[str, Any]]:
+    here = _said({name: value for name, value in asked.items() if name not in _PAGE | _SHOWN})
+    views = await counted_views(parts_of(request), principal)
+    for view in views:
+        wanted: dict[str, Any] = dict(view["filter"])
+        view["is_shown"] = _said(wanted) == here
+        if view["sort"]:
+            wanted["sort"] = view["sort"]
+        if view["columns"]:
+            wanted["columns"] = list(view["columns"])
+        view["address"] = _address(wanted)
+    return views
+
+
+def _field_sorts(current: str) -> list[tuple[str, str]]:
+    """The order by a custom field, which the heads of its column offer, in words."""
+    name = current.removeprefix("-")
+    if not name.startswith(FIELD):
+        return []
+    words = name.removeprefix(FIELD).replace("_", " ")
+    return [(current, f"{words}, {'descending' if current != name else 'ascending'}")]
 
 
 def _pairs(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -119,12 +162,22 @@ def _asked(request: Request) -> dict[str, Any]:
             asked.setdefault(name, []).extend(part for part in value.split(",") if part)
         else:
             asked[name] = value
+    if "columns" in asked and _is_usual(asked["columns"]):
+        del asked["columns"]
     return asked
+
+
+def _is_usual(names: list[str]) -> bool:
+    """The form always says its columns; the usual ones need not stand in the address."""
+    always = {"number", "subject"}
+    return {*names, *always} == {each.name for each in columns.usual(is_staff=True)}
 
 
 def _query(asked: dict[str, Any]) -> ListQuery:
     try:
-        return ListQuery.model_validate(asked)
+        return ListQuery.model_validate(
+            {name: value for name, value in asked.items() if name != "columns"}
+        )
     except ValidationError as error:
         # As FastAPI would have raised it had it read the parameters itself.
         raise RequestValidationError(
@@ -132,32 +185,28 @@ def _query(asked: dict[str, Any]) -> ListQuery:
         ) from error
 
 
+def _said(asked: dict[str, Any]) -> dict[str, str]:
+    """Parameter → value, as an address says it."""
+    return {
+        name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in asked.items()
+        if value
+    }
+
+
 def _address(asked: dict[str, Any], *, without: frozenset[str] = frozenset()) -> str:
-    query = urlencode(
-        [
-            (name, ",".join(map(str, value)) if isinstance(value, list) else str(value))
-            for name, value in asked.items()
-            if name not in without and value
-        ],
-        safe=",",
-    )
+    kept = {name: value for name, value in asked.items() if name not in without}
+    query = urlencode(_said(kept), safe=",")
     return f"/tickets?{query}" if query else "/tickets"
 
 
-def _orders(asked: dict[str, Any], current: Order) -> dict[str, dict[str, str | None]]:
-    orders: dict[str, dict[str, str | None]] = {}
-    for column, (first, second) in _ORDERS.items():
-        wanted = second if current is first else first
-        state = None
-        if current is first or current is second:
-            state = "descending" if current.is_descending else "ascending"
-        address = _address({**asked, "sort": wanted.value}, without=_PAGE)
-        orders[column] = {"address": address, "state": state}
-    return orders
-
-
-def _is_shown(view: str, asked: dict[str, Any]) -> bool:
-    """Whether the filters are those of the view; the order is the reader's business."""
-    here = _address(asked, without=_PAGE | {"sort"}).partition("?")[2]
-    wanted = [part for part in view.split("&") if not part.startswith("sort=")]
-    return sorted(here.split("&")) == sorted(wanted)
+def _order(column: Column, asked: dict[str, Any], current: str) -> dict[str, str | None] | None:
+    """What a press on the column's head asks for, and how the list stands in its order now."""
+    if not column.orders:
+        return None
+    first, second = column.orders
+    state = None
+    if current in column.orders:
+        state = "descending" if current.startswith("-") else "ascending"
+    wanted = second if current == first else first
+    return {"address": _address({**asked, "sort": wanted}, without=_PAGE), "state": state}

@@ -80,3 +80,92 @@ async def test_a_text_is_picked_by_typing_and_a_macro_shows_what_it_does_first(
         "POST steps/s-1/undo",
     ]
     assert complaints == []
+
+
+async def test_many_tickets_are_chosen_by_keys_changed_as_one_job_and_taken_back(
+    served: Served, browser_page: Page
+) -> None:
+    stories = [Story(number).opened() for number in range(1, 5)]
+    for story in stories:
+        await served.publish(story)
+    jobs: list[tuple[str, Any]] = []
+
+    async def answer(route: Route) -> None:
+        """A job of two tickets, the second of which refuses; or its undo."""
+        address = route.request.url.partition("/v1/bulk")[2]
+        if route.request.method == "POST":
+            jobs.append((address, route.request.post_data_json))
+        job = {"job_id": "j-1", "title": "priority: High", "total": 2, "waiting": 0, "done": 1}
+        job |= {"unchanged": 0, "refused": 1}
+        item = {"ticket_id": str(stories[1].ticket_id), "number": 2, "reason": "is closed"}
+        said = {"job": job, "items": [item]} if route.request.method == "GET" else job
+        await route.fulfill(body=json.dumps(said), content_type="application/json")
+
+    page = browser_page
+    await page.route(re.compile(r"/v1/bulk"), answer)
+    complaints = await signed_in(page, served)
+    await page.goto(f"{served.address}/tickets?sort=created&limit=3")
+    await expect(page.locator("[data-row]")).to_have_count(3)
+    bulk = page.locator("#bulk")
+    await expect(bulk).to_be_hidden()
+    for key in ("j", "x", "j", "x"):
+        await page.keyboard.press(key)
+    await expect(page.locator("#bulk-count")).to_have_text("2 tickets chosen")
+    await page.locator("#bulk-all").click()
+    await expect(page.locator("#bulk-count")).to_have_text("4 tickets chosen, all that match")
+    await page.locator("#bulk-none").click()
+    await expect(bulk).to_be_hidden()
+    await page.locator("[data-pick]").nth(0).check()
+    await page.locator("[data-pick]").nth(1).click(modifiers=["Shift"])
+    await bulk.locator("[name=what]").select_option("priority")
+    await bulk.locator("[data-for=priority] select").select_option("high")
+    await bulk.get_by_role("button", name="Change them").click()
+    job = page.locator("#bulk-job")
+    await expect(job).to_contain_text("priority: High: 1 done, 1 refused.")
+    await expect(job).to_contain_text("#2 is closed")
+    await expect(bulk).to_be_hidden()
+    await job.get_by_role("button", name="Undo").click()
+    await expect(job).to_contain_text("taken back")
+    ids = [str(story.ticket_id) for story in stories[:2]]
+    assert jobs == [
+        ("", {"title": "priority: High", "actions": {"priority": "high"}, "ticket_ids": ids}),
+        ("/j-1/undo", None),
+    ]
+    assert complaints == []
+
+
+async def test_a_list_is_kept_as_a_view_and_shows_the_columns_that_were_chosen(
+    served: Served, browser_page: Page
+) -> None:
+    await served.publish(Story(1).opened(tags=("vip",), fields={"floor": "third"}))
+    kept: list[tuple[str, Any]] = []
+
+    async def keep(route: Route) -> None:
+        kept.append((route.request.url.partition("/v1/")[2], route.request.post_data_json))
+        await route.fulfill(body="{}", content_type="application/json")
+
+    page = browser_page
+    await page.route(re.compile(r"/v1/views/"), keep)
+    complaints = await signed_in(page, served)
+    address = f"{served.address}/tickets?tag=vip&field.floor=third&sort=-field.floor"
+    await page.goto(f"{address}&columns=tags,field.floor")
+    row = page.locator("[data-row]")
+    await expect(row).to_contain_text("third")
+    await expect(row).to_contain_text("vip")
+    await expect(page.locator("#v-usual-all-open b")).to_have_text("1")
+    await page.get_by_role("button", name="Save this list").click()
+    await page.fill("#view-form [name=title]", "Vip, third floor")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.locator("#view-dialog")).to_be_hidden()
+    assert kept == [
+        (
+            "views/mine/vip-third-floor",
+            {
+                "title": "Vip, third floor",
+                "filter": {"tag": "vip", "field.floor": "third"},
+                "sort": "-field.floor",
+                "columns": ["tags", "field.floor"],
+            },
+        )
+    ]
+    assert complaints == []

@@ -1,13 +1,9 @@
 // Forms that are commands: sent to the API as JSON, each submit with its own Idempotency-Key, refusals told in words.
 
+import { newKey } from "./asking.js";
 import { problemOf } from "./problems.js";
 
 const WAIT_MS = 20_000;
-
-function newKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is missing on plain http
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 const isChanged = (field) => (field.options ? [...field.options].some((option) => option.selected !== option.defaultSelected) : field.value !== field.defaultValue);
 

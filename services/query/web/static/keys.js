@@ -42,6 +42,13 @@ function quoteNewest() {
   return button !== undefined;
 }
 
+// Choose the row, to change many at once.
+function pick() {
+  const row = rows().find((each) => linkOf(each)?.id === selected);
+  if (row) document.dispatchEvent(new CustomEvent("pick", { detail: { row } }));
+  return Boolean(row);
+}
+
 function press(event) {
   const { key } = event;
   if (goUntil > Date.now() && key in PLACES) {
@@ -53,6 +60,7 @@ function press(event) {
     case "/": document.getElementById("search")?.focus(); return true;
     case "j": select(1); return true;
     case "k": select(-1); return true;
+    case "x": return pick();
     case "g": goUntil = Date.now() + SEQUENCE_MS; return true;
     case "r": return write("reply");
     case "n": return write("note");

@@ -8,13 +8,18 @@ import { onMoved } from "./refresh.js";
 const PAUSE_MS = 5000;
 const list = document.getElementById("list");
 
+function shown() {
+  mark();
+  document.dispatchEvent(new CustomEvent("list-shown"));
+}
+
 onMoved(async () => {
   if (new URLSearchParams(location.search).has("cursor") || !getSelection().isCollapsed) return;
   const answer = await fetch(location.pathname + location.search, { headers: { "HX-Request": "true" } });
-  if (answer.ok) { swap(list, await answer.text()); mark(); }
+  if (answer.ok) { swap(list, await answer.text()); shown(); }
 }, PAUSE_MS);
 
-document.addEventListener("htmx:afterSwap", () => { paint(list); mark(); });
+document.addEventListener("htmx:afterSwap", () => { paint(list); shown(); });
 document.addEventListener("htmx:responseError", async (event) => {
   let detail = "The list could not be read.";
   try { detail = JSON.parse(event.detail.xhr.responseText).detail; } catch { /* not a problem document: the sentence above stands */ }

@@ -1,5 +1,6 @@
 // "/" at the beginning of a line of the reply offers prepared texts and macros. A macro shows what it would do before it does.
 
+import { element } from "./asking.js";
 import { problemOf } from "./problems.js";
 
 const WAIT_MS = 10_000, PAUSE_MS = 150;
@@ -15,13 +16,6 @@ async function call(method, path, headers = {}) {
   const answer = await fetch(api() + path, { method, headers, signal: AbortSignal.timeout(WAIT_MS) });
   if (!answer.ok) throw new Error(await problemOf(answer));
   return answer.json();
-}
-
-function element(name, text, attributes = {}) {
-  const made = document.createElement(name);
-  made.textContent = text; // never as HTML: people typed it
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
 }
 
 function close() {
