@@ -96,7 +96,7 @@ class GroupProfile(msgspec.Struct, frozen=True, kw_only=True):
     `units`: `null` as the settings say. `widening`: steps, earliest first. `grace_seconds`: so long an agent may be
     away, offline or off shift before unanswered tickets go back to the queue (`null`: for ever, R9). `offer`: `null`
     to assign without asking. `pull_lease_seconds`: so long may a ticket that was asked for stay untouched (`null`: for
-    ever).
+    ever). `wait_seconds_max`: what waits longer is served before all others, the longest first (`null`: no such end).
     `escalates_to`: the next tier. `on_sla_warning`: of `raise`, `overflow`, `reassign` (R16). `one_writer`: whoever
     writes an answer first keeps the others from sending theirs, unless they insist.
     """
@@ -115,6 +115,7 @@ class GroupProfile(msgspec.Struct, frozen=True, kw_only=True):
     escalates_to: str | None = None
     on_sla_warning: tuple[str, ...] = ()
     one_writer: bool = False
+    wait_seconds_max: int | None = None
 
 
 class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,6 +54,7 @@ class TicketQueued(_AssignmentEvent, frozen=True, kw_only=True, tag="assignment.
     `queued_at` is when the wait began; it stays the same when the reasons change or an agent gives it back.
     `relaxed`: skills that are no longer asked; `overflow`: secondary groups that are looked at too (R7).
     `is_raised`: an SLA warning put it before the others (R16). `units`: the room that it will take.
+    `is_overdue`: it waits longer than its group allows, so it comes before all others (R3).
     """
 
     group_id: str | None
@@ -70,6 +71,7 @@ class TicketQueued(_AssignmentEvent, frozen=True, kw_only=True, tag="assignment.
     overflow: tuple[str, ...] = ()
     is_raised: bool = False
     units: float = 1.0
+    is_overdue: bool = False
 
 
 class TicketAssigned(_AssignmentEvent, frozen=True, kw_only=True, tag="assignment.assigned.v1"):

@@ -159,6 +159,8 @@ def _widened(facts: dict[str, Any], names: Names) -> list[str]:
         said.append(f"no longer asked: {', '.join(facts['relaxed'])}")
     if facts.get("overflow"):
         said.append(f"looked at too: {', '.join(map(names.group, facts['overflow']))}")
+    if facts.get("is_overdue"):
+        said.append("put before all others, as it has waited so long")
     if facts.get("is_raised"):
         said.append("put first by an SLA warning")
     units = facts.get("units", 1.0)

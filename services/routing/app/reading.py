@@ -2,12 +2,14 @@
 
 import asyncio
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
+from psycopg.sql import SQL, Composed
 
 from services.routing.app.asking import AgentView, GroupView, RulesView, SettingsView
+from services.routing.app.tables import ORDER
 from services.routing.app.telling import Told, tell
 from services.routing.domain.ticket import PRIORITIES
 from shared.errors import NotFound
@@ -55,7 +57,7 @@ class RoutingView(msgspec.Struct, frozen=True):
     """Where a ticket is and how it came there; `history` are the events with their `why`.
 
     `told`: the same in plain words. `units`: the room that it takes now. `next_change_at`: when time alone does
-    something to it: an offer or lease runs out, or its wait widens.
+    something to it: an offer or lease runs out, its wait widens or becomes overdue.
     """
 
     ticket_id: UUID
@@ -80,6 +82,7 @@ class RoutingView(msgspec.Struct, frozen=True):
     offer_until: datetime | None = None
     is_by_hand: bool = False
     is_raised: bool = False
+    overdue_since: datetime | None = None
     units: float = 0.0
     next_change_at: datetime | None = None
 
@@ -157,9 +160,10 @@ class Reading:
     async def waiting(self, group_id: str | None, limit: int) -> list[WaitingView]:
         """The head of a group's queue, or of all queues."""
         rows = await self._rows(
-            "SELECT ticket_id, number, group_id, rank, queued_at, due_at, refusals FROM tickets"
-            " WHERE lane IS NOT NULL AND (%s::text IS NULL OR group_id = %s)"
-            " ORDER BY is_raised DESC, rank DESC, due_at NULLS LAST, queued_at, ticket_id LIMIT %s",
+            SQL(
+                "SELECT ticket_id, number, group_id, rank, queued_at, due_at, refusals FROM tickets t"
+                " WHERE lane IS NOT NULL AND (%s::text IS NULL OR group_id = %s) ORDER BY {} LIMIT %s"
+            ).format(ORDER),
             group_id,
             group_id,
             limit,
@@ -213,11 +217,14 @@ class Reading:
             offer_until=row["offer_until"],
             is_by_hand=row["is_by_hand"],
             is_raised=row["is_raised"],
+            overdue_since=row["overdue_since"],
             units=row["units"],
             next_change_at=row["timer_at"],
         )
 
-    async def _rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+    async def _rows(
+        self, statement: LiteralString | Composed, *values: Any
+    ) -> list[dict[str, Any]]:
         pool = await self._store.pool()
         async with pool.connection() as connection:
             cursor = await connection.execute(statement, values)

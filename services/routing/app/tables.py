@@ -35,7 +35,11 @@ TICKET_COLUMNS: Final = tuple(
     name for name in Ticket.__struct_fields__ if name not in {"facts", "trail"}
 )
 _WITHOUT_FACTS: Final = SQL(", ").join(Identifier("t", name) for name in TICKET_COLUMNS)
-_ORDER: Final = SQL("t.is_raised DESC, t.rank DESC, t.due_at NULLS LAST, t.queued_at, t.ticket_id")
+ORDER: Final = SQL(
+    "t.overdue_since, t.is_raised DESC, t.rank DESC, t.due_at NULLS LAST, t.queued_at, t.ticket_id"
+)
+"""The order of the queue, as `queue_key` and the index `tickets_waiting`."""
+
 _WITH_FACTS: Final = SQL("{}, t.facts").format(_WITHOUT_FACTS)
 
 
@@ -103,15 +107,15 @@ def heads(tx: Transaction, wanted: Mapping[int, int], *, at_most: int) -> list[T
     # The lanes' index scans are merged, so no more keys are read than are wanted of all together: with fifty long lanes
     # an eighth of the time of a join, which reads each lane's share. Only the chosen rows are read whole.
     head = SQL(
-        "(SELECT t.ticket_id, t.is_raised, t.rank, t.due_at, t.queued_at FROM tickets t"
+        "(SELECT t.ticket_id, t.overdue_since, t.is_raised, t.rank, t.due_at, t.queued_at FROM tickets t"
         " WHERE t.lane = %s ORDER BY {} LIMIT %s)"
-    ).format(_ORDER)
+    ).format(ORDER)
     return _decode(
         tx,
         SQL(
             "SELECT coalesce(json_agg(t), '[]')::text AS found FROM (SELECT {} FROM"
             " (SELECT * FROM ({}) t ORDER BY {} LIMIT %s) h JOIN tickets t USING (ticket_id) ORDER BY {}) t"
-        ).format(_WITHOUT_FACTS, SQL(" UNION ALL ").join([head] * len(wanted)), _ORDER, _ORDER),
+        ).format(_WITHOUT_FACTS, SQL(" UNION ALL ").join([head] * len(wanted)), ORDER, ORDER),
         (*chain.from_iterable(wanted.items()), at_most),
     )
 

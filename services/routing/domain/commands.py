@@ -106,7 +106,7 @@ def unassign(desk: Desk, ticket: Ticket, cause: Cause, *, expected: int | None =
 
 
 def skip(desk: Desk, ticket: Ticket, agent_id: str, reason: str, cause: Cause) -> None:
-    """The agent does not take it and says why, which is reported; it is not offered to the same agent again.
+    """The agent does not take it and says why, which is reported; it goes to others if they can take it (R10).
 
     It keeps its place in time.
 
@@ -119,7 +119,7 @@ def skip(desk: Desk, ticket: Ticket, agent_id: str, reason: str, cause: Cause) -
         raise SkipNeedsReason("skipping a ticket needs a reason", field="reason")
     if (ticket.agent_id or ticket.offered_to) not in {None, agent_id} or not ticket.needs_agent:
         raise NotInHand(f"the ticket neither waits nor is in the hands of {agent_id}")
-    if ticket.agent_id is None and agent_id in ticket.excluded:
+    if ticket.agent_id is None and agent_id in {*ticket.excluded, *ticket.declined}:
         return
     desk.record(
         ticket,

@@ -89,7 +89,8 @@ class Desk(Handing):
                 standings.pop(lane.lane, None)
             if newcomer is not None:
                 self.queue(ticket, decision, newcomer)
-                self._ask_again_later(ticket)
+                if ticket.declined and ticket.forgive_at is None:
+                    self.ask_again_later(ticket)
         return placed >= at_most and bool(entries)
 
     def tell_reasons(self, tickets: Iterable[Ticket], cause: Cause) -> int:
@@ -111,6 +112,18 @@ class Desk(Handing):
     def decide(self, lane: Lane) -> Decision:
         """Who would get the next ticket of this lane now; nothing changes."""
         return self._standing(lane).decide()
+
+    def ask_again_later(self, ticket: Ticket) -> None:
+        """Nobody else can take what some have declined: they are asked again after a while (R10)."""
+        group = self.roster.groups.get(ticket.group_id or "")
+        offer = (group.profile.offer if group is not None else None) or OfferMode()
+        ticket.forgive_at = self.now + timedelta(seconds=offer.again_seconds)
+
+    def is_for_others(self, lane: Lane) -> bool:
+        """Whether somebody whom its tickets do not exclude could ask for one now; in time, if not at once (R4)."""
+        able = (*self.roster.members(lane.group_id), *self.roster.helpers(lane.demand))
+        closed = self.closed_calendars()
+        return any(refusal(agent, lane.demand, closed=closed) is None for agent in able)
 
     def next_room_at(self) -> datetime | None:
         """When a rate limit will first let something that waits go on (R4); None when nothing waits for that alone."""
@@ -150,13 +163,6 @@ class Desk(Handing):
         """The agent to whom the group keeps for this customer (R6)."""
         group = self.roster.groups.get(ticket.group_id or "")
         return self.customers.preferred(ticket, group, self.now) if group is not None else None
-
-    def _ask_again_later(self, ticket: Ticket) -> None:
-        """Nobody else can take what some have declined: they are asked again after a while (R10)."""
-        group = self.roster.groups.get(ticket.group_id or "")
-        if ticket.declined and ticket.forgive_at is None:
-            offer = (group.profile.offer if group is not None else None) or OfferMode()
-            ticket.forgive_at = self.now + timedelta(seconds=offer.again_seconds)
 
     def _lanes_touched(self) -> list[Lane]:
         lanes = {lane.lane: lane for lane in self.roster.lanes_of(self._stirred)}

@@ -7,7 +7,14 @@ from services.routing.domain.agent import Agent
 from services.routing.domain.cause import Cause
 from services.routing.domain.choice import Decision
 from services.routing.domain.ledger import Ledger
-from services.routing.domain.needs import overflow, relaxed, step_at, steps_taken, units_of
+from services.routing.domain.needs import (
+    overdue_since,
+    overflow,
+    relaxed,
+    step_at,
+    steps_taken,
+    units_of,
+)
 from services.routing.domain.ticket import Ticket
 from shared.events.assignments import (
     GroupChanged,
@@ -33,6 +40,7 @@ class Handing(Ledger):
         if ticket.waits_since is None:
             ticket.waits_since = self.now
         ticket.step = step_at(ticket, self.roster, self.now)
+        ticket.overdue_since = overdue_since(ticket, self.roster, self.now)
         self._newcomers[ticket.ticket_id] = cause
 
     def withdraw(self, ticket: Ticket, reason: str, cause: Cause) -> None:
@@ -211,6 +219,7 @@ class Handing(Ledger):
         reasons = decision.refused_counts if decision else {"waiting_turn": 1}
         steps = steps_taken(ticket, self.roster)
         given_up, helping = relaxed(steps), overflow(steps, ticket.group_id)
+        is_overdue = ticket.overdue_since is not None
         assert ticket.queued_at is not None
         self.record(
             ticket,
@@ -225,13 +234,15 @@ class Handing(Ledger):
                 rule=ticket.rule,
                 rules_version=ticket.rules_version,
                 why=why.nobody(reasons)
-                + why.widened(given_up, helping, is_raised=ticket.is_raised),
+                + why.widened(given_up, helping)
+                + why.hurried(is_raised=ticket.is_raised, is_overdue=is_overdue),
                 waited_seconds=self.waited(ticket),
                 skills=ticket.skills,
                 relaxed=given_up,
                 overflow=helping,
                 is_raised=ticket.is_raised,
                 units=units_of(ticket, self.roster),
+                is_overdue=is_overdue,
             ),
         )
 

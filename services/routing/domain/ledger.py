@@ -13,7 +13,7 @@ from services.routing.domain.agent import Agent
 from services.routing.domain.cause import Cause
 from services.routing.domain.choice import ROUNDING
 from services.routing.domain.customers import Customers
-from services.routing.domain.needs import demand_of, units_of
+from services.routing.domain.needs import demand_of, overdue_since, units_of
 from services.routing.domain.pace import remember_push
 from services.routing.domain.roster import Lane, Roster
 from services.routing.domain.ticket import Ticket
@@ -161,6 +161,8 @@ class Ledger:
     def relane(self, ticket: Ticket) -> None:
         """It waits in the lane of what it asks now; where it stands in time stays the same."""
         self.changed_tickets[ticket.ticket_id] = ticket
+        if overdue_since(ticket, self.roster, self.now) is None:
+            ticket.overdue_since = None
         refusals = ticket.refusals
         self._enter_lane(ticket)
         ticket.refusals = refusals
@@ -196,7 +198,7 @@ class Ledger:
                 self._leave_lane(ticket)
                 ticket.group_id = event.group_id
                 ticket.is_group_by_hand = event.mode in {"manual", "escalation"}
-                ticket.step = 0
+                ticket.step, ticket.overdue_since = 0, None
                 ticket.waits_since = None
                 ticket.declined = ()
                 ticket.forgive_at = None
@@ -219,10 +221,10 @@ class Ledger:
             case TicketWithdrawn():
                 self._leave_lane(ticket)
                 # The next time that it needs somebody is another wait, with nothing given up or declined yet.
-                ticket.step, ticket.waits_since = 0, None
+                ticket.step, ticket.waits_since, ticket.overdue_since = 0, None, None
                 ticket.declined, ticket.forgive_at, ticket.is_raised = (), None, False
             case TicketSkipped():
-                ticket.excluded = tuple(sorted({*ticket.excluded, event.agent_id}))
+                ticket.declined = tuple(sorted({*ticket.declined, event.agent_id}))
             case TicketEscalated():
                 ticket.escalation_count = event.escalation_count
             case MoveRefused():
@@ -261,8 +263,8 @@ class Ledger:
             if agent is not None and ticket.needs_agent and not is_accepted:
                 self.take(ticket, agent)
         ticket.offered_to = ticket.offered_at = ticket.offer_until = None
-        ticket.forgive_at = ticket.waits_since = None
-        ticket.declined, ticket.step, ticket.is_raised = (), 0, False
+        ticket.forgive_at = ticket.waits_since = ticket.overdue_since = None
+        ticket.step, ticket.is_raised = 0, False
         ticket.is_by_hand = event.mode == "manual"
         ticket.lease_until = event.leased_until
         if event.agent_id not in ticket.holders:

@@ -67,6 +67,21 @@ def step_at(ticket: Ticket, roster: Roster, now: datetime) -> int:
     return step
 
 
+def overdue_at(ticket: Ticket, roster: Roster) -> datetime | None:
+    """When it will have waited longer than its group allows (R3); None when it never does, or needs nobody."""
+    group = roster.groups.get(ticket.group_id) if ticket.group_id is not None else None
+    seconds = group.profile.wait_seconds_max if group is not None else None
+    if seconds is None or ticket.queued_at is None:
+        return None
+    return ticket.queued_at + timedelta(seconds=seconds)
+
+
+def overdue_since(ticket: Ticket, roster: Roster, now: datetime) -> datetime | None:
+    """When its wait began, if that is longer ago than its group allows."""
+    limit = overdue_at(ticket, roster)
+    return ticket.queued_at if limit is not None and limit <= now else None
+
+
 def steps_taken(ticket: Ticket, roster: Roster) -> tuple[WideningStep, ...]:
     """The steps that it has taken in this wait."""
     return widening_of(ticket, roster)[: ticket.step] if ticket.step else ()

@@ -103,7 +103,7 @@ def observe(desk: Desk, event: TicketEvent) -> None:
         case StatusChanged():
             _moved(desk, ticket, event, event.category, event.category.value)
         case TicketReopened():
-            ticket.excluded = ()
+            ticket.excluded = ticket.declined = ()
             _moved(desk, ticket, event, event.category, "reopened")
         case TicketResolved():
             _moved(desk, ticket, event, StatusCategory.SOLVED, "solved")

@@ -104,10 +104,7 @@ def define_group(
         group.saved_turns = {}
     desk.changed_groups.add(group_id)
     desk.stir_groups((group_id,))
-    if previous is not None and (previous.units, previous.widening) != (
-        profile.units,
-        profile.widening,
-    ):
+    if previous is not None and _waits_by(previous) != _waits_by(profile):
         desk.retire_lanes((group_id,))
     if previous is None or previous.grace_seconds != profile.grace_seconds:
         for agent in desk.roster.agents.values():
@@ -115,6 +112,11 @@ def define_group(
                 agent.grace_at = _grace_end(desk, agent)
                 desk.changed_agents[agent.agent_id] = agent
     return group
+
+
+def _waits_by(profile: GroupProfile) -> tuple[object, ...]:
+    """What decides in which lane and until when a ticket of the group waits."""
+    return profile.units, profile.widening, profile.wait_seconds_max
 
 
 def define_rules(

@@ -52,8 +52,10 @@ class Ticket(msgspec.Struct, kw_only=True):
         is_by_hand: somebody gave it to its agent, so no rule takes it away until it is solved (R11).
         is_group_by_hand: somebody chose its group, so rules leave it there.
         is_raised: an SLA warning put it before the others (R16).
+        overdue_since: `queued_at`, once it waits longer than its group allows: before all others, the longest first.
         offered_to: whom it is offered, from `offered_at` until `offer_until` (R10).
-        declined: agents who declined the offer or let it run out; forgotten at `forgive_at`.
+        declined: agents who declined the offer, let it or the lease run out, or skipped it; forgotten at `forgive_at`,
+            if nobody else can take it then (R10).
         lease_until: it was asked for, and goes back if it is still untouched then.
         holders: all who had it, first to last. `escalation_count`: how often it went a tier up.
         timer_at: the first moment at which time alone does something to it; see `timing.next_moment`.
@@ -95,6 +97,7 @@ class Ticket(msgspec.Struct, kw_only=True):
     waits_since: datetime | None = None
     is_by_hand: bool = False
     is_raised: bool = False
+    overdue_since: datetime | None = None
     offered_to: str | None = None
     offered_at: datetime | None = None
     offer_until: datetime | None = None
@@ -125,11 +128,13 @@ class Ticket(msgspec.Struct, kw_only=True):
 
 
 def queue_key(ticket: Ticket) -> tuple[float, ...]:
-    """The order of the queue (R3): raised by a warning (R16), most urgent, earliest SLA deadline, longest wait, id.
+    """The order of the queue (R3): longest overdue, raised by a warning (R16), most urgent, earliest due, longest wait.
 
+    So nobody starves where a group sets `wait_seconds_max`: once overdue, only those who wait longer come before.
     The table's index `tickets_waiting` has the same order.
     """
     return (
+        ticket.overdue_since.timestamp() if ticket.overdue_since else _NEVER,
         not ticket.is_raised,
         -ticket.rank,
         ticket.due_at.timestamp() if ticket.due_at else _NEVER,

@@ -12,7 +12,7 @@ from services.routing.domain.agent import Agent
 from services.routing.domain.cause import Cause
 from services.routing.domain.commands import requeue
 from services.routing.domain.desk import Desk
-from services.routing.domain.needs import step_at, widening_of
+from services.routing.domain.needs import overdue_at, overdue_since, step_at, widening_of
 from services.routing.domain.people import review_absence
 from services.routing.domain.roster import Roster
 from services.routing.domain.ticket import Ticket
@@ -26,6 +26,8 @@ def next_moment(ticket: Ticket, roster: Roster) -> datetime | None:
         moments.append(ticket.lease_until)
     if ticket.lane is not None:
         moments.append(ticket.forgive_at)
+        if ticket.overdue_since is None:
+            moments.append(overdue_at(ticket, roster))
         steps = widening_of(ticket, roster)
         if ticket.step < len(steps) and ticket.waits_since is not None:
             after = timedelta(seconds=steps[ticket.step].after_seconds)
@@ -113,9 +115,13 @@ def ticket_due(desk: Desk, ticket: Ticket, cause: Cause) -> None:
     if ticket.lane is None:
         return
     if ticket.forgive_at is not None and ticket.forgive_at <= desk.now:
-        ticket.declined, ticket.forgive_at = (), None
-        desk.wait(ticket, cause)
-    if step_at(ticket, desk.roster, desk.now) != ticket.step:
+        if desk.is_for_others(desk.roster.lanes[ticket.lane]):
+            desk.ask_again_later(ticket)
+        else:
+            ticket.declined, ticket.forgive_at = (), None
+            desk.wait(ticket, cause)
+    since = overdue_since(ticket, desk.roster, desk.now)
+    if since != ticket.overdue_since or step_at(ticket, desk.roster, desk.now) != ticket.step:
         desk.wait(ticket, cause)
 
 

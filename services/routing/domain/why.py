@@ -67,16 +67,21 @@ def chosen(agent: Agent, strategy: str, decision: Decision, load: float) -> str:
     return f"{name_of(agent)} {_CHOSEN[strategy]} {among} ({_hands(agent, load)})."
 
 
-def widened(relaxed: Sequence[str], overflow: Sequence[str], *, is_raised: bool = False) -> str:
+def widened(relaxed: Sequence[str], overflow: Sequence[str]) -> str:
     """What the wait has changed, to be said after why; empty when nothing: Not asked any more: german."""
     said = ""
     if relaxed:
         said += f" Not asked any more: {', '.join(relaxed)}."
     if overflow:
         said += f" Looked at too: {', '.join(overflow)}."
-    if is_raised:
-        said += " An SLA warning put it before the others."
     return said
+
+
+def hurried(*, is_raised: bool, is_overdue: bool) -> str:
+    """What put it before others, to be said after why; empty when nothing did."""
+    if is_overdue:
+        return " It has waited so long that it comes before all others."
+    return " An SLA warning put it before the others." if is_raised else ""
 
 
 def pulled(agent: Agent, waited_seconds: float, lease_seconds: int | None = None) -> str:

@@ -78,6 +78,7 @@ def working_faults(
         if circle:
             yield FieldError("escalates_to", f"the tiers go round in a circle: {circle}")
     yield from _seconds_faults("grace_seconds", profile.grace_seconds, 0, SECONDS_MAX)
+    yield from _seconds_faults("wait_seconds_max", profile.wait_seconds_max, 1, SECONDS_MAX)
     yield from _seconds_faults("pull_lease_seconds", profile.pull_lease_seconds, 1, SECONDS_MAX)
     yield from offer_faults(profile.offer)
     yield from _word_faults(profile.on_sla_warning, SLA_ACTIONS, "on_sla_warning")

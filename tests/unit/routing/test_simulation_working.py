@@ -140,6 +140,59 @@ def test_a_wait_that_begins_again_has_given_up_nothing_yet() -> None:
     assert given.decisions[0].agent == "ann"
 
 
+def test_who_declined_is_asked_again_after_a_pause_and_only_if_nobody_else_can_take_it() -> None:
+    outcome = played(
+        {"strategy": "round_robin", "offer": {"seconds": 60, "again_seconds": 100}},
+        [{"id": "ann"}, {"id": "bob", "presence": "busy"}],
+        {"type": "assign", "ticket": 1},
+        {"type": "decline", "ticket": 1, "reason": "not mine"},
+        {"type": "decline", "at": 110, "ticket": 1, "reason": "still not mine"},
+        {"type": "presence", "at": 150, "agent": "bob", "presence": "online"},
+    )
+    assert told(outcome) == [
+        ("offered", "round_robin", "ann"),
+        ("offer_ended", "declined", "ann"),
+        ("queued", "busy", None),
+        ("offered", "round_robin", "ann"),
+        ("offer_ended", "declined", "ann"),
+        ("queued", "busy", None),
+        ("offered", "round_robin", "bob"),
+    ]
+    assert outcome.results[2].type == "time"
+    assert (outcome.results[2].at.minute, outcome.results[2].at.second) == (1, 40)
+
+
+@pytest.mark.parametrize(("other", "taken"), [("online", "refused"), ("away", "assigned")])
+def test_a_skipped_ticket_comes_back_to_the_same_agent_only_if_nobody_else_could_ask_for_it(
+    other: str, taken: str
+) -> None:
+    outcome = played(
+        {"strategy": "manual"},
+        [{"id": "ann"}, {"id": "bob", "presence": other}],
+        {"type": "assign", "ticket": 1},
+        {"type": "next", "agent": "ann"},
+        {"type": "skip", "ticket": 1, "reason": "not mine"},
+        {"type": "next", "at": 200, "agent": "ann"},
+        {"type": "next", "at": 700, "agent": "ann"},
+    )
+    early, late = [one for one in outcome.results if one.type == "next"][1:]
+    assert (early.outcome, late.outcome) == ("refused", taken)
+
+
+def test_a_no_is_remembered_while_somebody_else_has_the_ticket() -> None:
+    outcome = played(
+        {"strategy": "round_robin", "offer": {"seconds": 60}, "grace_seconds": 30},
+        [{"id": "ann"}, {"id": "bob"}],
+        {"type": "assign", "ticket": 1},
+        {"type": "decline", "ticket": 1, "reason": "not mine"},
+        {"type": "accept", "ticket": 1},
+        {"type": "presence", "agent": "bob", "presence": "away"},
+        {"type": "wait", "at": 60},
+    )
+    assert told(outcome)[-2:] == [("unassigned", "agent_away", None), ("queued", "away", None)]
+    assert outcome.results[-2].decisions[-1].refused_counts == {"away": 1, "excluded": 1}
+
+
 @pytest.mark.parametrize(
     ("config", "field"),
     [

@@ -59,7 +59,9 @@ class AnyWorkingHistory(RuleBasedStateMachine):
             on_sla_warning=("raise", "overflow", "reassign"),
             rate_limit=RateLimit(count=3, seconds=20),
         )
-        self.working.group("two", Strategy.WEIGHTED, grace_seconds=30, escalates_to="one")
+        self.working.group(
+            "two", Strategy.WEIGHTED, grace_seconds=30, escalates_to="one", wait_seconds_max=200
+        )
         self.working.group("desk", Strategy.MANUAL, pull_lease_seconds=45)
         floor.rules(
             a_rule("hard", "one", ("tags", "contains", "hard"), german=3),
@@ -120,6 +122,10 @@ class AnyWorkingHistory(RuleBasedStateMachine):
     @rule(agent=st.sampled_from(AGENTS), capacity=st.none() | st.sampled_from([0, 0.5, 2, 4]))
     def capacity(self, agent: str, capacity: float | None) -> None:
         self.working.change(agent, capacity=capacity)
+
+    @rule(agent=st.sampled_from(AGENTS), is_active=st.booleans())
+    def employed(self, agent: str, is_active: bool) -> None:
+        self.working.change(agent, is_active=is_active)
 
     @rule(units=st.sampled_from(UNITS), reroute=st.booleans())
     def settings_changed(self, units: CapacityUnits, reroute: bool) -> None:

@@ -32,6 +32,7 @@ class GroupSettings(_Part, frozen=True, kw_only=True):
     grace_seconds: int | msgspec.UnsetType | None = msgspec.UNSET
     offer: OfferMode | msgspec.UnsetType | None = msgspec.UNSET
     pull_lease_seconds: int | msgspec.UnsetType | None = msgspec.UNSET
+    wait_seconds_max: int | msgspec.UnsetType | None = msgspec.UNSET
     escalates_to: str | msgspec.UnsetType | None = msgspec.UNSET
     on_sla_warning: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     is_active: bool = True
@@ -56,6 +57,7 @@ class Config(_Part, frozen=True, kw_only=True):
     grace_seconds: int | None = None
     offer: OfferMode | None = None
     pull_lease_seconds: int | None = None
+    wait_seconds_max: int | None = None
     escalates_to: str | None = None
     on_sla_warning: tuple[str, ...] = ()
     calendars: dict[str, dict[str, Any]] = {}

@@ -14,7 +14,7 @@ from shared.events.agents import AgentProfile, GroupProfile, Strategy
 
 WORKING: Final = (
     *("units", "widening", "grace_seconds", "offer", "pull_lease_seconds", "escalates_to"),
-    "on_sla_warning",
+    *("on_sla_warning", "wait_seconds_max"),
 )
 """What a group may say of its own about how it works; else what `config` says holds."""
 
