@@ -183,6 +183,23 @@ def test_a_later_reply_to_moves_nothing():
     assert made(first, forged, replied(3))["To"].addresses[0].addr_spec == "office@customer.example"
 
 
+@pytest.mark.parametrize(
+    ("quotes", "quoted"),
+    [(None, "> And now?"), (1, "> It burns."), (3, "> And now?"), (4, "> And now?")],
+    ids=["nothing", "the first", "a third party", "an answer of ours"],
+)
+def test_below_an_answer_stands_what_it_quotes_if_the_requester_wrote_it(quotes, quoted: str):
+    def written(version: int, body: str, **said) -> CustomerReplied:
+        message_id = derived_id("test", version)
+        return CustomerReplied(**stamp(version), message_id=message_id, body=body, **said)
+
+    before = [opened(), written(2, "And now?"), written(3, "Strange!", is_third_party=True)]
+    named = None if quotes is None else derived_id("test", quotes)
+    body = made(*before, replied(4), replied(5, "So.", quotes=named)).get_body(("plain",))
+    assert body is not None
+    assert body.get_content().splitlines()[-1] == quoted
+
+
 def test_what_is_filled_in_is_no_template():
     assert wording.fill("{{ subject }}!", {"subject": "{{requester}}"}) == "{{requester}}!"
     with pytest.raises(ValueError, match="colour"):

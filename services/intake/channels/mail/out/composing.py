@@ -344,7 +344,7 @@ def _set_words(
         if missing:
             words += f"\n\n(Too large for a mail, and not attached: {', '.join(missing)})"
         signature = wording.fill(box.signature or "", values).strip()
-        if box.quote == "last" and (last := _last_of_requester(story)) is not None:
+        if box.quote == "last" and (last := _answered(story)) is not None:
             name = story.opened.requester.name or "you"
             introduction = (
                 f"On {_day(last.occurred_at)}, {wording.one_line(name, _NAME_CHARS_MAX)} wrote:"
@@ -370,16 +370,13 @@ def _set_words(
             mail.add_attachment(one.data, maintype=kind, subtype=subtype, filename=name)
 
 
-def _last_of_requester(story: Story) -> TicketOpened | CustomerReplied | None:
-    """Not a third party's: what strangers write is not repeated in our name."""
-    return next(
-        (
-            one
-            for one in reversed(story.incoming)
-            if isinstance(one, TicketOpened) or not one.is_third_party
-        ),
-        None,
-    )
+def _answered(story: Story) -> TicketOpened | CustomerReplied | None:
+    """The requester's message that the answer names, else their newest; we repeat nothing that strangers write."""
+    named = story.event.quotes if isinstance(story.event, AgentReplied) else None
+    theirs = [
+        one for one in story.incoming if isinstance(one, TicketOpened) or not one.is_third_party
+    ]
+    return next((one for one in theirs if one.message_id == named), theirs[-1] if theirs else None)
 
 
 def _day(moment: datetime) -> str:
