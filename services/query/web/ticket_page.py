@@ -146,6 +146,7 @@ async def _internal(request: Request, pool: Pool, ticket: dict[str, Any]) -> dic
         "asked": fields.of_ticket(definitions, ticket["type"], ticket["fields"]),
         "events": events[::-1],
         "has_more_events": has_more,
+        "standing_steps": _standing_steps(events),
         "story": story(events, names),
         "clocks": clocks(ticket["clocks"], datetime.now(UTC)),
         "linked": await linked_tickets(pool, ticket["links"]),
@@ -153,6 +154,15 @@ async def _internal(request: Request, pool: Pool, ticket: dict[str, Any]) -> dic
         "person": await person_behind(pool, ticket["requester_id"]),
         **await pauses_of(pool, ticket["ticket_id"]),
     }
+
+
+def _standing_steps(events: list[dict[str, Any]]) -> set[str]:
+    """Steps of several changes that nobody has taken back yet."""
+    applied, undone = (
+        {event["data"]["step_id"] for event in events if event["type"] == kind}
+        for kind in ("ticket.actions_applied.v1", "ticket.actions_undone.v1")
+    )
+    return applied - undone
 
 
 async def _events(pool: Pool, ticket_id: UUID) -> tuple[list[dict[str, Any]], bool]:

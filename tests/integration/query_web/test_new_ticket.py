@@ -2,12 +2,9 @@
 
 import pytest
 
-from shared.events import StatusCategory
 from shared.events.configuration import ConfigurationDefined
-from shared.events.tickets import TicketLinked
 from shared.security import Role
 from tests.integration.query.conftest import Reader
-from tests.integration.query.stories import Story
 from tests.support.events import ANNA, stamp
 
 pytestmark = pytest.mark.integration
@@ -72,31 +69,3 @@ async def test_a_form_asks_for_its_fields_and_a_type_for_what_it_needs(house: Re
     assert "For colleagues" in await part(house, form="own")
     assert "Cost centre" in await part(house, form="", ticket_type="laptop")
     assert "Cost centre" not in await part(house, Role.CUSTOMER, form="", ticket_type="laptop")
-
-
-async def test_a_ticket_of_a_type_shows_what_is_still_needed(house: Reader):
-    house.feed(Story(7).opened(ticket_type="laptop", fields={"many": 2, "free": [1, 2]}))
-    page = (await house.get("/tickets/7")).text
-    assert "<dt>How many</dt><dd>2</dd>" in page
-    assert "<dt>free</dt><dd>1, 2</dd>" in page
-    assert '<dt>Model</dt><dd class="soon">needed to solve it</dd>' in page
-
-
-async def test_what_belongs_to_a_ticket_is_named_with_its_subject(house: Reader):
-    part, whole = Story(8).opened(subject="Order <desks>"), Story(7).opened()
-    said = {"other_ticket_id": part.ticket_id, "other_number": 8, "relation": "child"}
-    whole.tell(TicketLinked, 1, **said)
-    house.feed(part, whole)
-    page = (await house.get("/tickets/7")).text
-    assert "Has the part" in page
-    assert "#8 Order &lt;desks&gt;</a>" in page
-
-
-async def test_a_customer_sees_the_fields_that_are_theirs_and_the_state_they_know(house: Reader):
-    story = Story(7).opened(fields={"many": 2, "cost": "4711"})
-    story.answer(1).move(2, StatusCategory.PENDING)
-    house.feed(story)
-    page = (await house.get("/tickets/7", role=Role.CUSTOMER, subject="carl")).text
-    assert '<span class="quiet">How many</span> 2' in page
-    assert "4711" not in page
-    assert '<span class="status answered">Answered</span>' in page
