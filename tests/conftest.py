@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
+import structlog
 
 from tests.support.database import Database, drop_databases, fresh_database
 from tests.support.servers import Servers, choose_source, real_servers
@@ -23,6 +24,11 @@ _SHORT_LIVED_JAVA = "-XX:TieredStopAtLevel=1"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # By default it draws each frame with its variables: many seconds for an error that a test provokes.
+    plain = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
     if hasattr(config, "workerinput"):
         return
     config.stash[_SOURCE] = choose_source()
