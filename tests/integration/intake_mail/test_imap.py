@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -55,15 +54,16 @@ class Server:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[Server]:
     port = ports.choose(avoid=set())
-    log = (tmp_path_factory.mktemp("pymap") / "log").open("wb")
-    child = subprocess.Popen(
-        [
-            str(Path(sys.executable).with_name("pymap")), "--no-tls", "--host", "127.0.0.1",
-            "--port", str(port), "--no-service", "managesieve", "--no-service", "admin",
-            "dict", "--demo-data",
-        ],
-        stdout=log, stderr=log,
-    )  # fmt: skip
+    with (tmp_path_factory.mktemp("pymap") / "log").open("wb") as log:
+        child = subprocess.Popen(
+            [
+                # Not its script: that names the interpreter it was installed by, wherever that was.
+                sys.executable, "-c", "import sys; from pymap.main import main; sys.exit(main())",
+                "--no-tls", "--host", "127.0.0.1", "--port", str(port),
+                "--no-service", "managesieve", "--no-service", "admin", "dict", "--demo-data",
+            ],
+            stdout=log, stderr=log,
+        )  # fmt: skip
     found = Server(port)
     deadline = time.monotonic() + 30
     while True:
@@ -76,7 +76,6 @@ def server(tmp_path_factory) -> Iterator[Server]:
     yield found
     child.terminate()
     child.wait(30)
-    log.close()
 
 
 @pytest.fixture
