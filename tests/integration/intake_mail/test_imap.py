@@ -23,6 +23,15 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.integration
 
 
+PROGRAM = """
+import functools, sys
+from pymap import config, main
+config.BuiltinHash = functools.partial(config.BuiltinHash, rounds=1)
+sys.exit(main.main())
+"""
+"""The program `pymap`, without the half second of arithmetic that guards each of its passwords."""
+
+
 class Server:
     """An in-memory IMAP server in a process of its own; each folder starts empty."""
 
@@ -57,10 +66,9 @@ def server(tmp_path_factory) -> Iterator[Server]:
     with (tmp_path_factory.mktemp("pymap") / "log").open("wb") as log:
         child = subprocess.Popen(
             [
-                # Not its script: that names the interpreter it was installed by, wherever that was.
-                sys.executable, "-c", "import sys; from pymap.main import main; sys.exit(main())",
-                "--no-tls", "--host", "127.0.0.1", "--port", str(port),
-                "--no-service", "managesieve", "--no-service", "admin", "dict", "--demo-data",
+                sys.executable, "-c", PROGRAM, "--no-tls", "--host", "127.0.0.1",
+                "--port", str(port), "--no-service", "managesieve", "--no-service", "admin",
+                "dict", "--demo-data",
             ],
             stdout=log, stderr=log,
         )  # fmt: skip
