@@ -32,6 +32,7 @@ class Sweeper:
         nudges: moved when there is more to place at once.
         alarm: knows when a rate limit will let something go on.
         sweep_seconds: period of the safety net.
+        now: the clock.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class Sweeper:
         nudges: Progress,
         alarm: Alarm,
         sweep_seconds: float,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
         self._deciding = deciding
         self._nudges = nudges
         self._alarm = alarm
         self._sweep_seconds = sweep_seconds
+        self._now = now
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -61,7 +64,7 @@ class Sweeper:
                 # The next round tries again; readiness already says that PostgreSQL is away.
                 log.warning("sweep_failed", error=type(error).__name__, exc_info=True)
             if not more:
-                seconds = self._alarm.sleep_seconds(datetime.now(UTC), at_most=self._sweep_seconds)
+                seconds = self._alarm.sleep_seconds(self._now(), at_most=self._sweep_seconds)
                 await self._nudges.past(seen, seconds)
 
 
