@@ -61,7 +61,7 @@ CROSS JOIN LATERAL (SELECT o + random() * (now() - o) AS u) AS later
 
 _DOCUMENTS: Final = """
 INSERT INTO query.search_documents (ticket_id, everything, public, indexed_bytes)
-SELECT t.ticket_id, d, d, 300 FROM query.tickets AS t
+SELECT t.ticket_id, d, NULL, 300 FROM query.tickets AS t
 CROSS JOIN LATERAL (
     SELECT string_agg('word' || floor(%(words)s ^ random())::int, ' ') AS said
     FROM generate_series(1, 40) AS k WHERE t.number > 0) AS text

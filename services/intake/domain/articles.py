@@ -8,21 +8,13 @@ from msgspec import Meta
 
 from services.intake.domain import limits
 from shared.errors import FieldError, Invalid
+from shared.languages import WITHOUT_STEMS, dictionary_of
 
 _Line = Annotated[str, Meta(pattern=r"^[^\r\n]*\S[^\r\n]*$", max_length=limits.NAME_CHARS_MAX)]
 _Word = Annotated[str, Meta(pattern=r"^[^\r\n]*\S[^\r\n]*$", max_length=limits.WORD_CHARS_MAX)]
 _Text = Annotated[str, Meta(pattern=r"\S", max_length=limits.ARTICLE_CHARS_MAX)]
 
 _PLACEHOLDER: Final = re.compile(r"\{\{[^{}]*\}\}")
-_DICTIONARIES: Final = {
-    "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english",
-    "es": "spanish", "et": "estonian", "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish",
-    "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian", "it": "italian",
-    "lt": "lithuanian", "nb": "norwegian", "ne": "nepali", "nl": "dutch", "nn": "norwegian",
-    "no": "norwegian", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian",
-    "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
-}  # fmt: skip
-"""Language → the text search configuration that PostgreSQL 18 has for it."""
 
 
 class Article(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -59,4 +51,4 @@ class Article(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     @property
     def dictionary(self) -> str:
         """PostgreSQL's text search configuration for its language; `simple` takes words as they are."""
-        return _DICTIONARIES.get(self.language.partition("-")[0].lower(), "simple")
+        return dictionary_of(self.language) or WITHOUT_STEMS

@@ -1,6 +1,6 @@
 """`/v1/tickets`: the list, one ticket, its timeline."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -11,7 +11,9 @@ from services.query.api.list_filter import ListFilter
 from services.query.parts import Parts
 from services.query.past.instant import past_instant
 from services.query.views import lists, pauses, timeline
+from services.query.views.highlights import highlights
 from services.query.views.lists import order_of
+from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from services.query.views.ticket import conversation, find_ticket, parse_reference
 from shared.security import Principal, Role, require
@@ -25,11 +27,15 @@ Agent = Annotated[Principal, Depends(require(Role.AGENT))]
 
 
 class ListQuery(ListFilter):
-    """One page of a list; `as_of`: as it was at that instant (staff only)."""
+    """One page of a list.
+
+    `as_of`: as it was at that instant (staff only). `highlight`: each ticket with `hits`, where it has the words.
+    """
 
     limit: Annotated[int, Field(ge=1, le=lists.LIMIT_MAX)] = 50
     cursor: Text | None = None
     as_of: AwareDatetime | None = None
+    highlight: bool = False
 
 
 class SearchQuery(ListQuery):
@@ -61,6 +67,12 @@ class TimelineQuery(BaseModel):
     cursor: Text | None = None
 
 
+async def _mark(pool: Pool, tickets: list[dict[str, Any]], words: str, scope: Scope) -> None:
+    hits = await highlights(pool, tickets, words, scope)
+    for ticket in tickets:
+        ticket["hits"] = hits.get(ticket["ticket_id"])
+
+
 def make_router(parts: Parts) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["tickets"])
@@ -76,14 +88,12 @@ def make_router(parts: Parts) -> APIRouter:
                 limit=query.limit,
                 after=query.cursor,
             )
+        pool, wanted, scope = await parts.pool(), query.filter(principal), Scope.of(principal)
         page = await lists.list_tickets(
-            await parts.pool(),
-            query.filter(principal),
-            Scope.of(principal),
-            sort=order_of(query.sort),
-            limit=query.limit,
-            after=query.cursor,
+            pool, wanted, scope, sort=order_of(query.sort), limit=query.limit, after=query.cursor
         )
+        if query.highlight and wanted.q:
+            await _mark(pool, page.tickets, wanted.q, scope)
         return answer(parts, {"tickets": page.tickets, "next": page.next})
 
     @router.get("/tickets", summary="The ticket list: filters, order, full text, stable pages.")

@@ -245,6 +245,8 @@ def fold(facts: TicketFacts, event: TicketEvent, writes: Writes) -> None:  # noq
             _link(facts, event.other_ticket_id, event.other_number, event.relation)
         case TicketUnlinked():
             _unlink(facts, event.other_ticket_id, event.relation)
+    if facts.language is not None:
+        writes.speak(facts.ticket_id, facts.language)
 
 
 def _open(facts: TicketFacts, event: TicketOpened, writes: Writes) -> None:

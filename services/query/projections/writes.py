@@ -9,6 +9,7 @@ import msgspec
 import psycopg
 from psycopg.rows import DictRow
 
+from services.query.languages import dictionary
 from services.query.projections import facets
 from services.query.projections.intervals import fork_node
 from services.query.projections.tables import Table, as_json, as_text
@@ -57,10 +58,11 @@ class Stint(msgspec.Struct, kw_only=True):
 
 
 class Words(msgspec.Struct):
-    """New text of one ticket, apart by who may find it."""
+    """New text of one ticket, apart by who may find it. `language`: what the ticket says."""
 
     public: list[str]
     internal: list[str]
+    language: str | None = None
 
 
 _MESSAGES = Table(
@@ -110,16 +112,17 @@ _SEARCH: Final = """
 INSERT INTO search_documents AS d (ticket_id, everything, public, indexed_bytes)
 SELECT ticket_id,
        CASE WHEN internal = '' THEN said.words
-            ELSE said.words || to_tsvector('simple', internal) || to_tsvector('english', internal) END,
-       said.words,
+            ELSE said.words || to_tsvector('simple', internal) || to_tsvector(stems::regconfig, internal) END,
+       CASE WHEN internal <> '' THEN said.words END,
        octet_length(public) + octet_length(internal)
-FROM json_to_recordset(%s::json) AS r (ticket_id uuid, public text, internal text),
+FROM json_to_recordset(%s::json) AS r (ticket_id uuid, public text, internal text, stems text),
      LATERAL (
-         SELECT to_tsvector('simple', public) || to_tsvector('english', public) AS words OFFSET 0
+         SELECT to_tsvector('simple', public) || to_tsvector(stems::regconfig, public) AS words OFFSET 0
      ) AS said
 ON CONFLICT (ticket_id) DO UPDATE
 SET everything = d.everything || EXCLUDED.everything,
-    public = d.public || EXCLUDED.public,
+    public = CASE WHEN d.public IS NOT NULL OR EXCLUDED.public IS NOT NULL
+        THEN coalesce(d.public, d.everything) || coalesce(EXCLUDED.public, EXCLUDED.everything) END,
     indexed_bytes = d.indexed_bytes + EXCLUDED.indexed_bytes
 WHERE d.indexed_bytes + EXCLUDED.indexed_bytes <= %s
 """
@@ -197,6 +200,11 @@ class Writes:
         if words is None:
             words = self._words[ticket_id] = Words([], [])
         (words.public if is_public else words.internal).extend(filter(None, texts))
+
+    def speak(self, ticket_id: UUID, language: str) -> None:
+        """The language of the ticket's new text."""
+        if words := self._words.get(ticket_id):
+            words.language = language
 
     def set_facets(
         self,
@@ -283,7 +291,8 @@ class Writes:
             # The public part first, so that a flood of notes never hides it.
             left = SEARCHED_BYTES_MAX - len(public.encode())
             internal = cut("\n".join(words.internal), bytes_max=left)
-            yield {"ticket_id": ticket_id, "public": public, "internal": internal}
+            stems = dictionary(words.language, public or internal)
+            yield {"ticket_id": ticket_id, "public": public, "internal": internal, "stems": stems}
 
 
 def cut(text: str, *, bytes_max: int = SEARCHED_BYTES_MAX) -> str:

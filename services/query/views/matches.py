@@ -7,7 +7,7 @@ smallest set is measured first, or estimated by the planner where measuring woul
 """
 
 from dataclasses import dataclass
-from typing import Final, LiteralString
+from typing import Final
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -17,6 +17,7 @@ from services.query.facets import TAG
 from services.query.views.fields import kinds_of
 from services.query.views.list_filter import TicketFilter
 from services.query.views.scope import Scope
+from services.query.views.text_query import query_of
 from services.query.views.values import Values
 
 GATHERED_MAX: Final = 25_000
@@ -26,10 +27,6 @@ every fortieth is over as soon."""
 _SAID_MAX: Final = 7_000
 """Each match of words costs a look into a page of their table, and so does each ticket that is tested for them: with a
 million tickets, looking so many up is as dear as walking until fifty are found."""
-
-_QUERIES: Final[LiteralString] = (
-    "SELECT websearch_to_tsquery('simple', %s)::text AS written, websearch_to_tsquery('english', %s)::text AS stemmed"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +111,17 @@ async def _containing(
     connection: AsyncConnection[DictRow], words: str, values: Values, scope: Scope
 ) -> _Elsewhere:
     # Notes are not in the public document, so no customer can find a ticket by what a note says.
-    document = SQL("everything") if scope.sees_internal else SQL("public")
-    found = await connection.execute(_QUERIES, (words, words))
-    row = await found.fetchone() or {}
-    # Each once: the planner adds up the chances of two that are the same.
-    forms = sorted({form for form in row.values() if form})
-    query = values.put(" | ".join(f"({form})" for form in forms))
-    in_index = SQL("SELECT d.ticket_id FROM search_documents AS d WHERE d.{} @@ {}::tsquery")
+    document = SQL("d.everything" if scope.sees_internal else "coalesce(d.public, d.everything)")
+    query = values.put((await query_of(connection, words)).whole)
+    in_index = SQL(
+        "SELECT d.ticket_id FROM search_documents AS d WHERE d.everything @@ {}::tsquery"
+    )
     return _Elsewhere(
-        SQL("t.ticket_id IN ({})").format(in_index.format(document, query)),
+        SQL("t.ticket_id IN ({})").format(in_index.format(query)),
         SQL(
-            "(SELECT d.{} @@ {}::tsquery FROM search_documents AS d WHERE d.ticket_id = t.ticket_id OFFSET 0)"
+            "(SELECT {} @@ {}::tsquery FROM search_documents AS d WHERE d.ticket_id = t.ticket_id OFFSET 0)"
         ).format(document, query),
-        await _expected(connection, in_index.format(SQL("everything"), query), values),
+        await _expected(connection, in_index.format(query), values),
         is_cheap=False,
     )
 

@@ -13,6 +13,7 @@ from services.query.api.tickets import ListQuery
 from services.query.facets import FIELD
 from services.query.views import lists
 from services.query.views.fields import defined_fields
+from services.query.views.highlights import highlights
 from services.query.views.lists import order_of
 from services.query.views.scope import Scope
 from services.query.web import columns
@@ -66,9 +67,10 @@ async def ticket_list(
     query, shown = _query(asked), columns.chosen(asked.get("columns", []), is_staff=is_staff)
     parts, scope = parts_of(request), Scope.of(principal)
     pool = await parts.pool()
+    wanted = query.filter(principal)
     found = await lists.list_tickets(
         pool,
-        query.filter(principal),
+        wanted,
         scope,
         sort=order_of(query.sort),
         limit=query.limit,
@@ -80,6 +82,7 @@ async def ticket_list(
         "query": query,
         "columns": shown,
         "tickets": found.tickets,
+        "hits": await highlights(pool, found.tickets, wanted.q, scope) if wanted.q else {},
         "next": _address({**asked, "cursor": found.next}) if found.next else None,
         "first": _address(asked, without=_PAGE) if query.cursor else None,
         "orders": {column.name: _order(column, asked, query.sort) for column in shown},

@@ -1,0 +1,104 @@
+"""Full text: in the language of each ticket, by subject, bodies and people; hits are shown and nothing runs."""
+
+from typing import Any
+
+import pytest
+
+from shared.events.tickets import Person
+from shared.security import Role
+from tests.integration.query.conftest import Reader
+from tests.integration.query.stories import Story
+from tests.integration.query.test_lists import numbers
+
+pytestmark = pytest.mark.integration
+
+SAID = {
+    1: ("de", "Drucker defekt", "Die Rechnungen werden nicht gedruckt."),
+    2: ("fr", "Imprimante en panne", "Les factures ne sont plus imprimées."),
+    3: (None, "Hilfe", "Ich habe seit gestern die Passwörter vergessen und kann nicht arbeiten."),
+    4: ("es", "Impresoras", "Las impresoras no funcionan."),
+    5: (None, "Password", "I have forgotten the password of my printers and cannot work."),
+    6: ("pl", "Drukarka", "Drukarki nie działają."),
+}
+
+
+@pytest.fixture
+def said(reader: Reader) -> Reader:
+    reader.feed(
+        *(
+            Story(number).opened(
+                language=language,
+                subject=subject,
+                body=body,
+                requester=Person(f"p{number}", f"Ruiz{number} Gómez", f"p{number}@example.org"),
+            )
+            for number, (language, subject, body) in SAID.items()
+        )
+    )
+    return reader
+
+
+async def test_words_find_their_other_forms_in_every_language(said: Reader) -> None:
+    for words, found in {
+        "rechnung": {1},
+        "facture": {2},
+        "passwort": {3},
+        "impresora": {4},
+        "printer": {5},
+        "drukarki": {6},
+        "drukarka": {6},
+        "ruiz3": {3},
+        "p4@example.org": {4},
+        "gómez": set(SAID),
+        "gómez -rechnung": set(SAID) - {1},
+        "gómez -rechnung -printer": set(SAID) - {1, 5},
+        '"forgotten the password"': {5},
+        "rechnung or facture": {1, 2},
+        "-gómez": set(),
+        "rechnung facture": set(),
+    }.items():
+        assert set(await numbers(said, q=words)) == found, words
+
+
+async def test_hits_are_shown_in_subject_and_message_and_customers_see_no_note(
+    reader: Reader,
+) -> None:
+    story = Story(1).opened(subject="<b>Fires</b> everywhere", body="Nothing.")
+    story.note(1, "The word fire stands in this note.")
+    reader.feed(story, Story(2).opened(subject="Smoke", body="It is on fire & smokes."))
+
+    async def hits(**who: Any) -> dict[int, tuple[str, str | None]]:
+        page = await reader.read("/v1/tickets", q="fire -water", highlight=True, **who)
+        return {
+            ticket["number"]: (shown(ticket["hits"]["subject"]), shown(ticket["hits"]["text"]))
+            for ticket in page["tickets"]
+        }
+
+    def shown(pieces: Any) -> Any:
+        return pieces and "".join(f"[{p['text']}]" if p["hit"] else p["text"] for p in pieces)
+
+    found = await hits()
+    assert found[1] == ("<b>[Fires]</b> everywhere", "The word [fire] stands in this note.")
+    assert found[2] == ("Smoke", "It is on [fire] & smokes.")
+    customer = await hits(role=Role.CUSTOMER, subject="carl")
+    assert customer[1] == ("<b>[Fires]</b> everywhere", None)
+    page = (await reader.get("/tickets", q="fire")).text
+    assert "&lt;b&gt;<mark>Fires</mark>&lt;/b&gt; everywhere" in page
+
+
+async def test_internal_text_stays_apart_whenever_it_comes(reader: Reader) -> None:
+    """One batch or many: the public words are those of the customer's view, and no more."""
+    for batch in (1, 50):
+        story = (
+            Story(batch).opened(body="alpha").note(1, "bravo").ask(2, "charlie").note(3, "delta")
+        )
+        reader.feed(story, batch=batch)
+        as_customer = {"role": Role.CUSTOMER, "subject": "carl"}
+        for word, is_public in (
+            ("alpha", True),
+            ("bravo", False),
+            ("charlie", True),
+            ("delta", False),
+        ):
+            assert batch in await numbers(reader, q=word)
+            assert (batch in await numbers(reader, q=word, **as_customer)) is is_public
