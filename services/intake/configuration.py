@@ -183,8 +183,14 @@ def read_house(tx: Transaction) -> House:
     )
 
 
-def _rules(tx: Transaction, row: Mapping[str, Any], calendars: Mapping[str, Calendar]) -> RuleBook:
-    rules = msgspec.convert(row["definition"], RuleSet)
+def _rules(
+    tx: Transaction, row: Mapping[str, Any], calendars: Mapping[str, Calendar]
+) -> RuleBook | None:
+    try:
+        rules = msgspec.convert(row["definition"], RuleSet)
+    except msgspec.ValidationError as error:  # another process took it, a version apart
+        log.warning("rules_not_understood", version=row["version"], error=str(error))
+        return None
     texts = {one.name: one.definition["body"] for one in _texts(tx, rules.answers)}
     book = RuleBook(rules, row["version"], calendars, texts)
     for rule in book.unusable:

@@ -37,6 +37,11 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str | None = None
     ip: str | None = None
 
+    @property
+    def signature(self) -> str | None:
+        """The name under which customers read what was written; a rule or another part of the product has none."""
+        return None if self.kind is ActorKind.SYSTEM else self.name
+
 
 class Channel(StrEnum):
     """The way something came to us (`via`). It never changes afterwards."""

@@ -8,7 +8,7 @@ import msgspec
 
 from services.intake.domain.ticket import Ticket
 from shared.errors import FieldError
-from shared.events import Actor
+from shared.events import Actor, ActorKind
 
 _PLACEHOLDER: Final = re.compile(r"\{\{\s*([^{}|]*?)\s*(?:\|([^{}]*))?\}\}")
 _FIELD: Final = "field."
@@ -23,7 +23,9 @@ _KNOWN: Final[Mapping[str, Callable[[Ticket, Actor], Any]]] = {
     "requester.name": lambda ticket, _: ticket.requester.name,
     "requester.email": lambda ticket, _: ticket.requester.email,
     "requester.organization": lambda ticket, _: ticket.requester.organization,
-    "agent.name": lambda _, agent: agent.name or agent.id,
+    "agent.name": lambda _, agent: (
+        None if agent.kind is ActorKind.SYSTEM else agent.name or agent.id
+    ),
 }
 
 

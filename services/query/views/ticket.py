@@ -11,6 +11,7 @@ from services.query.views.lists import INTERNAL_COLUMNS, PUBLIC_COLUMNS
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from shared.errors import Invalid, NotFound
+from shared.events import ActorKind
 from shared.events.messages import PICTURES
 
 MESSAGES_MAX: Final = 1_000
@@ -129,6 +130,10 @@ async def conversation(pool: Pool, ticket_id: UUID, scope: Scope) -> dict[str, A
             )
         else:
             del row["courtesy"], row["copied"], row["split_into"]
+            if (
+                row["author_kind"] == ActorKind.SYSTEM
+            ):  # which rule wrote it is no customer's business
+                row["author_id"], row["author_name"] = ActorKind.SYSTEM, None
     return {"messages": rows[::-1], "messages_total": total}
 
 

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from services.query.projections import Projections
-from shared.events import Channel, Priority, StatusCategory
+from shared.events import Actor, ActorKind, Channel, Priority, StatusCategory
 from shared.events.configuration import ConfigurationDefined
 from shared.events.satisfaction import Score
+from shared.events.tickets import AgentReplied
+from shared.identifiers import new_id
 from shared.security import Role
 from tests.integration.query.conftest import Reader
 from tests.integration.query.stories import Story
@@ -61,6 +63,18 @@ async def test_a_customer_sees_own_tickets_without_anything_internal(reader: Rea
     listed = (await reader.read("/v1/tickets", **CARL))["tickets"][0]
     assert not internal & listed.keys()
     assert "angry" not in (await reader.get("/v1/tickets/7", **CARL)).text
+
+
+async def test_a_customer_reads_what_a_rule_wrote_and_not_which_rule(reader: Reader) -> None:
+    rule = Actor(kind=ActorKind.SYSTEM, id="rule:vip@3", name="Our secret rule")
+    story = Story(7).opened()
+    story.tell(AgentReplied, 1, by=rule, message_id=new_id(), body="At once.", is_automatic=True)
+    reader.feed(story)
+    (_, theirs) = (await reader.read("/v1/tickets/7", **CARL))["ticket"]["messages"]
+    assert (theirs["body"], theirs["is_automatic"]) == ("At once.", True)
+    assert (theirs["author_id"], theirs["author_name"]) == ("system", None)
+    (_, ours) = (await reader.read("/v1/tickets/7"))["ticket"]["messages"]
+    assert (ours["author_id"], ours["author_name"]) == ("rule:vip@3", "Our secret rule")
 
 
 async def test_another_customer_s_ticket_does_not_exist(reader: Reader) -> None:

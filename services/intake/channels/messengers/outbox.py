@@ -74,7 +74,7 @@ class MessengerOutbox:
             [
                 (
                     new_id(), ticket.id, event.message_id, part, row["source"], row["thread"],
-                    words, event.actor.name, row["heard_at"], tx.now, tx.now,
+                    words, event.actor.signature, row["heard_at"], tx.now, tx.now,
                 )
                 for part, words in enumerate(parts(text))
             ],

@@ -248,7 +248,7 @@ def _writable(address: str) -> str | None:
 
 def _values(story: Story, item: Item, box: OwnMailbox) -> dict[str, str]:
     said = {
-        "agent": story.event.actor.name if item.kind == "reply" else None,
+        "agent": story.event.actor.signature if item.kind == "reply" else None,
         "brand": box.brand,
         "group": box.group,
         "mailbox": box.name,
