@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from deploy.commands.rules import AsJson, File, Token, Url
+from deploy.commands.rules import AsJson, File, Token, Url, Version
 
 rules = typer.Typer(no_args_is_help=True)
 
@@ -38,8 +38,10 @@ def apply(
 
 
 @rules.command()
-def show(*, as_json: AsJson = False, url: Url = None, token: Token = None) -> None:
-    """Print the rules in force in order, for reading."""
+def show(
+    *, version: Version = None, as_json: AsJson = False, url: Url = None, token: Token = None
+) -> None:
+    """Print the rules in order, for reading."""
     import json  # noqa: PLC0415
 
     from deploy.rules import of_intake  # noqa: PLC0415
@@ -47,7 +49,7 @@ def show(*, as_json: AsJson = False, url: Url = None, token: Token = None) -> No
     from deploy.rules.kinds import INTAKE  # noqa: PLC0415
 
     with Rules(url, token, INTAKE) as rules_there:
-        document = rules_there.document(None)
+        document = rules_there.document(version)
     if as_json:
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
     else:
@@ -55,14 +57,24 @@ def show(*, as_json: AsJson = False, url: Url = None, token: Token = None) -> No
 
 
 @rules.command()
-def export(*, url: Url = None, token: Token = None) -> None:
-    """Print the rules in force as a file that `apply` takes."""
+def export(*, version: Version = None, url: Url = None, token: Token = None) -> None:
+    """Print the rules as a file that `apply` takes."""
     from deploy.rules.console import Rules  # noqa: PLC0415
     from deploy.rules.files import as_yaml  # noqa: PLC0415
     from deploy.rules.kinds import INTAKE  # noqa: PLC0415
 
     with Rules(url, token, INTAKE) as rules_there:
-        typer.echo(as_yaml(rules_there.document(None)), nl=False)
+        typer.echo(as_yaml(rules_there.document(version)), nl=False)
+
+
+@rules.command()
+def history(*, url: Url = None, token: Token = None) -> None:
+    """Print who changed the rules when, newest first."""
+    from deploy.rules.console import Rules, show_history  # noqa: PLC0415
+    from deploy.rules.kinds import INTAKE  # noqa: PLC0415
+
+    with Rules(url, token, INTAKE) as rules_there:
+        show_history(rules_there.history())
 
 
 @rules.command(name="try")

@@ -184,7 +184,7 @@ def show_history(versions: list[dict[str, Any]]) -> None:
             for what in ("added", "changed", "removed", "moved")
             if one[what]
         ]
-        told = "; ".join(parts) or "nothing but the mode"
+        told = "; ".join(parts) or "nothing but how they count"
         _say(f"{one['version']:>4}  {one['at'][:16].replace('T', ' ')} UTC  {one['by']}: {told}")
 
 

@@ -5,9 +5,10 @@ from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from msgspec import Meta
 
+from services.intake import rule_history
 from services.intake.app import Intake
 from services.intake.configuration import RULES, Document, document, documents
 from services.intake.domain.rules.document import RULES_MAX, Known, Rule, RuleSet
@@ -20,6 +21,7 @@ from shared.http.conditional import ExpectedVersion, etag
 from shared.http.idempotency import OptionalKey
 from shared.http.openapi import openapi_body
 from shared.http.origin import RequestOrigin
+from shared.rule_history import RulesVersion
 from shared.security import Principal, Role, require
 
 Staff = Annotated[Principal, Depends(require(Role.AGENT))]
@@ -36,6 +38,12 @@ class RulesDocument(msgspec.Struct, frozen=True):
     def of(cls, stored: Document) -> "RulesDocument":
         """As it was accepted."""
         return cls(stored.version, msgspec.convert(stored.definition, RuleSet).rules)
+
+
+class RulesHistory(msgspec.Struct, frozen=True):
+    """Every version, newest first."""
+
+    versions: list[RulesVersion]
 
 
 class DryRunBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -87,6 +95,25 @@ def rules_router(intake: Intake, clock: Clock) -> APIRouter:
             claim=claim,
         )
         return _answer(RulesDocument.of(stored))
+
+    @router.get(
+        "/history",
+        summary="Who changed the rules when, newest first.",
+        openapi_extra=openapi_body(answer=RulesHistory),
+    )
+    async def get_history(_: Staff) -> Response:
+        return json_answer(
+            RulesHistory(await asyncio.to_thread(intake.read, rule_history.versions))
+        )
+
+    @router.get(
+        "/versions/{version}",
+        summary="The rules as they were.",
+        openapi_extra=openapi_body(answer=RulesDocument),
+    )
+    async def get_version(version: Annotated[int, Path(ge=1, le=2**31 - 1)], _: Staff) -> Response:
+        rules = await asyncio.to_thread(intake.read, lambda tx: rule_history.at(tx, version))
+        return json_answer(RulesDocument(version, rules.rules))
 
     @router.post(
         "/dry-run",

@@ -1,29 +1,19 @@
 """The rule set in time: every version, from the log."""
 
 import asyncio
-from datetime import datetime
 from typing import Any, cast
 
-import msgspec
-
 from services.routing.app.asking import RulesView
+from shared import rule_history
 from shared.errors import NotFound
-from shared.events.agents import RULES_STREAM, RoutingRule, RoutingRulesDefined, RuleMode
+from shared.events.agents import RULES_STREAM, RoutingRulesDefined, RuleMode
 from shared.eventstore import EventStore
 
 
-class RulesVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """One version: who made it when, and which rules it added, changed, removed or moved, by id."""
+class RulesVersion(rule_history.RulesVersion, frozen=True, kw_only=True):
+    """One version, and which of the rules that match count under it."""
 
-    version: int
-    at: datetime
-    by: str
     mode: RuleMode
-    rules_count: int
-    added: list[str]
-    changed: list[str]
-    removed: list[str]
-    moved: list[str]
 
 
 class RuleHistory:
@@ -53,23 +43,10 @@ class RuleHistory:
 
 
 def _version(event: RoutingRulesDefined) -> RulesVersion:
-    before = {rule.id: rule for rule in event.previous}
-    after = {rule.id: rule for rule in event.rules}
     return RulesVersion(
         version=event.version,
         at=event.occurred_at,
         by=event.actor.name or event.actor.id,
         mode=event.mode,
-        rules_count=len(event.rules),
-        added=[name for name in after if name not in before],
-        changed=[name for name in after if name in before and after[name] != before[name]],
-        removed=[name for name in before if name not in after],
-        moved=_moved(event.previous, event.rules),
+        **rule_history.changes(event.previous, event.rules),
     )
-
-
-def _moved(before: tuple[RoutingRule, ...], after: tuple[RoutingRule, ...]) -> list[str]:
-    """Rules whose place among those that stayed is another now."""
-    old = [rule.id for rule in before if rule.id in {one.id for one in after}]
-    new = [rule.id for rule in after if rule.id in set(old)]
-    return [name for place, name in enumerate(new) if old[place] != name]

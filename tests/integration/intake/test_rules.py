@@ -156,6 +156,24 @@ async def test_a_faulty_set_is_refused_whole_with_every_fault_named(supervisor: 
     assert (unknown.status_code, "whn" in unknown.text) == (422, True)
 
 
+async def test_every_version_is_kept_with_who_changed_what(
+    agent: Caller, supervisor: Caller, rules: Rules
+) -> None:
+    one, two = ({"events": ["opened"], "actions": {"note": text}} for text in ("One", "Two"))
+    first = (await rules(one | {"id": "a"}, two | {"id": "b"}))["version"]
+    second = (await rules(two | {"id": "b"}, one | {"id": "a", "title": "New"}))["version"]
+    told = (await agent.send("GET", "/v1/rules/history")).json()["versions"][:2]
+    assert [one["version"] for one in told] == [second, first]
+    assert (told[0]["by"], told[0]["moved"]) == ("Sue", ["b", "a"])
+    assert told[0]["changed"] == ["b", "a"]
+    assert told[1]["added"] == ["a", "b"]
+    then = (await agent.send("GET", f"/v1/rules/versions/{first}")).json()
+    assert [rule["id"] for rule in then["rules"]] == ["a", "b"]
+    assert (await agent.send("GET", f"/v1/rules/versions/{second + 9}")).status_code == 404
+    stale = await supervisor.send("PUT", "/v1/rules", {"rules": []}, If_Match=f'"{first}"')
+    assert stale.status_code == 412
+
+
 async def test_agents_read_rules_and_do_not_make_them(agent: Caller, customer: Caller) -> None:
     assert (await agent.send("GET", "/v1/rules")).status_code == 200
     assert (await agent.send("PUT", "/v1/rules", {"rules": []})).status_code == 403
