@@ -18,8 +18,9 @@ from faststream.kafka.schemas import Topic as KafkaTopic
 from shared.database import Database, Transaction
 from shared.messaging.applying import Applied, Applying, TooManyUnreadable, passes
 from shared.messaging.parking import ParkedStream
+from shared.messaging.places import LogReplaced, Places
 from shared.messaging.positions import Fenced, Positions, Slot
-from shared.messaging.records import Received
+from shared.messaging.records import Received, id_of
 from shared.observability import metrics
 from shared.settings import ServiceSettings
 from shared.topics import RECORD_BYTES_MAX, Topic
@@ -57,10 +58,6 @@ class Handler(Protocol):
 
 class RecordsGone(Exception):
     """Kafka deleted records that this consumer has not applied."""
-
-
-class LogReplaced(Exception):
-    """The log ends before our position: the topic was made anew, and what is in it would pass for applied."""
 
 
 class _Unwrapped:
@@ -113,7 +110,7 @@ class Consumer:
         self._handler = handler
         self._applying = Applying(name, handler, settings.topic_prefix, wanted=wanted)
         self._positions = Positions(name)
-        self._known: dict[Slot, int] = {}
+        self._places = Places(self._positions)
         self._sought: dict[Slot, int] = {}  # where the next batch must begin, as we went back
         self._begun: dict[Slot, int | None] = {}  # the same, of the batch under way
         self._stopping = asyncio.Event()
@@ -186,8 +183,8 @@ class Consumer:
         for partition in consumer.assignment():
             slot = self._slot_of(partition)
             high = consumer.highwater(partition)
-            if high is not None and slot in self._known:
-                behind[slot] = max(0, high - self._known[slot])
+            if high is not None and slot in self._places.next:
+                behind[slot] = max(0, high - self._places.next[slot])
         return behind
 
     def _silence(self) -> str | None:
@@ -288,29 +285,35 @@ class Consumer:
         slots: dict[Slot, list[Any]] = {}
         for raw in raw_records:
             slots.setdefault(self._slot_of(raw), []).append(raw)
-        if unknown := slots.keys() - self._known.keys():
-            self._known.update(self._store.transact(lambda tx: self._positions.load(tx, unknown)))
+        if unknown := slots.keys() - self._places.next.keys():
+            self._places.note(*self._store.transact(lambda tx: self._places.load(tx, unknown)))
+        self._places.require_the_same_log(slots)
         if any(self._is_missing(slot, raws[0].offset) for slot, raws in slots.items()):
-            return {slot: self._known[slot] for slot in slots}
+            return {slot: self._places.next[slot] for slot in slots}
         moves: dict[Slot, tuple[int, int]] = {}
         fresh: list[Any] = []
         for slot, raws in slots.items():
-            position = self._known[slot]
+            position = self._places.next[slot]
             news = [raw for raw in raws if raw.offset >= position]
             if news:
                 moves[slot] = position, news[-1].offset + 1
                 fresh.extend(news)
         if fresh:
             with metrics.CONSUMER_BATCH_SECONDS.labels(self.name).time():
-                applied = self._store.transact(lambda tx: self._apply(tx, fresh, moves))
-            self._known.update({slot: after for slot, (_, after) in moves.items()})
+                last = {slot: id_of(slots[slot][-1]) for slot in moves}
+                applied = self._store.transact(lambda tx: self._apply(tx, fresh, moves, last))
+            self._places.note({slot: after for slot, (_, after) in moves.items()}, last)
             self._tell(applied)
         return {}
 
     def _apply(
-        self, tx: Transaction, raws: Sequence[Any], moves: dict[Slot, tuple[int, int]]
+        self,
+        tx: Transaction,
+        raws: Sequence[Any],
+        moves: dict[Slot, tuple[int, int]],
+        last_records: dict[Slot, str | None],
     ) -> Applied:
-        self._positions.advance(tx, moves)
+        self._positions.advance(tx, moves, last_records)
         return self._applying.apply(tx, raws)
 
     def _tell(self, applied: Applied) -> None:
@@ -324,7 +327,7 @@ class Consumer:
         When reading went back to exactly our position and the next record comes later all the same, the offsets
         between hold no record: markers of somebody's transactions, or what compaction left.
         """
-        position = self._known[slot]
+        position = self._places.next[slot]
         if first <= position:
             return False
         if self._begun.get(slot) != position:
@@ -347,8 +350,7 @@ class Consumer:
 
     def _forget(self, records: Sequence[Any]) -> None:
         """Ask the database again where we are in these partitions."""
-        for raw in records:
-            self._known.pop(self._slot_of(raw), None)
+        self._places.forget({self._slot_of(raw) for raw in records})
 
     async def _check_ends(self, records: Sequence[Any]) -> None:
         """A position past the end of its log says that this is not the log we have read.
@@ -363,30 +365,33 @@ class Consumer:
         doubtful: list[TopicPartition] = []
         for partition in {TopicPartition(raw.topic, raw.partition) for raw in records} & assigned:
             end = consumer.highwater(partition)  # as of the last fetch, so it may be behind
-            if end is not None and end < self._known.get(self._slot_of(partition), 0):
+            if end is not None and end < self._places.next.get(self._slot_of(partition), 0):
                 doubtful.append(partition)
         if not doubtful:
             return
         for partition, end in (await consumer.end_offsets(doubtful)).items():
-            if end < (position := self._known.get(self._slot_of(partition), 0)):
+            if end < (position := self._places.next.get(self._slot_of(partition), 0)):
                 raise LogReplaced(
                     f"{partition.topic}/{partition.partition} ends at {end}, our position is {position}"
                 )
 
     async def _placed(self, assigned: Iterable[TopicPartition]) -> None:
-        """Begin at our own positions, whatever Kafka has committed; so lag is known, too, before the first record."""
+        """Begin at our own positions, whatever Kafka has committed; so lag is known, too, before the first record.
+
+        One record before them, to be exact: it tells whether this is still the log that was read.
+        """
         self._sought.clear()
         slots = {self._slot_of(partition) for partition in assigned}
-        load = asyncio.to_thread(self._store.transact, lambda tx: self._positions.load(tx, slots))
+        load = asyncio.to_thread(self._store.transact, lambda tx: self._places.load(tx, slots))
         try:
-            positions = await asyncio.wait_for(load, _PLACE_SECONDS_MAX)
+            positions, before = await asyncio.wait_for(load, _PLACE_SECONDS_MAX)
         except Exception as error:
             if not passes(error):
                 raise
             log.warning("consumer_not_placed", consumer=self.name, error=repr(error))
             return  # each batch is compared with our positions all the same
-        self._known.update(positions)
-        self._seek(positions)
+        self._places.note(positions, before)
+        self._seek({slot: max(0, position - 1) for slot, position in positions.items()})
 
     def _seek(self, positions: Mapping[Slot, int]) -> None:
         consumer = self._subscriber.consumer

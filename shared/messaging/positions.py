@@ -30,8 +30,30 @@ class Positions:
         }
         return {slot: known.get(slot, 0) for slot in slots}
 
-    def advance(self, tx: Transaction, moves: Mapping[Slot, tuple[int, int]]) -> None:
+    def last_records(self, tx: Transaction) -> dict[Slot, str]:
+        """The id of the record before each position, where it is known."""
+        tx.cursor.execute(
+            "SELECT topic, partition, last_record FROM consumer_positions"
+            " WHERE consumer = %s AND last_record IS NOT NULL",
+            (self._consumer,),
+        )
+        return {
+            (Topic(row["topic"]), row["partition"]): row["last_record"]
+            for row in tx.cursor.fetchall()
+        }
+
+    def advance(
+        self,
+        tx: Transaction,
+        moves: Mapping[Slot, tuple[int, int]],
+        last_records: Mapping[Slot, str | None] | None = None,
+    ) -> None:
         """Move each partition from the first to the second offset, all or none.
+
+        Args:
+            tx: the transaction of what was applied.
+            moves: from and to.
+            last_records: the id of the record before the new position, where there is one.
 
         Raises:
             Fenced: one of them is not where we left it.
@@ -40,27 +62,30 @@ class Positions:
         ordered = sorted(moves.items())
         begun = [(slot, after) for slot, (before, after) in ordered if before == 0]
         moved = [(slot, before, after) for slot, (before, after) in ordered if before != 0]
+        last = last_records or {}
         if begun:
             tx.cursor.execute(
-                "INSERT INTO consumer_positions (consumer, topic, partition, position)"
-                " SELECT %s, * FROM unnest(%s::text[], %s::int[], %s::bigint[])"
-                " ON CONFLICT (consumer, topic, partition) DO UPDATE SET position = excluded.position"
+                "INSERT INTO consumer_positions (consumer, topic, partition, position, last_record)"
+                " SELECT %s, * FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::text[])"
+                " ON CONFLICT (consumer, topic, partition) DO UPDATE"
+                " SET position = excluded.position, last_record = excluded.last_record"
                 " WHERE consumer_positions.position = 0",
                 (
                     self._consumer,
                     [topic.value for (topic, _), _ in begun],
                     [partition for (_, partition), _ in begun],
                     [after for _, after in begun],
+                    [last.get(slot) for slot, _ in begun],
                 ),
             )
             self._require(tx.cursor.rowcount, len(begun))
         if moved:
             tx.cursor.execute(
                 # The rows are locked in this order by the subquery, then moved.
-                "UPDATE consumer_positions AS p SET position = n.after FROM ("
-                "  SELECT c.topic, c.partition, m.after FROM consumer_positions AS c"
-                "  JOIN unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[])"
-                "    AS m (topic, partition, before, after)"
+                "UPDATE consumer_positions AS p SET position = n.after, last_record = n.last_record FROM ("
+                "  SELECT c.topic, c.partition, m.after, m.last_record FROM consumer_positions AS c"
+                "  JOIN unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::text[])"
+                "    AS m (topic, partition, before, after, last_record)"
                 "    ON c.topic = m.topic AND c.partition = m.partition AND c.position = m.before"
                 "  WHERE c.consumer = %s ORDER BY c.topic, c.partition FOR UPDATE OF c) AS n"
                 " WHERE p.consumer = %s AND p.topic = n.topic AND p.partition = n.partition",
@@ -69,6 +94,7 @@ class Positions:
                     [partition for (_, partition), _, _ in moved],
                     [before for _, before, _ in moved],
                     [after for _, _, after in moved],
+                    [last.get(slot) for slot, _, _ in moved],
                     self._consumer,
                     self._consumer,
                 ),

@@ -71,6 +71,14 @@ def recorded_at(raw: bytes) -> datetime:
     return datetime.fromisoformat(_HEAD.decode(raw).recorded_at)
 
 
+def id_of(record: ConsumerRecord) -> str | None:
+    """The id that is the same on every resend; None for what no relay of ours has written."""
+    for name, value in record.headers:
+        if name == "ce_id":
+            return value.decode("ascii", "replace") if value else None
+    return None
+
+
 def read_envelope(record: ConsumerRecord, prefix: str) -> Record:
     """The envelope of a record.
 

@@ -160,6 +160,24 @@ async def test_a_topic_made_anew_is_said_aloud_and_not_taken_for_applied(place: 
     await again.close()
 
 
+async def test_a_topic_made_anew_is_known_when_it_has_grown_past_what_was_read(place: Place):
+    table = Table(place)
+    async with publishing(place) as publish, reading(table):
+        for _ in range(5):
+            await publish(opened(new_id()), partition=0)
+        await applied(table, 5)
+    await make_anew(place, place.prefix + Topic.TICKETS)
+    again = Table(place)
+    async with publishing(place) as publish:
+        for _ in range(9):
+            await publish(opened(new_id()), partition=0)
+        async with reading(again):
+            await eventually(lambda: "LogReplaced" in (again.consumer.problem or ""))
+    assert len(again.rows("SELECT * FROM applied")) == 5
+    await table.close()
+    await again.close()
+
+
 async def make_anew(place: Place, topic: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=place.servers.kafka)
     await admin.start()
