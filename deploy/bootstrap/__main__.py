@@ -1,8 +1,11 @@
-"""`python -m deploy.bootstrap`: prepares the servers named by the environment, then ends."""
+"""`python -m deploy.bootstrap`: prepares the servers named by the environment, then ends.
+
+With `--log-replaced` it also lets everything be published and read again, as Kafka was lost or emptied.
+"""
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 import psycopg
@@ -12,21 +15,28 @@ from pydantic import ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay
 from tenacity.wait import wait_exponential
 
-from deploy.bootstrap import TopicRefused, prepare_database, prepare_topics
+from deploy.bootstrap import (
+    StillRunning,
+    TopicRefused,
+    prepare_database,
+    prepare_topics,
+    start_log_over,
+)
 from deploy.bootstrap.settings import ENV_PREFIX, BootstrapSettings
 
 _T = TypeVar("_T")
 
 log = structlog.get_logger("bootstrap")
 
+_LOG_REPLACED: Final = "--log-replaced"
 _MISCONFIGURED: Final = 2
 _FAILED: Final = 1
 _PAUSE_SECONDS_MAX: Final = 5
 """A server that starts is noticed within this."""
 
 
-def main() -> int:
-    """Answers the exit status: 0 prepared, 1 a server refuses or is away, 2 a wrong variable."""
+def main(arguments: Sequence[str] = ()) -> int:
+    """Answers the exit status: 0 prepared, 1 a server refuses or is away, 2 a wrong variable or option."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -34,6 +44,9 @@ def main() -> int:
             structlog.processors.JSONRenderer(),
         ]
     )
+    if set(arguments) - {_LOG_REPLACED}:
+        log.error("misconfigured", problem=f"the only option is {_LOG_REPLACED}")
+        return _MISCONFIGURED
     try:
         settings = BootstrapSettings()  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
@@ -50,6 +63,8 @@ def main() -> int:
             ),
         )
         log.info("database_prepared", database=settings.database)
+        if _LOG_REPLACED in arguments:
+            start_log_over(settings.superuser_url.get_secret_value(), settings.database)
         made = _patiently(
             "kafka",
             settings,
@@ -57,7 +72,7 @@ def main() -> int:
                 prepare_topics(settings.kafka_bootstrap_servers, settings.topic_plan())
             ),
         )
-    except (psycopg.Error, KafkaError, TopicRefused) as error:
+    except (psycopg.Error, KafkaError, TopicRefused, StillRunning) as error:
         log.error("bootstrap_failed", reason=str(error).strip())  # noqa: TRY400
         return _FAILED
     log.info("topics_prepared", made=made, existing=len(settings.topic_plan().names) - len(made))
@@ -82,4 +97,4 @@ def _patiently(server: str, settings: BootstrapSettings, attempt: Callable[[], _
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -13,11 +13,12 @@ from typing import Final
 
 from rich.console import Console
 
+from deploy.bootstrap import start_log_over
 from deploy.local.child import Child
 from deploy.local.folder import default_home
 from deploy.local.screen import Screen
 from deploy.local.services import Services
-from deploy.local.stack import Server, Stack, start_together
+from deploy.local.stack import DATABASE, Server, Stack, start_together
 from deploy.local.watch import Watch
 from shared.security.principal import Role
 
@@ -30,11 +31,12 @@ class _Stopped(BaseException):
     """Somebody asked us to end; not an Exception, so that nobody takes it for a failure."""
 
 
-def run(*, demo: bool) -> int:
+def run(*, demo: bool, log_replaced: bool = False) -> int:
     """Start everything, say where it is, look after it, and stop it in good order at Ctrl-C or SIGTERM.
 
     Args:
         demo: seed the demo organisation and keep a gentle load going.
+        log_replaced: Kafka's data was lost; everything is published and read again.
 
     Returns:
         The exit status: 0 after a clean stop.
@@ -45,13 +47,13 @@ def run(*, demo: bool) -> int:
     console = Console(highlight=False)
     with _stop_signals():
         try:
-            _run(console, demo=demo)
+            _run(console, demo=demo, log_replaced=log_replaced)
         except _Stopped:
             console.print("stopped; the data stays, the same command continues with it")
     return 0
 
 
-def _run(console: Console, *, demo: bool) -> None:
+def _run(console: Console, *, demo: bool, log_replaced: bool) -> None:
     screen = Screen(console)
     say = partial(console.print, soft_wrap=True)
     stack = Stack(default_home(), progress=screen)
@@ -61,6 +63,8 @@ def _run(console: Console, *, demo: bool) -> None:
     try:
         with screen:
             stack.start()
+            if log_replaced:
+                start_log_over(stack.postgres.conninfo(), DATABASE)
             services = Services(stack, say=say)
             services.start()
             _wait_for(services, screen)

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.bootstrap import TopicPlan, prepare_topics
 from shared.topics import WATERMARKS, all_topics
+from tests.support.waiting import eventually
 
 PARTITIONS: Final = 4
 """Enough to see keys in different partitions, few enough to be made at once."""
@@ -40,3 +41,19 @@ async def _delete(bootstrap_servers: str, names: list[str]) -> None:
         await admin.delete_topics(names)
     finally:
         await admin.close()
+
+
+async def make_anew(bootstrap_servers: str, topic: str) -> None:
+    """Lose a topic with all that is in it, and make it again under its name."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.delete_topics([topic])
+
+        async def is_gone() -> bool:
+            return topic not in await admin.list_topics()
+
+        await eventually(is_gone)
+    finally:
+        await admin.close()
+    await prepare_topics(bootstrap_servers, TopicPlan(names=[topic], partitions=PARTITIONS))

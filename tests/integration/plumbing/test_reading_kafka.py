@@ -6,10 +6,8 @@ import time
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError
 
-from deploy.bootstrap import TopicPlan, prepare_topics
 from shared.events import Owner, encode
 from shared.identifiers import new_id
 from shared.messaging.records import headers_of
@@ -17,7 +15,7 @@ from shared.topics import Topic
 from tests.integration.plumbing.conftest import Place
 from tests.integration.plumbing.readers import Table
 from tests.support.events import noted, opened
-from tests.support.topics import PARTITIONS
+from tests.support.topics import PARTITIONS, make_anew
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -151,7 +149,7 @@ async def test_a_topic_made_anew_is_said_aloud_and_not_taken_for_applied(place: 
         for _ in range(5):
             await publish(opened(new_id()))
         await applied(table, 5)
-    await make_anew(place, place.prefix + Topic.TICKETS)
+    await make_anew(place.servers.kafka, place.prefix + Topic.TICKETS)
     again = Table(place)
     async with publishing(place) as publish, reading(again):
         await publish(opened(new_id()))
@@ -166,7 +164,7 @@ async def test_a_topic_made_anew_is_known_when_it_has_grown_past_what_was_read(p
         for _ in range(5):
             await publish(opened(new_id()), partition=0)
         await applied(table, 5)
-    await make_anew(place, place.prefix + Topic.TICKETS)
+    await make_anew(place.servers.kafka, place.prefix + Topic.TICKETS)
     again = Table(place)
     async with publishing(place) as publish:
         for _ in range(9):
@@ -176,21 +174,6 @@ async def test_a_topic_made_anew_is_known_when_it_has_grown_past_what_was_read(p
     assert len(again.rows("SELECT * FROM applied")) == 5
     await table.close()
     await again.close()
-
-
-async def make_anew(place: Place, topic: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=place.servers.kafka)
-    await admin.start()
-    try:
-        await admin.delete_topics([topic])
-
-        async def is_gone() -> bool:
-            return topic not in await admin.list_topics()
-
-        await eventually(is_gone)
-    finally:
-        await admin.close()
-    await prepare_topics(place.servers.kafka, TopicPlan(names=[topic], partitions=PARTITIONS))
 
 
 async def test_a_commit_that_kafka_refuses_costs_nothing(place: Place):

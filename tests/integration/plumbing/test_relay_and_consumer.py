@@ -5,7 +5,9 @@ import contextlib
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from psycopg.conninfo import conninfo_to_dict
 
+from deploy.bootstrap import StillRunning, start_log_over
 from shared.database import Database
 from shared.events import Owner, encode
 from shared.eventstore import EventStore
@@ -16,6 +18,7 @@ from shared.messaging.records import headers_of
 from shared.topics import Topic
 from tests.integration.plumbing.conftest import Place, a_store
 from tests.support.events import noted, opened
+from tests.support.topics import make_anew
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -309,3 +312,26 @@ async def test_a_zombie_that_lost_its_partition_changes_nothing(place: Place):
     assert reader.applied() == []
     assert reader.database.transact(lambda tx: positions.load(tx, [slot])) == {slot: 10}
     await reader.database.close()
+
+
+async def test_a_lost_log_is_published_and_read_again_without_a_second_effect(place: Place):
+    superuser = place.servers.postgres
+    database = conninfo_to_dict(place.urls["intake"])["dbname"]
+    tickets = [new_id() for _ in range(8)]
+    store = a_store(place)
+    async with relaying(place, store), a_reader(place) as reader:
+        save(store, *(opened(ticket) for ticket in tickets))
+        await reader.until(8)
+        with pytest.raises(StillRunning, match="intake, query"):
+            start_log_over(superuser, database)
+    await store.close()
+    await make_anew(place.servers.kafka, place.prefix + Topic.TICKETS)
+    for _ in range(2):  # again is no harm
+        start_log_over(superuser, database)
+    store = a_store(place)
+    async with relaying(place, store), a_reader(place) as reader:
+        save(store, *(noted(ticket, 2) for ticket in tickets))
+        applied = await reader.until(16)
+        assert reader.consumer.problem is None
+    await store.close()
+    assert sorted(applied) == sorted((ticket, version) for ticket in tickets for version in (1, 2))
