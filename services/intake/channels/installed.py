@@ -20,7 +20,7 @@ Origin = Annotated[
 ]
 TextName = Literal[
     "name", "email", "subject", "body", "files", "send", "required", "choose", "only_if", "errors",
-    "thanks", "number", "again", "trap", "needs_script",
+    "thanks", "number", "again", "trap", "articles", "needs_script",
 ]  # fmt: skip
 """Our own words on the pages of forms."""
 

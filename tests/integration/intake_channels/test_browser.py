@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import uvicorn
@@ -153,3 +154,34 @@ async def test_a_chat_from_a_shop_to_the_desk_and_a_ticket_of_it(
     await expect(chat.get_by_text("was made of this chat")).to_be_visible()
     await agent.get_by_role("button", name="End", exact=True).click()
     await expect(chat.locator("#state")).to_have_text("Ended")
+
+
+async def test_articles_are_suggested_while_the_subject_is_typed_and_help_without_a_ticket(
+    open_desk_for, browser: Browser, issuer
+):
+    desk, address = open_desk_for
+    sue = Caller(desk, issuer.issue("sue", Role.SUPERVISOR))
+    word = f"zq{uuid4().hex[:8]}"
+    public = {"audience": "public", "status": "published"}
+    for name, said in ((f"open-{word}", public), (f"inside-{word}", {"status": "published"})):
+        article = {"title": f"Reset {word} <b>", "body": "Press **reset**.", **said}
+        assert (await sue.send("PUT", f"/v1/articles/{name}", article)).status_code == 200
+    await sue.send("PUT", f"/v1/forms/{word}", {"title": "Ask us", "is_public": True})
+    page = await browser.new_page()
+    await page.goto(f"http://{address}/forms/{word}")
+    subject = page.get_by_label("Subject")
+    await subject.fill(f"I cannot reset the {word}")
+    suggested = page.locator("#articles a")
+    await expect(suggested).to_have_count(1)
+    await expect(suggested).to_have_text(f"Reset {word} <b>")
+    async with page.expect_popup() as opened:
+        await suggested.click()
+    article = await opened.value
+    await expect(article.locator("article strong")).to_have_text("reset")
+    await article.get_by_role("button", name="Yes").click()
+    await expect(article.get_by_role("status")).to_have_text("Thank you.")
+    await subject.fill("???")
+    await expect(page.locator("#articles")).to_be_hidden()
+    read = (await sue.send("GET", f"/v1/articles/open-{word}")).json()
+    assert read["helpful_count"] == 1
+    await sue.send("DELETE", f"/v1/forms/{word}")

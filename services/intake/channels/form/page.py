@@ -31,6 +31,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "number": "Your number is {number}. You will hear from us by e-mail.",
     "again": "Send another one",
     "trap": "Leave this empty",
+    "articles": "Perhaps this answers it already:",
     "needs_script": "This form needs JavaScript, to keep programs out.",
 }
 """Our own words on the page; `forms.texts` of the channels' file replaces any of them."""
@@ -113,7 +114,7 @@ def _headers(settings: Forms) -> dict[str, str]:
     ancestors = " ".join(settings.frame_ancestors) or "'none'"
     return {
         "Content-Security-Policy": (
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+            "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self';"
             f" form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
         ),
         "Cache-Control": "private, no-store",

@@ -37,7 +37,34 @@ async function work(stamp, bits) {
   }
 }
 
+// While the subject is typed: articles that may answer it already. Without an answer the form is as it was.
+const ASK_AFTER_MS = 400, WAIT_MS = 5_000, WORDS_CHARS_MIN = 4, WORDS_CHARS_MAX = 300;
+let asking = 0, timer = 0;
+
+async function suggest(words) {
+  const mine = ++asking, place = document.getElementById("articles");
+  let found = [];
+  try {
+    const query = encodeURIComponent(words.slice(0, WORDS_CHARS_MAX));
+    const answer = words.length < WORDS_CHARS_MIN ? null
+      : await fetch(`/help/-/suggest?q=${query}`, { signal: AbortSignal.timeout(WAIT_MS) });
+    if (answer?.ok) found = (await answer.json()).articles;
+  } catch { /* nobody is kept from writing because nothing can be suggested */ }
+  if (mine !== asking) return;
+  place.querySelector("ul").replaceChildren(...found.map((one) => {
+    const item = document.createElement("li"), link = document.createElement("a");
+    Object.assign(link, { href: one.url, textContent: one.title, lang: one.language, target: "_blank", rel: "noopener" });
+    item.append(link);
+    return item;
+  }));
+  place.hidden = found.length === 0;
+}
+
 if (form) {
+  form.elements.subject.addEventListener("input", (event) => {
+    clearTimeout(timer);
+    timer = setTimeout(suggest, ASK_AFTER_MS, event.target.value.trim());
+  });
   form.addEventListener("input", show);
   show();
   document.querySelector(".errors")?.focus();
