@@ -109,7 +109,7 @@ async def conversation(pool: Pool, ticket_id: UUID, scope: Scope) -> dict[str, A
             " (SELECT into_number FROM split_messages AS s WHERE s.message_id = m.message_id) AS split_into,"
             " count(*) OVER () AS total,"
             " (SELECT json_build_object('files', raw->'attachments', 'outsider', raw->'is_third_party',"
-            "    'leaves_by', raw->'leaves_by')"
+            "    'leaves_by', raw->'leaves_by', 'sources', raw->'sources')"
             "  FROM timeline AS t WHERE t.stream_id = m.ticket_id AND t.topic = 'tickets.v1'"
             "  AND t.version = m.version) AS said"
             " FROM messages AS m"
@@ -125,6 +125,7 @@ async def conversation(pool: Pool, ticket_id: UUID, scope: Scope) -> dict[str, A
         row["attachments"] = _files(ticket_id, said.get("files") or (), scope)
         row["is_third_party"] = bool(said.get("outsider"))
         if scope.sees_internal:
+            row["sources"] = said.get("sources") or []
             row["delivery"] = delivery.told(
                 deliveries.get(row["message_id"]), said.get("leaves_by")
             )

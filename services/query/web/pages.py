@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from services.query.web import (
     api_page,
+    articles,
     assets,
     audit_page,
     contacts,
@@ -39,6 +40,7 @@ for room in (
     promises,
     oncall,
     contacts,
+    articles,
     audit_page,
     unsubscribe,  # before `/reports/{name}`
     reports,

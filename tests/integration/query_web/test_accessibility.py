@@ -39,6 +39,8 @@ PAGES = (
     "/groups",
     "/groups/desk",
     "/oncall",
+    "/articles",
+    "/articles/new",
     "/audit",
     "/reports",
     "/api",

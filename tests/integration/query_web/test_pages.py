@@ -9,6 +9,7 @@ import pytest
 
 from shared.events import Priority, StatusCategory
 from shared.events.agents import AgentDefined, AgentProfile, GroupDefined, GroupProfile
+from shared.events.configuration import ConfigurationDefined
 from shared.security import Role
 from tests.integration.query.conftest import Reader
 from tests.integration.query.stories import Story
@@ -26,6 +27,9 @@ PAGES = (
     "/oncall",
     "/desk",
     "/promises",
+    "/articles",
+    "/articles/new",
+    "/articles/reset",
 )
 EVIL = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 
@@ -57,6 +61,21 @@ class Outline(HTMLParser):
         return [attrs.get("href") or "" for tag, attrs in self.tags if tag == "a"]
 
 
+def an_article(reader: Reader, name: str, **said: Any) -> None:
+    """An article with two versions."""
+    reader.feed_events(
+        [
+            ConfigurationDefined(
+                **stamp(version, actor=ANNA),
+                kind="article",
+                name=name,
+                definition=said | {"tags": [str(version)]},
+            )
+            for version in (1, 2)
+        ]
+    )
+
+
 @pytest.fixture
 def desk(reader: Reader) -> Reader:
     """A group, an agent with a ticket in conversation, and one at risk that waits."""
@@ -75,6 +94,7 @@ def desk(reader: Reader) -> Reader:
     talked = Story(7).opened(subject="Printer on floor 3", priority=Priority.HIGH)
     talked.give_group(0, "desk", "rule").assign(0.1, "anna").promise(0, "resolution", 8)
     talked.note(1, "the internal truth").answer(2, "Use water.").move(3, StatusCategory.PENDING)
+    an_article(reader, "reset", title="Reset it", body="Press **reset**.")
     waiting = Story(8).opened(subject="Waits").give_group(0, "desk", "rule").queue(0)
     waiting.promise(0, "first_reply", 1).warn(0.8, "first_reply", 1)
     reader.feed(talked, waiting)
@@ -215,6 +235,25 @@ async def test_customers_see_no_other_customers_ticket(desk: Reader) -> None:
     assert "Printer" not in answer.text
     listed = await opened(desk, "/tickets", role=Role.CUSTOMER, subject="mallory")
     assert "Printer" not in listed.text
+
+
+async def test_articles_are_listed_and_shown_as_readers_see_them(desk: Reader) -> None:
+    an_article(desk, "evil", title=EVIL, body=EVIL + " **x**", status="published")
+    listed = (await opened(desk, "/articles?status=published")).text
+    assert EVIL not in listed
+    assert 'href="/articles/evil"' in listed
+    assert 'href="/articles/reset"' not in listed
+    shown = (await opened(desk, "/articles/evil", role=Role.SUPERVISOR)).text
+    assert EVIL not in shown
+    assert "<strong>x</strong>" in shown
+    assert shown.count("Anna") >= 2, "each version has its author"
+    assert 'data-if-match data-version="2"' in shown
+    assert "h-edit" not in (await opened(desk, "/articles/evil")).text, "it is published"
+    assert "h-edit" in (await opened(desk, "/articles/reset")).text
+    for path in ("/articles", "/articles/new", "/articles/reset"):
+        answer = await opened(desk, path, role=Role.CUSTOMER, subject="carl")
+        assert answer.status_code == 403, path
+        assert "Press" not in answer.text
 
 
 async def test_customers_have_no_board(desk: Reader) -> None:

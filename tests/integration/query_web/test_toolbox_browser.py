@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -42,6 +43,10 @@ STEP: dict[str, Any] = {
 }
 
 
+async def no_articles(route: Route) -> None:
+    await route.fulfill(json={"articles": []})
+
+
 async def test_a_text_is_picked_by_typing_and_a_macro_shows_what_it_does_first(
     served: Served, browser_page: Page
 ) -> None:
@@ -58,6 +63,7 @@ async def test_a_text_is_picked_by_typing_and_a_macro_shows_what_it_does_first(
         await route.fulfill(body=json.dumps(said), content_type="application/json")
 
     await browser_page.route(re.compile(r"/v1/tickets/[^/]+/(toolbox|macros|steps)"), answer)
+    await browser_page.route(re.compile(r"/v1/articles\?"), no_articles)
     complaints = await signed_in(browser_page, served)
     await browser_page.goto(f"{served.address}/tickets/7")
     box = browser_page.locator("#body")
@@ -168,4 +174,45 @@ async def test_a_list_is_kept_as_a_view_and_shows_the_columns_that_were_chosen(
             },
         )
     ]
+    assert complaints == []
+
+
+async def test_an_article_goes_into_the_reply_with_its_link_and_the_reply_names_it(
+    served: Served, browser_page: Page
+) -> None:
+    await served.publish(Story(7).opened(subject="Cannot reset my password"))
+    asked: list[str] = []
+    sent: list[dict[str, Any]] = []
+    articles = [
+        {"name": "reset", "title": "Reset <b>it</b>", "excerpt": "Open …", "language": "en", "audience": "public"},
+        {"name": "vault", "title": "The vault", "excerpt": "Only us", "language": "en", "audience": "internal"},
+    ]  # fmt: skip
+
+    async def suggest(route: Route) -> None:
+        asked.append(parse_qs(urlsplit(route.request.url).query)["suggest"][0])
+        await route.fulfill(json={"articles": articles})
+
+    async def take(route: Route) -> None:
+        sent.append(json.loads(route.request.post_data or ""))
+        await route.fulfill(json={"number": 7, "version": 1, "category": "answered"}, status=201)
+
+    await browser_page.route(re.compile(r"/v1/articles\?"), suggest)
+    await browser_page.route(re.compile(r"/v1/tickets/[^/]+/(replies|notes)$"), take)
+    complaints = await signed_in(browser_page, served)
+    await browser_page.goto(f"{served.address}/tickets/7")
+    panel = browser_page.locator("#suggested")
+    await expect(panel.locator("li")).to_have_count(2)
+    assert asked == ["Cannot reset my password"]
+    await panel.get_by_role("searchbox").fill("vault key")
+    await expect(panel.get_by_text("internal")).to_be_visible()
+    box = browser_page.locator("#body")
+    await box.fill("Dear Carl,")
+    await panel.get_by_role("button", name="Insert the link of Reset <b>it</b>").click()
+    await expect(box).to_have_value(f"Dear Carl,\nReset <b>it</b>: {served.address}/help/reset\n")
+    await browser_page.get_by_role("button", name="Send reply").click()
+    await expect(box).to_have_value("")
+    await box.fill("Without a link.")
+    await browser_page.get_by_role("button", name="Send reply").click()
+    await expect(box).to_have_value("")
+    assert [one.get("sources") for one in sent] == [[{"kind": "article", "name": "reset"}], None]
     assert complaints == []

@@ -28,7 +28,7 @@ async function bodyOf(form) {
     if (!isSaid(field, "changed" in form.dataset)) continue;
     // The names of custom fields may hold dots; those of the API's own are paths.
     const path = field.dataset.in ? [field.dataset.in, field.name] : field.name.split(".");
-    if (field.dataset.kind === "each") (body[field.name] ??= []).push(field.value);
+    if (["each", "source"].includes(field.dataset.kind)) (body[field.name] ??= []).push(await valueOf(field));
     else put(body, path, await valueOf(field));
     if (field.dataset.labelAs) put(body, field.dataset.labelAs.split("."), field.value === "" ? null : field.selectedOptions[0].textContent);
   }
@@ -52,6 +52,7 @@ async function ticketId(text) {
 class Refused extends Error {}
 
 async function valueOf(field) {
+  if (field.dataset.kind === "source") return { kind: field.value.split(":")[0], name: field.value.split(":")[1] };
   if (field.dataset.kind === "several") return [...field.selectedOptions].map((option) => option.value);
   if (field.value === "") return null;
   if (field.dataset.kind === "person") return person(field.value);

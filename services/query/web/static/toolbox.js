@@ -3,6 +3,8 @@
 import { element } from "./asking.js";
 import { problemOf } from "./problems.js";
 
+import { cite } from "./suggested.js";
+
 const WAIT_MS = 10_000, PAUSE_MS = 150;
 const picker = document.getElementById("picker"), panel = document.getElementById("macro");
 const composer = document.getElementById("composer");
@@ -119,7 +121,7 @@ async function pick() {
   if (!chosen) return;
   replaceTyped(chosen.kind === "text" ? chosen.text : "");
   close();
-  if (chosen.kind === "text") return;
+  if (chosen.kind === "text") return cite("answer", chosen.name);
   try { await preview(chosen); } catch (error) { ready(error.message, button("Close", () => { panel.hidden = true; })); }
 }
 

@@ -1,0 +1,62 @@
+// Articles that may answer a ticket: one press puts the link of a public one into the reply, and the reply names its sources.
+
+import { call, element, whileTyped } from "./articles.js";
+
+const SHOWN_MAX = 5;
+const composer = document.getElementById("composer"), panel = document.getElementById("suggested");
+const box = composer?.querySelector("textarea");
+
+// What went into the reply: a prepared text, or an article whose link is still in it when it is sent.
+export function cite(kind, name, link = "") {
+  const value = `${kind}:${name}`;
+  if (composer.querySelector(`input[data-kind=source][value="${CSS.escape(value)}"]`)) return;
+  const source = element("input", "", { type: "hidden", name: "sources", "data-kind": "source", "data-link": link });
+  source.value = value;
+  source.setAttribute("value", value);
+  composer.append(source);
+}
+
+const sources = () => [...composer.querySelectorAll("input[data-kind=source]")];
+
+function insert(article) {
+  const link = `${location.origin}/help/${article.name}`;
+  const before = box.value.slice(0, box.selectionStart);
+  box.setRangeText(`${before && !/\s$/.test(before) ? "\n" : ""}${article.title}: ${link}\n`, box.selectionStart, box.selectionEnd, "end");
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+  cite("article", article.name, link);
+  box.focus();
+}
+
+function show(articles) {
+  const list = panel.querySelector("ul");
+  list.replaceChildren(...articles.map((one) => {
+    const item = element("li", "");
+    item.append(element("a", one.title, { href: `/articles/${one.name}`, lang: one.language, title: one.excerpt, target: "_blank" }), " ");
+    if (one.audience === "public") {
+      const button = element("button", "Insert link", { type: "button", "aria-label": `Insert the link of ${one.title}` });
+      button.addEventListener("click", () => insert(one));
+      item.append(button);
+    } else item.append(element("span", "internal", { class: "tag", title: "For people who work here; its page is not public" }));
+    return item;
+  }));
+  if (!articles.length) list.replaceChildren(element("li", "Nothing by these words.", { class: "quiet" }));
+}
+
+async function ask(words) {
+  const query = new URLSearchParams({ suggest: words || panel.dataset.words, limit: SHOWN_MAX });
+  try {
+    return (await call("GET", `/v1/articles?${query}`)).articles;
+  } catch {
+    return []; // the ticket is worked on without suggestions too
+  }
+}
+
+if (composer && panel) {
+  whileTyped(panel.querySelector("input"), ask, show);
+  ask("").then(show);
+  composer.addEventListener("submit", () => {
+    const isNote = composer.classList.contains("note");
+    for (const one of sources()) one.disabled = isNote || (one.dataset.link !== "" && !box.value.includes(one.dataset.link));
+  }, true);
+  composer.addEventListener("done", () => { for (const one of sources()) if (!one.disabled) one.remove(); });
+}
