@@ -258,6 +258,10 @@ ROUTING_DECISIONS: Final = _counter(
     "Decisions about who works on a ticket, by kind (assigned, queued, unassigned, withdrawn, group_changed).",
     "kind",
 )
+ROUTING_OVER_CAPACITY: Final = _counter(
+    "ticketing_routing_over_capacity_total",
+    "Tickets that went above an agent's limit: given by hand, reopened, or grown heavier in hand.",
+)
 ROUTING_DECISION_SECONDS: Final = _histogram(
     "ticketing_routing_decision_seconds",
     "Time from a ticket's event being recorded to the decision about it.",

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from services.routing.api.answers import Staff, answer, cause_of, self_or_supervisor
 from services.routing.app.asking import AgentView
 from services.routing.app.routing import Routing
+from services.routing.domain.agent import ABSENT
+from shared.errors import Invalid
 from shared.events.agents import AgentProfile, Presence
 from shared.http.bodies import json_answer, read_json
 from shared.http.conditional import ExpectedVersion, etag
@@ -32,9 +34,10 @@ class AgentBody(AgentProfile, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class PresenceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the agent says to be."""
+    """Where the agent says to be. `reassign`: with `away` or `offline`, unanswered tickets go back at once."""
 
     presence: Presence
+    reassign: bool = False
 
 
 class AgentsView(msgspec.Struct, frozen=True):
@@ -92,10 +95,12 @@ def router(routing: Routing) -> APIRouter:
     ) -> Response:
         self_or_supervisor(origin, agent_id)
         body = await read_json(request, PresenceBody)
+        if body.reassign and body.presence not in ABSENT:
+            raise Invalid.of("reassign", "only with away or offline")
         await routing.renew_lease(agent_id)
         outcome = await routing.command(
             lambda tx: routing.asking.choose_presence(
-                tx, agent_id, body.presence, cause_of(origin)
+                tx, agent_id, body.presence, cause_of(origin), reassign=body.reassign
             ),
             key.claim(await request.body()) if key else None,
         )

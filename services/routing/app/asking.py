@@ -8,9 +8,9 @@ from uuid import UUID
 import msgspec
 
 from services.routing.app import tables
-from services.routing.app.deciding import count_decisions
+from services.routing.app.deciding import SWEEP_TICKETS_MAX, count_decisions
 from services.routing.app.desks import Desks
-from services.routing.domain import commands, people
+from services.routing.domain import commands, people, why
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
 from services.routing.domain.ticket import Ticket
@@ -155,7 +155,7 @@ class Asking:
             heads = desk.add(tables.heads(tx, {lane.lane: 1 for lane in lanes}, at_most=1))
             ticket = commands.pull(desk, agent, heads, cause)
             event = desk.events[-1]
-        count_decisions(desk.events)
+        count_decisions(desk)
         return PulledView(
             ticket_id=ticket.ticket_id,
             number=ticket.number,
@@ -190,15 +190,29 @@ class Asking:
         return view_agent(agent)
 
     def choose_presence(
-        self, tx: EventTransaction[Any], agent_id: str, presence: Presence, cause: Cause
+        self,
+        tx: EventTransaction[Any],
+        agent_id: str,
+        presence: Presence,
+        cause: Cause,
+        *,
+        reassign: bool = False,
     ) -> AgentView:
-        """The agent comes, goes or is busy.
+        """The agent comes, goes or is busy; with `reassign`, unanswered tickets need not wait for a grace time.
 
         Raises:
             NotFound: there is no such agent.
         """
         with self._desks.open(tx) as desk:
             agent = people.choose_presence(desk, agent_id, presence, cause)
+            if reassign:
+                groups = list(desk.roster.groups)
+                left = tables.left_behind(tx, agent_id, groups, at_most=SWEEP_TICKETS_MAX)
+                because = (
+                    f"{why.name_of(agent)} is {presence.value} and gives back what is unanswered."
+                )
+                for ticket in desk.add(left):
+                    commands.requeue(desk, ticket, "agent_away", because, cause)
             self._place(tx, desk, cause)
             if not agent.is_online:
                 self._nudge()  # what is offered to the agent goes to the next one
@@ -262,7 +276,7 @@ class Asking:
     def _place(self, tx: EventTransaction[Any], desk: Desk, cause: Cause) -> None:
         if self._desks.place(tx, desk, cause=cause):
             self._nudge()
-        count_decisions(desk.events)
+        count_decisions(desk)
 
 
 def view_assignment(ticket: Ticket) -> AssignmentView:

@@ -37,7 +37,7 @@ from shared.observability import metrics
 from shared.topics import Topic
 
 SWEEP_TICKETS_MAX: Final = 500
-"""Tickets that one sweep touches for each purpose: a transaction of a few tenths of a second at most."""
+"""Tickets that one transaction touches for each purpose: a transaction of a few tenths of a second at most."""
 
 _KINDS: Final = {
     TicketAssigned: "assigned",
@@ -108,7 +108,7 @@ class Deciding:
                         follow_ladder(desk, received.event)
             if self._desks.place(tx, desk):
                 self._nudge()
-        count_decisions(desk.events)
+        count_decisions(desk)
         for received in batch:
             if received.topic is Topic.TICKETS and received.event.version == 1:
                 delay = (desk.now - received.event.recorded_at).total_seconds()
@@ -131,7 +131,7 @@ class Deciding:
                 more = self._tell_reasons(tx, desk, cause)
             desk.forget_empty_lanes()
             self._forget_customers(tx, desk)
-        count_decisions(desk.events)
+        count_decisions(desk)
         _show(desk)
         return more
 
@@ -199,9 +199,10 @@ class Deciding:
         tables.forget_customers(tx, seconds=longest, at_most=SWEEP_TICKETS_MAX)
 
 
-def count_decisions(events: Sequence[Event]) -> None:
-    """Count what was decided, by kind."""
-    for event in events:
+def count_decisions(desk: Desk) -> None:
+    """Count what was decided, by kind, and what went above somebody's limit (R5)."""
+    metrics.ROUTING_OVER_CAPACITY.inc(desk.over_capacity_count)
+    for event in desk.events:
         kind = _KINDS.get(type(event))
         if kind is not None:
             metrics.ROUTING_DECISIONS.labels(kind).inc()

@@ -121,7 +121,7 @@ class Importing:
                 claimed[item.claim.id] = Claimed(item.claim.body_hash, answer)
             self._desks.place(tx, desk)
         store_claims(tx, list(fresh.values()))
-        count_decisions(desk.events)
+        count_decisions(desk)
         return results
 
 

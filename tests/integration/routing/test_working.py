@@ -19,6 +19,7 @@ from shared.events.assignments import (
 from shared.events.base import Actor, ActorKind, Channel, Priority, StatusCategory
 from shared.events.policies import CalendarDefined
 from shared.events.sla import SlaWarning
+from shared.observability import metrics
 from shared.security import Role
 from tests.integration.routing.office import Office
 from tests.support.events import stamp
@@ -246,6 +247,39 @@ async def test_who_stays_away_gives_back_what_is_unanswered_and_keeps_the_rest(
     await office.moved(answered, StatusCategory.OPEN)
     assert await office.holder(answered) == "bob"
     await office.check()
+
+
+async def test_who_leaves_for_longer_gives_back_at_once_what_is_unanswered(office: Office) -> None:
+    await office.ready("ann")
+    await group(office, grace_seconds=3_600)
+    unanswered, answered, by_hand = [await office.opened() for _ in range(3)]
+    await office.moved(answered, StatusCategory.ANSWERED)
+    await office.done("POST", f"/v1/tickets/{by_hand}/unassign")
+    await office.done("POST", f"/v1/tickets/{by_hand}/assign", {"agent_id": "ann"})
+    await office.agent("bob")
+    body = {"presence": "busy", "reassign": True}
+    refused = await office.ask("POST", "/v1/agents/ann/presence", body)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "reassign")
+    await office.done("POST", "/v1/agents/ann/presence", body | {"presence": "away"})
+    assert [await office.holder(one) for one in (unanswered, answered, by_hand)] == [
+        "bob", "ann", "ann",
+    ]  # fmt: skip
+    assert await reasons(office, unanswered) == ["agent_away"]
+    await office.check()
+
+
+async def test_what_goes_above_a_limit_by_hand_is_counted(office: Office) -> None:
+    def counted() -> float:
+        (family,) = metrics.ROUTING_OVER_CAPACITY.collect()
+        return next(one.value for one in family.samples if one.name.endswith("_total"))
+
+    await office.ready("ann", capacity=1)
+    await office.opened()
+    waiting = await office.opened()
+    before = counted()
+    await office.done("POST", f"/v1/tickets/{waiting}/assign", {"agent_id": "ann"})
+    assert counted() == before + 1
+    assert (await office.done("GET", "/v1/agents/ann"))["load"] == 2
 
 
 async def test_outside_the_shift_nobody_gets_work_and_it_comes_when_the_shift_begins(
