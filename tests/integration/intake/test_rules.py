@@ -141,6 +141,13 @@ async def test_a_faulty_set_is_refused_whole_with_every_fault_named(supervisor: 
             ],
             "actions": {"answer": "gone"},
         },
+        {
+            "id": "c",
+            "title": "C",
+            "after": {"since": "created", "hours": 1, "days": 2},
+            "when": [{"field": "body", "op": "contains", "value": "x"}],
+            "actions": {"status": "open", "postpone": {"hours": 1}},
+        },
     ]
     answer = await supervisor.send("PUT", "/v1/rules", {"rules": faulty})
     assert answer.status_code == 422
@@ -151,6 +158,9 @@ async def test_a_faulty_set_is_refused_whole_with_every_fault_named(supervisor: 
         "rules[1].after.calendar",
         "rules[1].when",
         "rules[1].actions.answer",
+        "rules[2].after",
+        "rules[2].when[0]",
+        "rules[2].actions.postpone",
     ]
     unknown = await supervisor.send("PUT", "/v1/rules", {"rules": [faulty[0] | {"whn": []}]})
     assert (unknown.status_code, "whn" in unknown.text) == (422, True)

@@ -5,7 +5,7 @@ twice on a ticket, so it ends, whatever the rules are.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -32,6 +32,10 @@ HOUR: Final = timedelta(hours=1)
 
 Decided = Callable[[Ticket, Together, Actor, str], list[TicketEvent]]
 """What follows from commands on a ticket, in the name of an actor and because of an event. Raises Refused."""
+
+
+class RuleFailed(Refused):
+    """A fault of ours while a rule's actions were worked out; nothing of them happens."""
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,39 +88,26 @@ def follow(ticket: Ticket, events: Sequence[Event], ground: Ground) -> list[Tick
 def follow_time(ticket: Ticket, ground: Ground) -> list[TicketEvent]:
     """What time rules that are due make of the ticket, and other rules of that."""
     chain = _Chain(ticket, ground)
-    for ready in _timed(ticket, ground.book):
-        anchor_at = ready.anchor(ticket)
-        due_at = None if anchor_at is None else ready.due_at(anchor_at)
-        if due_at is not None and due_at <= ground.now:
+    for ready, anchor_at, due_at in _awaited(ticket, ground.book):
+        if due_at <= ground.now:
             chain.begin(_Turn(ready, None, (), anchor_at, due_at))
     return chain.play()
 
 
 def next_moment(ticket: Ticket, book: RuleBook, now: datetime) -> datetime | None:
     """When time starts a rule on the ticket as it is, which may be past; None: never, unless something happens."""
-    moments: list[datetime] = []
     subject = Subject(ticket, None, Owner(lambda: (None, None)), now)
-    for ready in _timed(ticket, book):
-        anchor_at = ready.anchor(ticket)
-        if anchor_at is None or not ready.may_hold(subject):
-            continue
-        due_at = ready.due_at(anchor_at)
-        if due_at is not None:
-            moments.append(due_at)
-    if not moments:
-        return None
-    free_at = _free_at(ticket, min(moments))
-    return max(min(moments), free_at) if free_at else min(moments)
+    moments = (due_at for ready, _, due_at in _awaited(ticket, book) if ready.may_hold(subject))
+    first = min(moments, default=None)
+    return None if first is None else _free_at(ticket, first) or first
 
 
 def look_again(ticket: Ticket, ground: Ground) -> datetime | None:
     """After `follow_time`: when to look next. A rule whose conditions do not hold waits for the ticket to change."""
     waiting: list[datetime] = []
-    for ready in _timed(ticket, ground.book):
-        anchor_at = ready.anchor(ticket)
-        due_at = None if anchor_at is None else ready.due_at(anchor_at)
-        subject = Subject(ticket, None, ground.owner, ground.now)
-        if due_at is None or not ready.may_hold(subject):
+    subject = Subject(ticket, None, ground.owner, ground.now)
+    for ready, _, due_at in _awaited(ticket, ground.book):
+        if not ready.may_hold(subject):
             continue
         if due_at > ground.now:
             waiting.append(due_at)
@@ -273,14 +264,18 @@ class _Chain:
         return Actor(kind=ActorKind.SYSTEM, id=name, name=rule.title)
 
 
-class RuleFailed(Refused):
-    """A fault of ours while a rule's actions were worked out; nothing of them happens."""
+def _awaited(ticket: Ticket, book: RuleBook) -> Iterator[tuple[ReadyRule, datetime, datetime]]:
+    """The time rules that have their turn to come, each with the moment it counts from and the one when it is due.
 
-
-def _timed(ticket: Ticket, book: RuleBook) -> Sequence[ReadyRule]:
-    """Time leaves a closed ticket alone, which would refuse nearly everything, and imported history."""
-    is_over = ticket.category is StatusCategory.CLOSED
-    return () if is_over or ticket.is_imported else book.timed
+    Time leaves a closed ticket alone, which would refuse nearly everything, and imported history.
+    """
+    if ticket.category is StatusCategory.CLOSED or ticket.is_imported:
+        return
+    for ready in book.timed:
+        anchor_at = ready.anchor(ticket)
+        due_at = None if anchor_at is None else ready.due_at(anchor_at)
+        if anchor_at is not None and due_at is not None:
+            yield ready, anchor_at, due_at
 
 
 def _led_to(ticket: Ticket, event: Event) -> tuple[str, ...]:

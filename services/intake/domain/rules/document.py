@@ -9,8 +9,8 @@ from msgspec import Meta
 
 from services.intake.domain import limits
 from services.intake.domain.actions import Actions
-from services.intake.domain.rules.subject import VOCABULARY
-from shared.conditions import ConditionBody, Shape, condition_faults, describe
+from services.intake.domain.rules.subject import OF_EVENT, VOCABULARY
+from shared.conditions import ConditionBody, Shape, asks_of, condition_faults, describe
 from shared.errors import FieldError, Invalid
 from shared.identifiers import is_slug
 
@@ -166,6 +166,12 @@ def _faults(rule: Rule, path: str, known: Known) -> Iterator[FieldError]:
     wrong = list(
         condition_faults(when, f"{path}.when", VOCABULARY, words={}, calendars=known.calendars)
     )
+    if rule.after is not None:
+        wrong += [
+            FieldError(f"{path}.when[{place}]", "asks about an event, and time is none")
+            for place, one in enumerate(when)
+            if asks_of(one, OF_EVENT)
+        ]
     if not wrong and (pair := Shape(when, VOCABULARY).contradiction) is not None:
         wrong.append(FieldError(f"{path}.when", f"can never hold: {describe(pair)}"))
     yield from wrong

@@ -72,6 +72,9 @@ _OF_EVENT: Final[Mapping[str, Callable[[Event], Any]]] = {
     "threshold": lambda event: event.threshold if isinstance(event, SlaWarning) else None,
 }
 
+OF_EVENT: Final = frozenset(_OF_EVENT)
+"""Fields of what started the rule; time has none of them."""
+
 OF_OWNER: Final = frozenset({"group", "agent"})
 """Who has the ticket: routing's to say, so it costs a look-up by primary key when a condition asks for it."""
 
