@@ -179,6 +179,7 @@ def read_house(tx: Transaction) -> House:
         life=versioned("life", LifePolicy),
         surveys=versioned("survey", SurveyPolicy),
         calendars=calendars,
+        calendars_version=sum(row["version"] for row in rows if row["kind"] == CALENDAR),
         rules=next((_rules(tx, row, calendars) for row in rows if row["kind"] == RULES), None),
     )
 

@@ -89,8 +89,7 @@ class TimeRules:
     def _revision(self) -> str:
         """Of everything that moments follow from."""
         house = self._intake.configuration.house
-        calendars = sum(calendar.version for calendar in house.calendars.values())
-        return f"{house.rules.version if house.rules else 0}.{calendars}"
+        return f"{house.rules.version if house.rules else 0}.{house.calendars_version}"
 
     def _arm(self, tx: Tx) -> bool:
         book, revision = self._intake.configuration.rules(tx), self._revision

@@ -17,13 +17,17 @@ from shared.errors import Invalid
 
 
 class House(msgspec.Struct, frozen=True):
-    """What is configured. `life`, `surveys`: group → (policy, version of its document)."""
+    """What is configured. `life`, `surveys`: group → (policy, version of its document).
+
+    `calendars_version`: of all calendars together; it grows with each change of one.
+    """
 
     definitions: Definitions = Definitions()
     forms: Mapping[str, FormDefinition] = {}
     life: Mapping[str, tuple[LifePolicy, int]] = {}
     surveys: Mapping[str, tuple[SurveyPolicy, int]] = {}
     calendars: Mapping[str, Calendar] = {}
+    calendars_version: int = 0
     rules: RuleBook | None = None
 
     def terms(self, group_id: str | None) -> Terms:

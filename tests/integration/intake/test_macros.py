@@ -165,3 +165,30 @@ async def test_prepared_texts_come_filled_in_the_best_match_first(agent, supervi
     path = f"/v1/tickets/{nameless['ticket_id']}/toolbox"
     (one,) = (await agent.send("GET", f"{path}?q={mark} greeting")).json()["answers"]
     assert (one["text"], one["missing"]) == ("Hi ", ["requester.name"])
+
+
+async def test_a_macro_adds_people_postpones_and_sends_a_prepared_text_and_all_but_the_text_is_undone(
+    desk, agent, supervisor
+):
+    text = await defined(supervisor, "answers", {"title": "Soon", "body": "Soon, {{agent.name}}"})
+    dora = {"id": "dora@example.org", "email": "dora@example.org", "role": "cc"}
+    actions = {"answer": text, "add_participants": [dora], "postpone": {"days": 2}}
+    name = await defined(supervisor, "macros", {"title": "Later", "actions": actions})
+    ticket = await a_ticket(agent)
+    step = (await agent.post(f"/v1/tickets/{ticket}/macros/{name}")).json()
+    assert step["category"] == "postponed"
+    assert [one["what"] for one in step["changes"]] == ["participants", "reply", "status"]
+    assert step["changes"][1]["after"] == "Soon, Anna"
+    undone = (await agent.post(f"/v1/tickets/{ticket}/steps/{step['step_id']}/undo")).json()
+    assert (undone["category"], undone["kept"]) == ("open", ["reply"])
+    now = await asyncio.to_thread(desk.store.transact, lambda tx: tx.state(UUID(ticket)))
+    assert now.participants == ()
+    wrong = {"answer": text, "reply": "x", "postpone": {"days": 2}, "status": "open"}
+    refused = await supervisor.send("PUT", f"/v1/macros/{name}", {"title": "No", "actions": wrong})
+    assert [one["field"] for one in refused.json()["errors"]] == [
+        "actions.answer",
+        "actions.postpone",
+    ]
+    gone = {"title": "Gone", "actions": {"answer": "no-such-text"}}
+    name = await defined(supervisor, "macros", gone)
+    assert (await agent.post(f"/v1/tickets/{ticket}/macros/{name}")).status_code == 404

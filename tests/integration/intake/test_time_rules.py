@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.intake.app import Intake
+from services.intake.configuration import CALENDAR, put
 from services.intake.time_rules import TimeRules
 from shared.events.steps import RuleApplied
 from shared.eventstore import GroupCommitter
@@ -142,3 +143,26 @@ async def test_a_rule_that_is_made_later_counts_for_tickets_that_were_there(
     assert await moment(desk, ticket)
     assert await moment(desk, old) == []
     assert not arming.arm_some()
+
+
+async def test_an_edited_calendar_moves_the_moments_of_tickets_that_were_there(
+    desk: Desk, agent: Caller, rule: Callable[..., Awaitable[str]]
+) -> None:
+    name = f"c-{uuid4().hex[:8]}"
+
+    async def opens_on(day: str, version: int) -> None:
+        hours = {"timezone": "UTC", "hours": {day: [["00:00", "24:00"]]}}
+        await asyncio.to_thread(
+            desk.store.transact, lambda tx: put(tx, CALENDAR, name, version, hours)
+        )
+
+    await opens_on("mon", 1)
+    after = {"since": "created", "hours": 20, "calendar": name}
+    ticket = await a_ticket(agent, await rule(uuid4().hex, 1, after=after))
+    (first,) = await moment(desk, ticket)
+    await opens_on("thu", 2)
+    arming = time_rules(desk)
+    while await asyncio.to_thread(arming.arm_some):
+        pass
+    (second,) = await moment(desk, ticket)
+    assert (first["until"].strftime("%a"), second["until"].strftime("%a")) == ("Mon", "Thu")
