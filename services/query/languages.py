@@ -39,10 +39,8 @@ def dictionary(language: str | None, text: str) -> str:
     """Whose stems a text is searched by. `language`: as the ticket says it (`pt-BR`); else small words tell."""
     if language is not None and (known := dictionary_of(language)):
         return known
-    hits: Counter[str] = Counter()
-    for word in text[:_LOOKED_AT_CHARS].lower().split():
-        hits.update(_LANGUAGES.get(word, ()))
-    ranked = hits.most_common(2)
+    small = filter(None, map(_LANGUAGES.get, text[:_LOOKED_AT_CHARS].lower().split()))
+    ranked = Counter(name for names in small for name in names).most_common(2)
     is_clear = (
         bool(ranked)
         and ranked[0][1] >= _HITS_MIN

@@ -11,8 +11,9 @@ from pydantic import SecretStr
 
 from services.query.settings import Settings
 from services.query.views.board import board
+from services.query.views.fields import FieldWish
 from services.query.views.list_filter import TicketFilter
-from services.query.views.lists import Sort, list_tickets
+from services.query.views.lists import FieldSort, Order, Sort, list_tickets
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from shared.database import Database
@@ -72,12 +73,25 @@ WHERE t.number >= %(first)s AND t.number < %(last)s
 """
 
 
+# As the projection writes them.
+_FACETS: Final = """
+INSERT INTO query.facets (ticket_id, name, value, number)
+SELECT t.ticket_id, v.* FROM query.tickets AS t CROSS JOIN LATERAL (
+    SELECT 'tag', tag, NULL::double precision FROM unnest(t.tags) AS tag
+    UNION ALL
+    SELECT 'field.' || key, value #>> '{}',
+           CASE jsonb_typeof(value) WHEN 'number' THEN (value #>> '{}')::double precision END FROM jsonb_each(t.fields)
+) AS v (name, value, number)
+WHERE t.number >= %(first)s AND t.number < %(last)s
+"""
+
+
 class Shape(msgspec.Struct, frozen=True):
     """A kind of list; `make` gives a filter with values drawn anew."""
 
     name: str
     make: Callable[[random.Random], TicketFilter]
-    sort: Sort = Sort.UPDATED_DESC
+    sort: Order = Sort.UPDATED_DESC
     scope: Callable[[random.Random], Scope] = lambda _chance: Scope()
 
 
@@ -144,6 +158,22 @@ SHAPES: Final = (
         lambda c: TicketFilter(tag=(f"tag{3 * c.randrange(66)}",), group=(_group(c),)),
         Sort.DUE,
     ),
+    Shape(
+        "a field's value, -updated",
+        lambda c: TicketFilter(fields=(FieldWish("product", (f"product {c.randrange(40)}",)),)),
+    ),
+    Shape(
+        "a field's rare value, due",
+        lambda c: TicketFilter(fields=(FieldWish("seat", (f"seat {c.randrange(CUSTOMERS)}",)),)),
+        Sort.DUE,
+    ),
+    Shape(
+        "a field's range of a group, -updated",
+        lambda c: TicketFilter(
+            fields=(FieldWish("amount", ("100..150",)),), group=(_group(c),), **_OPEN
+        ),
+    ),
+    Shape("in a field's order", lambda _: TicketFilter(**_OPEN), FieldSort("amount", is_descending=True)),
     Shape("a requester, -updated", lambda c: TicketFilter(requester=_customer(c))),
     Shape(
         "a customer's own, -updated", lambda _: TicketFilter(), scope=lambda c: Scope(_customer(c))
@@ -195,7 +225,7 @@ def fill(connection: psycopg.Connection[Any], tickets: int) -> None:
     """The tickets, their search documents, people; and the planner's statistics."""
     connection.execute("SELECT setseed(0.5)")
     values = {"groups": GROUPS, "agents": AGENTS, "customers": CUSTOMERS, "words": WORDS}
-    for statement in (_TICKETS, _DOCUMENTS):
+    for statement in (_TICKETS, _DOCUMENTS, _FACETS):
         for first in range(0, tickets, _STEP):
             span = {"first": first, "last": min(first + _STEP, tickets)}
             connection.execute(statement, {**values, **span})

@@ -9,6 +9,7 @@ from fastapi import Response
 from services.query.api.answers import answer
 from services.query.parts import Parts
 from services.query.past.backlog import PastFilter, backlog_at, tickets_at
+from services.query.past.by_state import StateFilter, tickets_by_state_at
 from services.query.past.instant import past_instant
 from services.query.past.ticket import states_at, ticket_at
 from services.query.views.list_filter import TicketFilter
@@ -16,17 +17,13 @@ from services.query.views.lists import Order, Sort
 from shared.errors import Forbidden, Invalid
 from shared.security import Principal
 
-_NOT_KEPT: Final = (
-    "tag",
-    "fields",
-    "group_of",
-    "due_within",
-    "external_id",
-    "breached",
-    "at_risk",
-    "q",
-)
-"""Filters of the present list whose past values stand in no table."""
+_NOT_KEPT: Final = {
+    "q": "a ticket's words are kept without their moments",
+    "fields": "values of fields are kept without their moments",
+    "group_of": "who was in which group then is not kept",
+    "due_within": "deadlines are kept as they are now",
+}
+"""Filters of the present list that the past does not know, and why."""
 
 
 def only_staff(principal: Principal) -> None:
@@ -62,9 +59,9 @@ async def list_answer(
     Raises:
         Invalid: a filter or order that the past does not have.
     """
-    for name in _NOT_KEPT:
+    for name, reason in _NOT_KEPT.items():
         if getattr(wanted, name):
-            raise Invalid.of(name, "cannot be asked together with as_of")
+            raise Invalid.of(name, f"cannot be asked together with as_of: {reason}")
     if sort not in {Sort.UPDATED_DESC, Sort.CREATED_DESC}:
         raise Invalid.of("sort", "with as_of the order is the newest ticket first")
     instant, pool = past_instant(as_of), await parts.pool()
@@ -75,9 +72,14 @@ async def list_answer(
         priority=wanted.priority,
         channel=wanted.channel,
         requester=wanted.requester,
+        external_id=wanted.external_id,
         is_open=wanted.is_open,
     )
-    page = await tickets_at(pool, asked, instant, limit=limit, after=after)
+    state = StateFilter(wanted.tag, wanted.breached, wanted.at_risk)
+    if state:
+        page = await tickets_by_state_at(pool, asked, state, instant, limit=limit, after=after)
+    else:
+        page = await tickets_at(pool, asked, instant, limit=limit, after=after)
     states = await states_at(pool, page["ids"], instant)
     content = {
         **told_at(parts, instant),

@@ -7,7 +7,7 @@ from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL, Composed, Identifier
 
 from services.query.projections.intervals import nodes_of
 from services.query.views.board import arranged
@@ -52,11 +52,22 @@ LEFT JOIN LATERAL (
 """
 
 
+_EVER_TAGGED: Final[LiteralString] = """
+(SELECT coalesce(jsonb_agg(DISTINCT tag), '[]') FROM timeline AS e
+ CROSS JOIN json_array_elements_text(coalesce(e.raw -> 'tags', '[]')) AS tag
+ WHERE e.stream_id = s.ticket_id AND e.topic = 'tickets.v1'
+   AND e.type IN ('ticket.opened.v1', 'ticket.tags_changed.v1')) ?& %(ever_tagged)s
+"""
+_EVER_MISSED: Final[LiteralString] = (
+    "EXISTS (SELECT FROM sla_cycles AS k WHERE k.ticket_id = s.ticket_id AND k.{} IS NOT NULL)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class PastFilter:
     """Which tickets; everything that is given must hold, within a tuple any one may.
 
-    `none` as a group or assignee: tickets without one.
+    `none` as a group or assignee: tickets without one. `ever_…`: that had the tags, a breach or a warning at any time.
     """
 
     status: tuple[StatusCategory, ...] = ()
@@ -65,7 +76,11 @@ class PastFilter:
     priority: tuple[Priority, ...] = ()
     channel: tuple[Channel, ...] = ()
     requester: str | None = None
+    external_id: str | None = None
     is_open: bool | None = None
+    ever_tagged: tuple[str, ...] = ()
+    ever_breached: bool = False
+    ever_warned: bool = False
 
     @property
     def is_about_open_ones(self) -> bool:
@@ -102,7 +117,7 @@ async def tickets_at(
     Raises:
         Invalid: `after` is not a cursor of this very list.
     """
-    name = _scope_of(wanted, instant)
+    name = scope_of(wanted, instant)
     conditions, values = _conditions(wanted)
     states = _states(SQL(_OPEN if wanted.is_about_open_ones else _ALL))
     matching = SQL(
@@ -150,14 +165,23 @@ def _conditions(wanted: PastFilter) -> tuple[list[SQL | Composed], dict[str, Any
         "status": "s.category = ANY(%(status)s)",
         "priority": "s.priority = ANY(%(priority)s)",
         "channel": "t.via = ANY(%(channel)s)",
+        "ever_tagged": _EVER_TAGGED,
     }
     for name, test in tests.items():
         if value := getattr(wanted, name):
             conditions.append(SQL(test))
             values[name] = list(map(str, value))
-    if wanted.requester is not None:
-        conditions.append(SQL("t.requester_id = %(requester)s"))
-        values["requester"] = wanted.requester
+    equal: dict[str, LiteralString] = {
+        "requester": "t.requester_id = %(requester)s",
+        "external_id": "t.external_id = %(external_id)s",
+    }
+    for name, test in equal.items():
+        if (one := getattr(wanted, name)) is not None:
+            conditions.append(SQL(test))
+            values[name] = one
+    for has, moment in ((wanted.ever_breached, "detected_at"), (wanted.ever_warned, "warned_at")):
+        if has:
+            conditions.append(SQL(_EVER_MISSED).format(Identifier(moment)))
     if wanted.is_open is not None:
         ended = SQL("s.category IN ('solved', 'closed')")
         conditions.append(SQL("NOT {}").format(ended) if wanted.is_open else ended)
@@ -172,7 +196,7 @@ def _conditions(wanted: PastFilter) -> tuple[list[SQL | Composed], dict[str, Any
     return conditions, values
 
 
-def _scope_of(wanted: PastFilter, instant: datetime) -> str:
+def scope_of(wanted: PastFilter, instant: datetime) -> str:
     """A cursor belongs to one filter and one instant."""
     described = msgspec.json.encode([wanted, instant])
     return f"past:{hashlib.blake2b(described, digest_size=8).hexdigest()}"

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.query.past import by_state
 from shared.events import Priority, StatusCategory
 from shared.security import Role
 from tests.integration.query.conftest import Reader
@@ -154,6 +155,50 @@ async def test_a_ticket_is_told_with_all_it_was(reader: Reader):
     assert (before["is_open"], after["is_open"]) == (True, False)
 
 
+async def test_tags_breaches_and_warnings_of_the_past_are_those_that_each_ticket_tells(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+):
+    """Tags come and go, a breach is found and taken back; the list says what each ticket of the time says."""
+    one = Story(1).opened(tags=("vip", "old")).tag(3, "vip", "new").tag(5, "other")
+    two = Story(2).opened(tags=("new",)).promise(0, "resolution", 2).warn(1, "resolution", 2)
+    two.miss("resolution", 2).retract(4, "resolution", 2)
+    three = Story(3).opened(external_id="INC3").promise(0, "resolution", 2).miss("resolution", 2)
+    reader.feed(one, two, three, batch=3)
+    asked: list[dict[str, Any]] = [
+        {"tag": "vip"}, {"tag": "new"}, {"tag": "vip,new"}, {"tag": "none"}, {"breached": "true"},
+        {"breached": "false"}, {"at_risk": "true"}, {"at_risk": "false", "tag": "new"},
+        {"tag": "new", "breached": "true"},
+    ]  # fmt: skip
+    for hours in (0.5, 1.5, 2.5, 3.5, 4.5, 6):
+        when = (one.start + timedelta(hours=hours)).isoformat()
+        tickets = (await reader.read("/v1/tickets", as_of=when))["tickets"]
+        for wanted in asked:
+            page = await reader.read("/v1/tickets", as_of=when, limit=1, **wanted)
+            listed = [ticket["number"] for ticket in page["tickets"]]
+            while page["next"]:
+                page = await reader.read(
+                    "/v1/tickets", as_of=when, limit=1, cursor=page["next"], **wanted
+                )
+                listed += [ticket["number"] for ticket in page["tickets"]]
+            expected = [ticket["number"] for ticket in tickets if told_so(ticket, wanted)]
+            assert (listed, page["count"]) == (expected, len(expected)), (hours, wanted)
+    when = (one.start + timedelta(hours=6)).isoformat()
+    found = await reader.read("/v1/tickets", as_of=when, external_id="INC3")
+    assert [ticket["number"] for ticket in found["tickets"]] == [3]
+    monkeypatch.setattr(by_state, "TOLD_MAX", 1)
+    refused = await reader.get("/v1/tickets", as_of=when, breached="false")
+    assert refused.status_code == 422
+    assert "narrow" in refused.json()["detail"]
+
+
+def told_so(ticket: dict[str, Any], wanted: dict[str, str]) -> bool:
+    return (
+        set(filter(None, wanted.get("tag", "").split(","))) <= set(ticket["tags"])
+        and wanted.get("breached") in {None, str(ticket["is_breached"]).lower()}
+        and wanted.get("at_risk") in {None, str(ticket["is_at_risk"]).lower()}
+    )
+
+
 async def test_the_timeline_ends_at_the_instant(reader: Reader):
     story = Story(8).opened().note(1, "x").note(2, "y")
     reader.feed(story)
@@ -177,7 +222,7 @@ async def test_the_answer_says_whether_all_of_that_time_is_known(reader: Reader)
         ("/v1/dashboard", {"as_of": "1969-12-31T00:00:00Z"}, "as_of"),
         ("/v1/tickets", {"as_of": "9999-12-31T23:59:59Z"}, "as_of"),
         ("/v1/tickets", {"as_of": "2026-03-02T12:00:00Z", "q": "x"}, "q"),
-        ("/v1/tickets", {"as_of": "2026-03-02T12:00:00Z", "breached": True}, "breached"),
+        ("/v1/tickets", {"as_of": "2026-03-02T12:00:00Z", "field.x": "y"}, "field"),
         ("/v1/tickets", {"as_of": "2026-03-02T12:00:00Z", "sort": "due"}, "sort"),
         ("/v1/tickets", {"as_of": "2026-03-02T12:00:00Z", "cursor": "AAAA"}, "cursor"),
         ("/v1/tickets", {"as_of": "2026-03-02T12:00:00Z", "group": "'; DROP TABLE"}, None),
