@@ -112,7 +112,7 @@ def faults_of(when: Sequence[Condition], path: str) -> Iterator[FieldError]:
 
 
 def as_written_now(data: Any) -> Any:
-    """A condition's document in the words of today: `is` when no operator is said, `exists` for older ones."""
+    """A condition's document in the words of today: `is` when no operator is said, `exists` for older ones, lists."""
     if not isinstance(data, dict):
         return data
     told = {
@@ -127,6 +127,8 @@ def as_written_now(data: Any) -> Any:
             told["op"], told["value"] = "exists", _ABSENCE[op]
         elif is_null and op in ("is", "is_not"):
             told["op"], told["value"] = "exists", op == "is_not"
+        elif op in ("in", "not_in") and not isinstance(told.get("value"), list | tuple):
+            told["value"] = [told.get("value")]
     return told
 
 

@@ -1,14 +1,14 @@
 """Reading policies and timelines from JSON; every refusal names its field (C8)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from services.sla.engine.conditions import as_written_now, faults_of
+from services.sla.engine.conditions import Conditions, as_written_now, faults_of
 from services.sla.engine.facts import TAGS, Created, Fact
 from services.sla.engine.ladders import ladder_problems
 from services.sla.engine.metrics import METRICS
@@ -32,16 +32,18 @@ class _PolicyShape(Policy, frozen=True, kw_only=True, forbid_unknown_fields=True
     pass
 
 
-def parse_policy(data: Any, *, at: str = "") -> Policy:
+def parse_policy(data: Any, *, at: str = "", is_accepted: bool = False) -> Policy:
     """Read and check one policy; `at` is its place in a larger document, for the field names.
+
+    Of one that was accepted before, conditions are taken as they are: history stays readable whatever is refused today.
 
     Raises:
         InvalidRules: naming every wrong field.
     """
-    policy = _converted(_as_written_now(data), _PolicyShape, at)
+    policy = _converted(_as_written_now(data, is_accepted=is_accepted), _PolicyShape, at)
     errors = [
         FieldError(f"{at}.{error.field}" if at else error.field, error.message)
-        for error in _problems(policy)
+        for error in [*_problems(policy), *([] if is_accepted else _unasked(policy))]
     ]
     if errors:
         raise InvalidRules(errors)
@@ -165,13 +167,17 @@ def _converted(data: Any, kind: Any, at: str) -> Any:
         raise InvalidRules([FieldError(field, message)]) from error
 
 
-def _as_written_now(data: Any) -> Any:
+def _as_written_now(data: Any, *, is_accepted: bool) -> Any:
     """The document with its conditions in the words of today; what has another shape is left for the checks."""
     if not isinstance(data, dict):
         return data
     told = dict(data)
     if "conditions" in told:
         told["conditions"] = as_written_now(told["conditions"])
+    if is_accepted and isinstance(told.get("conditions"), dict):
+        told["conditions"] = {
+            form: told["conditions"].get(form, ()) for form in Conditions.__struct_fields__
+        }
     if isinstance(told.get("targets"), list):
         told["targets"] = [
             {**target, "when": [as_written_now(one) for one in target["when"]]}
@@ -184,10 +190,6 @@ def _as_written_now(data: Any) -> Any:
 
 def _problems(policy: Policy) -> list[FieldError]:
     found: list[FieldError] = []
-    for form in ("all", "any", "none"):
-        found += faults_of(getattr(policy.conditions, form), f"conditions.{form}")
-    for index, target in enumerate(policy.targets):
-        found += faults_of(target.when, f"targets[{index}].when")
     if policy.in_force_from is not None and policy.in_force_from.tzinfo is None:
         found.append(FieldError("in_force_from", "needs a time zone"))
     if not policy.id:
@@ -210,6 +212,14 @@ def _problems(policy: Policy) -> list[FieldError]:
         found += _warning_problems(warn, f"warnings[{index}]")
     found += ladder_problems(policy.escalation)
     return found
+
+
+def _unasked(policy: Policy) -> Iterator[FieldError]:
+    """Conditions that cannot be asked."""
+    for form in ("all", "any", "none"):
+        yield from faults_of(getattr(policy.conditions, form), f"conditions.{form}")
+    for index, target in enumerate(policy.targets):
+        yield from faults_of(target.when, f"targets[{index}].when")
 
 
 def _warning_problems(warn: Warn, field: str) -> list[FieldError]:

@@ -40,7 +40,7 @@ def read_policy(
     *,
     in_force_from: datetime | None = None,
 ) -> Policy:
-    """A policy version from its document.
+    """A policy version from its document; of a new one `check_conditions` looks at the conditions.
 
     Raises:
         Invalid: naming every wrong field.
@@ -49,7 +49,7 @@ def read_policy(
     if in_force_from is not None:
         data.setdefault("in_force_from", in_force_from)
     try:
-        return parse_policy(data)
+        return parse_policy(data, is_accepted=True)
     except InvalidRules as error:
         raise _invalid("policy", error) from error
 

@@ -36,6 +36,7 @@ def is_meant(policy: Policy, at: float = 0, **attributes: Any) -> bool:
         ("is_not", "a", None, "a"),
         ("in", ["a", "b"], "b", "c"),
         ("not_in", ["a"], None, "a"),
+        ("in", "a", "a", "b"),
         ("contains", "vip", ["x", "VIP"], ["x"]),
         ("contains", "vip", "a vip!", None),
         ("not_contains", "vip", None, ["vip"]),
@@ -122,7 +123,7 @@ def test_targets_ask_the_same_language() -> None:
     ("conditions", "field"),
     [
         ({"all": [{"field": "type", "op": "sounds_like", "value": "a"}]}, "conditions.all[0].op"),
-        ({"all": [{"field": "type", "op": "in", "value": "a"}]}, "conditions.all[0].value"),
+        ({"all": [{"field": "type", "op": "in", "value": {}}]}, "conditions.all[0].value"),
         ({"all": [{"field": "type"}]}, "conditions.all[0].value"),
         ({"any": [{"any": [{}]}]}, "conditions.any[0].any[0]"),
         ({"none": [{"field": "priority", "value": "huge"}]}, "conditions.none[0].value"),
@@ -136,6 +137,18 @@ def test_what_cannot_be_asked_is_refused_by_its_field(
     with pytest.raises(InvalidRules) as refused:
         parse_policy({"id": "p", "targets": [], "conditions": conditions})
     assert [error.field for error in refused.value.errors] == [field]
+
+
+def test_what_was_accepted_once_stays_readable() -> None:
+    """A policy of the history that today would be refused must not stop the service."""
+    strange = [{"field": "fields.f", "op": op, "value": 5} for op in ("contains", "in")]
+    conditions = {"all": strange, "remark": "nobody minded"}
+    document = {"id": "p", "targets": targets(resolution=60), "conditions": conditions}
+    with pytest.raises(InvalidRules):
+        parse_policy(document)
+    policy = parse_policy(document, is_accepted=True)
+    assert not is_meant(policy, **{"fields.f": 5})
+    assert not is_meant(policy)
 
 
 def test_a_calendar_that_is_not_given_is_refused() -> None:
