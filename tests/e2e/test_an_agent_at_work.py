@@ -111,7 +111,7 @@ def test_a_draft_survives_a_reload_and_goes_with_its_file(product: Product, anna
         "#files", {"name": "trace.txt", "mimeType": "text/plain", "buffer": b"one line"}
     )
     expect(page.locator("#attached li")).to_contain_text("trace.txt")
-    expect(page.locator("[data-send]")).to_be_enabled()
+    expect(page.get_by_label("Leave trace.txt away")).to_be_visible()
     page.press("#body", "Control+Enter")
     expect(page.locator(".files")).to_contain_text("trace.txt")
     expect(page.locator("#attached li")).to_have_count(0)

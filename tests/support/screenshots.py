@@ -46,6 +46,7 @@ PICTURES: Final = (
     Picture("ticket-dark", "ticket", scheme="dark"),
     Picture("ticket-phone", "ticket", size=PHONE),
     Picture("past-light", "ticket/past"),
+    Picture("new-ticket-light", "/tickets/new"),
     Picture("agents-dark", "/agents", scheme="dark"),
     Picture("group-light", "/groups/technical"),
     Picture("group-phone", "/groups/technical", size=PHONE),

@@ -1,5 +1,6 @@
-"""Prepared texts and macros in the reply box, in a real browser; the test answers in place of intake."""
+"""The reply box in a real browser: prepared texts, macros, files on their way; the test answers in place of intake."""
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -216,3 +217,33 @@ async def test_an_article_goes_into_the_reply_with_its_link_and_the_reply_names_
     await expect(box).to_have_value("")
     assert [one.get("sources") for one in sent] == [[{"kind": "article", "name": "reset"}], None]
     assert complaints == []
+
+
+async def test_an_answer_does_not_leave_before_its_files_are_there(
+    served: Served, browser_page: Page
+) -> None:
+    await served.publish(Story(7).opened())
+    stored, sent = asyncio.Event(), list[Any]()
+
+    async def store(route: Route) -> None:
+        await stored.wait()
+        await route.fulfill(body=json.dumps({"id": "f-1"}), content_type="application/json")
+
+    async def take(route: Route) -> None:
+        sent.append(route.request.post_data_json)
+        await route.fulfill(body=json.dumps(STEP), content_type="application/json", status=201)
+
+    await browser_page.route("**/v1/attachments?*", store)
+    await browser_page.route("**/replies", take)
+    await signed_in(browser_page, served)
+    await browser_page.goto(f"{served.address}/tickets/7")
+    await browser_page.fill("#body", "See the trace.")
+    trace: Any = {"name": "trace.txt", "mimeType": "text/plain", "buffer": b"one line"}
+    await browser_page.set_input_files("#files", trace)
+    await browser_page.press("#body", "Control+Enter")
+    await expect(browser_page.locator("#composer > .error")).to_contain_text("still on their way")
+    stored.set()
+    await expect(browser_page.get_by_label("Leave trace.txt away")).to_be_visible()
+    await browser_page.press("#body", "Control+Enter")
+    await expect(browser_page.locator("#body")).to_have_value("")
+    assert [(one["body"], one["attachments"]) for one in sent] == [("See the trace.", ["f-1"])]

@@ -96,6 +96,7 @@ async function send(form) {
 
 async function submit(form) {
   if (form.getAttribute("aria-busy") === "true") return;
+  if (form.querySelector("[data-sending]")) return tell(form, "The files are still on their way; send it in a moment.", true);
   form.setAttribute("aria-busy", "true");
   tell(form, "Sending…");
   let outcome = null;

@@ -16,6 +16,7 @@ function tell(text) {
 async function send(file) {
   const item = document.createElement("li");
   item.textContent = `${file.name} …`;
+  item.dataset.sending = ""; // an answer that left now would leave without it: commands.js refuses to
   list.append(item);
   try {
     const answer = await fetch(`/v1/attachments?name=${encodeURIComponent(file.name)}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file, signal: AbortSignal.timeout(WAIT_MS) });
@@ -37,15 +38,13 @@ function show(item, name, id) {
   away.setAttribute("aria-label", `Leave ${name} away`);
   away.addEventListener("click", () => item.remove());
   item.replaceChildren(name, field, away);
+  delete item.dataset.sending;
 }
 
 async function sendAll(files) {
-  const sendButton = composer.querySelector("[data-send]");
   tell("");
   composer.dataset.dirty = "";
-  sendButton.disabled = true; // an answer that leaves before its files would leave without them
   await Promise.all([...files].map(send));
-  sendButton.disabled = false;
 }
 
 chooser.addEventListener("change", async () => {
