@@ -34,15 +34,16 @@ document.addEventListener("outdated", async () => {
 
 document.addEventListener("done", async (event) => {
   const { form, result } = event.detail;
-  const isIntake = result && "category" in result; // routing counts versions of its own
-  if (isIntake) {
+  // Routing counts versions of its own, and what undoes a merge or makes a split answers for the other ticket.
+  const isOurs = result && "category" in result && String(result.number) === ticket.dataset.number;
+  if (isOurs) {
     const status = await refresh(new URLSearchParams({ min_version: result.version }));
     const told = form.querySelector(".told");
     if (status === 504 && told) told.textContent = "Stored. The page will show it as soon as it has been applied.";
   }
   for (const ms of FOLLOW_MS) {
     await pause(ms);
-    if ((await refreshIfMoved()) === 200 && !isIntake) break;
+    if ((await refreshIfMoved()) === 200 && !isOurs) break;
   }
 });
 
