@@ -1,6 +1,7 @@
 """Every page on a real PostgreSQL: who may see it, what it says, and that nothing typed by people runs."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from shared.events import Priority, StatusCategory
 from shared.events.agents import AgentDefined, AgentProfile, GroupDefined, GroupProfile
 from shared.events.configuration import ConfigurationDefined
+from shared.events.satisfaction import Score
 from shared.security import Role
 from tests.integration.query.conftest import Reader
 from tests.integration.query.stories import Story
@@ -254,6 +256,24 @@ async def test_articles_are_listed_and_shown_as_readers_see_them(desk: Reader) -
         answer = await opened(desk, path, role=Role.CUSTOMER, subject="carl")
         assert answer.status_code == 403, path
         assert "Press" not in answer.text
+
+
+async def test_a_customer_is_asked_on_the_page_until_the_time_is_over(desk: Reader) -> None:
+    now = datetime.now(UTC)
+    recent = Story(11, at=now - timedelta(hours=3)).opened().solve(1).offer(2)
+    late = Story(12, at=now - timedelta(days=60)).opened().solve(1).offer(2).rate(3, Score.BAD)
+    desk.feed(recent.rate(2.5, Score.GOOD, comment=EVIL), late)
+    asked = await opened(desk, "/tickets/11", role=Role.CUSTOMER, subject="carl")
+    tags = Outline(asked.text).tags
+    (form,) = [one for tag, one in tags if (one.get("data-action") or "").endswith("/satisfaction")]
+    assert form["data-method"] == "POST"
+    (chosen,) = [one["value"] for _, one in tags if one.get("name") == "score" and "checked" in one]
+    assert chosen == "good"
+    assert EVIL not in asked.text
+    over = await opened(desk, "/tickets/12", role=Role.CUSTOMER, subject="carl")
+    assert "You said: it was bad." in over.text
+    assert "/satisfaction" not in over.text
+    assert "/satisfaction" not in (await opened(desk, "/tickets/11")).text, "an agent reads it only"
 
 
 async def test_customers_have_no_board(desk: Reader) -> None:
