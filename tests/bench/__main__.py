@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from deploy.local.problems import CannotStart
+from shared import heap
 from tests.bench import (
     chats,
     creates,
@@ -87,6 +88,7 @@ def bench(
     scale = QUICK if quick else FULL
     chosen = [section for section in Section if not only or section in only]
     report = Report(scale.name, chosen)
+    heap.settle()  # parts of services run in this process, with their limits beside them
     try:
         _measure(scale, chosen, report, console)
     except (CannotStart, Missed) as problem:
