@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
 from services.sla.main import build
@@ -209,6 +210,31 @@ async def test_the_clocks_of_a_ticket_are_those_of_now(
     assert datetime.fromisoformat(answer.json()["next_due"]) == opened + 2 * HOUR
     missing = await client.get(f"/v1/sla/tickets/{new_id()}")
     assert missing.status_code == 404
+
+
+async def test_a_breach_in_doubt_is_shown_and_decided_by_supervisors(
+    client: httpx2.AsyncClient, desk: Desk, issuer: LocalIssuer
+) -> None:
+    desk.policy(targets=[{"metric": "first_reply", "seconds": 60}])
+    story = Story()
+    desk.hear(story.opened(NOON))
+    desk.time_is(NOON + HOUR)
+    reply = story.agent_replied(NOON + timedelta(seconds=30))
+    desk.hear(msgspec.structs.replace(reply, recorded_at=NOON + timedelta(days=2)))
+    address = f"/v1/sla/tickets/{story.ticket_id}"
+    (asked,) = (await client.get(address)).json()["reviews"]
+    assert (asked["metric"], asked["cycle"]) == ("first_reply", 1)
+    decision = {"metric": "first_reply", "cycle": 1, "stands": False}
+    agent = {"authorization": f"Bearer {issuer.issue('anna', Role.AGENT)}"}
+    refused = await client.post(f"{address}/reviews", json=decision, headers=agent)
+    assert refused.status_code == 403
+    nonsense = await client.post(f"{address}/reviews", json=decision | {"cycle": 0})
+    assert (nonsense.status_code, _fields(nonsense)) == (422, ["cycle"])
+    decided = await client.post(f"{address}/reviews", json=decision)
+    assert decided.status_code == 200, decided.text
+    assert decided.json()["reviews"] == []
+    assert not decided.json()["clocks"][0]["is_breached"]
+    assert (await client.post(f"{address}/reviews", json=decision)).status_code == 404
 
 
 async def test_a_customer_sees_neither_promises_nor_alerts(

@@ -112,6 +112,16 @@ def test_an_alert_without_a_ladder_is_for_no_target_and_no_step() -> None:
         assert not read_sink(PAGER | {"when": when}).when.holds(an_alert())
 
 
+def test_a_sink_for_those_who_are_called_gets_only_what_calls_somebody() -> None:
+    personal = read_sink(MAIL | {"to_called": True, "recipients": []})
+    assert personal.wants(an_alert(step="2", targets=["agent:anna"]))
+    assert not personal.wants(an_alert())
+    assert read_sink(MAIL).wants(an_alert())
+    with pytest.raises(Invalid) as refused:
+        read_sink(PAGER | {"to_called": True})
+    assert [error.field for error in refused.value.errors] == ["to_called"]
+
+
 def test_a_settings_file_is_checked_before_anything_starts(tmp_path: Path) -> None:
     path = tmp_path / "sinks.yml"
     path.write_text("sinks:\n  pager:\n    kind: pagerduty\n    routing_key: file:pager\n")
