@@ -93,6 +93,8 @@ async def hammer(
 ) -> Load:
     """Closed loop: every connection asks again as soon as it is answered.
 
+    A server so slow that the measured time would hold no answer is measured until it has given one.
+
     Raises:
         Missed: an answer other than 201, or none.
     """
@@ -104,15 +106,16 @@ async def hammer(
     ends_at = counts_from + seconds
 
     def on_answer(connection: Connection, answer: bytes) -> None:
-        nonlocal answered, under_way
+        nonlocal answered, under_way, ends_at
         now = time.perf_counter()
         under_way -= 1
         answered += 1
         if not _is_created(answer):
             _fail(done, answer)
-        elif counts_from <= connection.begun and now <= ends_at:
+        elif counts_from <= connection.begun and (now <= ends_at or not latencies):
             latencies.append(now - connection.begun)
-        if now < ends_at and not done.done():
+            ends_at = max(ends_at, now)
+        if (now < ends_at or not latencies) and not done.done():
             under_way += 1
             connection.send(next(requests), now)
         elif under_way == 0 and not done.done():
@@ -127,7 +130,10 @@ async def hammer(
     await _finish(done, opened, warm_seconds + seconds)
     share = (time.process_time() - own) / (time.perf_counter() - begun)
     return Load(
-        rate=len(latencies) / seconds, latencies=latencies, answered=answered, own_core_share=share
+        rate=len(latencies) / (ends_at - counts_from),
+        latencies=latencies,
+        answered=answered,
+        own_core_share=share,
     )
 
 

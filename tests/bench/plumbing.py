@@ -152,10 +152,13 @@ async def _relay(product: Product, prefix: str, count: int) -> Pace:
         connection.execute("UPDATE intake.relay_position SET notification_id = 0")
         last = _last(connection)
     relay = Relay(store=store, settings=settings)
+    begun = Stopwatch()
     task = asyncio.create_task(relay.run())
     try:
         await comes_true(lambda: relay.position > 0, _SECONDS_MAX, "the first batch was published")
         clock, first = Stopwatch(), relay.position
+        if first == last:
+            clock, first = begun, 0  # all went at once: then the start counts too
         await comes_true(lambda: relay.position >= last, _SECONDS_MAX, "all was published")
         return clock.pace(round(count * (last - first) / last))
     finally:

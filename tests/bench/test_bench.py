@@ -28,7 +28,8 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         timeout=SECONDS_MAX,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    # What it ends with is the reason; what its libraries remarked on the way is not.
+    assert done.returncode == 0, done.stderr + done.stdout
     (written,) = folder.iterdir()
     assert f"written to {written}" in done.stdout.replace("\n", "")
     return json.loads(written.read_bytes())

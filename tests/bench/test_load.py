@@ -47,7 +47,7 @@ async def test_every_answer_within_the_time_is_measured():
     async with a_server(CREATED) as address:
         load = await a_hammering(address)
     assert load.answered >= len(load.latencies) > 0
-    assert load.rate == len(load.latencies) / 0.2
+    assert load.rate == pytest.approx(len(load.latencies) / 0.2)
 
 
 async def test_an_answer_that_comes_in_pieces_is_one_answer():
@@ -69,7 +69,10 @@ async def test_a_server_that_hangs_up_ends_the_measurement():
             await a_hammering(server.sockets[0].getsockname()[:2])
 
 
-async def test_under_a_fixed_rate_waiting_for_a_connection_counts_as_latency():
+@contextlib.asynccontextmanager
+async def a_slow_server() -> AsyncIterator[tuple[str, int]]:
+    """Every answer takes 50 ms."""
+
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
@@ -82,7 +85,18 @@ async def test_under_a_fixed_rate_waiting_for_a_connection_counts_as_latency():
 
     server = await asyncio.start_server(slow, "127.0.0.1", 0)
     async with server:
-        address = server.sockets[0].getsockname()[:2]
+        yield server.sockets[0].getsockname()[:2]
+
+
+async def test_a_server_that_is_too_slow_for_the_time_is_measured_all_the_same():
+    async with a_slow_server() as address:
+        load = await hammer(address, itertools.repeat(REQUEST), connections=2, seconds=0.01)
+    assert min(load.latencies) >= 0.05 * 0.9
+    assert 0 < load.rate <= 2 / 0.05 / 0.9
+
+
+async def test_under_a_fixed_rate_waiting_for_a_connection_counts_as_latency():
+    async with a_slow_server() as address:
         # All are due at once and one connection serves them: the last one waited for the nine before it.
         load = await pace(address, itertools.repeat(REQUEST), rate=10_000, count=10, connections=1)
     assert max(load.latencies) >= 10 * 0.05 * 0.9
