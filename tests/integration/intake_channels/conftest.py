@@ -1,17 +1,19 @@
 """A running intake with its other channels on: phone, forms, messengers, chat; events in a real PostgreSQL."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from shared.security import Role
 from shared.security.issuer import LocalIssuer
-from tests.integration.intake.desk import Caller, Desk
+from tests.integration.intake.conftest import agent, caller, supervisor
+from tests.integration.intake.desk import Desk
 from tests.integration.intake_channels.vendors import Vendors, open_vendors
 from tests.integration.intake_mail.post import open_post
 from tests.support.database import Database
+
+__all__ = ["agent", "caller", "supervisor"]
 
 IDENTITY_SECRET = "a secret that the shop and the desk share"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -112,21 +114,3 @@ async def second_desk(
     folder = tmp_path_factory.mktemp("second-files")
     async with open_post(database, issuer, None, folder, channels_file=channels_file) as opened:
         yield opened
-
-
-@pytest.fixture
-def caller(desk: Desk, issuer: LocalIssuer) -> Callable[..., Caller]:
-    def make(subject: str, role: Role, *, at: Desk = desk) -> Caller:
-        return Caller(at, issuer.issue(subject, role, name=subject.title()))
-
-    return make
-
-
-@pytest.fixture
-def agent(caller: Callable[..., Caller]) -> Caller:
-    return caller("anna", Role.AGENT)
-
-
-@pytest.fixture
-def supervisor(caller: Callable[..., Caller]) -> Caller:
-    return caller("sue", Role.SUPERVISOR)

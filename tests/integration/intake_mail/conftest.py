@@ -1,6 +1,6 @@
 """The mail channel of a running intake: mails in by HTTP, SMTP, LMTP and IMAP; events in a real PostgreSQL."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
 from tests.integration.intake.desk import Caller, Desk
+from tests.integration.intake_mail.outside import Outside
 from tests.integration.intake_mail.post import MAILBOXES, Post, open_post
 from tests.support.database import Database
 
@@ -51,3 +52,12 @@ def agent(desk: Desk, issuer: LocalIssuer) -> Caller:
 @pytest.fixture
 def post(desk: Desk, agent: Caller) -> Post:
     return Post(desk, agent)
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[Outside]:
+    """The mail server that this module's mails go to."""
+    world = Outside()
+    with world.serving() as port:
+        world.port = port
+        yield world

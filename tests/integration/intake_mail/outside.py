@@ -41,9 +41,11 @@ class Outside:
         taken: sender, recipients and bytes of each mail that it said `250` to.
         rcpt: address → answer; `data`: answers to the next mails, then `250`.
         on_data: is called with each mail before it is answered.
+        port: where it listens, while it serves a whole module.
     """
 
     def __init__(self) -> None:
+        self.port = 0
         self.taken: list[tuple[str, list[str], bytes]] = []
         self.rcpt: dict[str, str] = {}
         self.data: list[str] = []

@@ -63,14 +63,6 @@ async def house(
         yield opened
 
 
-@pytest.fixture(scope="module")
-def outside():
-    world = Outside()
-    with world.serving() as port:
-        world.port = port  # type: ignore[attr-defined]
-        yield world
-
-
 @pytest.fixture
 def sender(house: Desk, outside, folder: Path, boxes: Path) -> MailSender:
     return a_sender(house, outside.port, folder, boxes)
@@ -291,7 +283,7 @@ async def test_attachments_travel_whole_and_a_quiet_mailbox_adds_nothing(
         "application/octet-stream",
         b"Subject: x\n\ny",
     )
-    small = a_sender(house, outside.port, folder, boxes, mail_out_bytes_max=100)  # type: ignore[attr-defined]
+    small = a_sender(house, outside.port, folder, boxes, mail_out_bytes_max=100)
     await reply(anna, done["ticket_id"], attachments=[sent.json()["id"]])
     await drained(small)
     assert "Too large for a mail, and not attached: Übersicht.bin" in words(outside.mails(ann)[-1])
@@ -409,7 +401,7 @@ async def test_what_fails_for_too_long_is_given_up(
     done = await mails.bring(a_mail(**{"from": ann, "to": "quiet@desk.example"}))
     outside.rcpt[ann] = "451 4.3.0 busy"
     await reply(anna, done["ticket_id"])
-    hasty = a_sender(house, outside.port, folder, boxes, mail_out_give_up_seconds=0.001)  # type: ignore[attr-defined]
+    hasty = a_sender(house, outside.port, folder, boxes, mail_out_give_up_seconds=0.001)
     await drained(hasty)
     (lost,) = await events(house, done["ticket_id"], MessageNotDelivered)
     assert (lost.cause, lost.code) == ("given_up", 451)

@@ -62,14 +62,6 @@ async def house(
         yield opened
 
 
-@pytest.fixture(scope="module")
-def outside():
-    world = Outside()
-    with world.serving() as port:
-        world.port = port  # type: ignore[attr-defined]
-        yield world
-
-
 @pytest.fixture
 def sender(house: Desk, outside, folder: Path, boxes: Path) -> MailSender:
     return a_sender(house, outside.port, folder, boxes, public_url=URL)

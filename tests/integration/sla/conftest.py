@@ -1,12 +1,18 @@
 """What the tests of the live sla service share: a clean schema, and parts on the real PostgreSQL."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
+from services.sla.main import build
 from services.sla.settings import Settings
 from shared.eventstore import EventStore
+from shared.security import Role
+from shared.security.issuer import LocalIssuer
+from shared.service import Service
 from tests.integration.sla.support import MIGRATIONS, Desk, clean, make_settings, open_store
 from tests.support.database import Database
 
@@ -54,3 +60,29 @@ def stores(clean_database: Database) -> Iterator[Callable[[], EventStore[Any]]]:
 @pytest.fixture
 def desk(stores: Callable[[], EventStore[Any]], settings: Settings) -> Desk:
     return Desk(stores(), settings)
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> LocalIssuer:
+    return LocalIssuer(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def service(settings: Settings, issuer: LocalIssuer) -> Iterator[Service]:
+    made = build(settings.model_copy(update={"jwks_file": Path(issuer.jwks_file)}))
+    made.store.open()
+    made.store.migrate("shared.messaging", *MIGRATIONS)
+    yield made
+    made.store._sync.close()
+
+
+@pytest.fixture
+async def client(service: Service, issuer: LocalIssuer) -> AsyncIterator[httpx2.AsyncClient]:
+    """Asks as a supervisor."""
+    headers = {"authorization": f"Bearer {issuer.issue('sue', Role.SUPERVISOR)}"}
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(service.api), base_url="http://sla", headers=headers
+    ) as made:
+        yield made
+    for committer in service._committers:
+        await committer.stop()

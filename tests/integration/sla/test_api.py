@@ -2,16 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import msgspec
 import pytest
 
-from services.sla.main import build
 from services.sla.settings import Settings
 from shared.events import policies
 from shared.events.policies import calendar_stream, policy_stream
@@ -20,37 +17,10 @@ from shared.identifiers import new_id
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
 from shared.service import Service
-from tests.integration.sla.support import MIGRATIONS, NOON, Desk, Story, a_policy
+from tests.integration.sla.support import NOON, Desk, Story, a_policy
 
 pytestmark = pytest.mark.integration
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture(scope="module")
-def issuer(tmp_path_factory: pytest.TempPathFactory) -> LocalIssuer:
-    return LocalIssuer(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture
-def service(settings: Settings, issuer: LocalIssuer) -> Iterator[Service]:
-    made = build(settings.model_copy(update={"jwks_file": Path(issuer.jwks_file)}))
-    made.store.open()
-    made.store.migrate("shared.messaging", *MIGRATIONS)
-    yield made
-    made.store._sync.close()
-
-
-@pytest.fixture
-async def client(service: Service, issuer: LocalIssuer) -> AsyncIterator[httpx2.AsyncClient]:
-    token = issuer.issue("sue", Role.SUPERVISOR)
-    transport = httpx2.ASGITransport(service.api)
-    headers = {"authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(
-        transport=transport, base_url="http://sla", headers=headers
-    ) as made:
-        yield made
-    for committer in service._committers:
-        await committer.stop()
 
 
 @pytest.fixture

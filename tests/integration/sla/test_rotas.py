@@ -1,22 +1,17 @@
 """Rotas over HTTP on real tables: versions, overrides, the past that stays, calendar feeds, and what is refused."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from icalendar import Calendar
 
-from services.sla.main import build
-from services.sla.settings import Settings
 from shared.events import policies
 from shared.events.policies import rota_stream
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
 from shared.service import Service
-from tests.integration.sla.support import MIGRATIONS
 
 pytestmark = pytest.mark.integration
 
@@ -27,32 +22,6 @@ WEEK: dict[str, Any] = {
     "hand_over_at": "09:00",
 }
 DESK: dict[str, Any] = {"name": "Desk", "timezone": "Europe/Berlin", "layers": [WEEK]}
-
-
-@pytest.fixture(scope="module")
-def issuer(tmp_path_factory: pytest.TempPathFactory) -> LocalIssuer:
-    return LocalIssuer(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture
-def service(settings: Settings, issuer: LocalIssuer) -> Iterator[Service]:
-    made = build(settings.model_copy(update={"jwks_file": Path(issuer.jwks_file)}))
-    made.store.open()
-    made.store.migrate("shared.messaging", *MIGRATIONS)
-    yield made
-    made.store._sync.close()
-
-
-@pytest.fixture
-async def client(service: Service, issuer: LocalIssuer) -> AsyncIterator[httpx2.AsyncClient]:
-    transport = httpx2.ASGITransport(service.api)
-    headers = {"authorization": f"Bearer {issuer.issue('sue', Role.SUPERVISOR)}"}
-    async with httpx2.AsyncClient(
-        transport=transport, base_url="http://sla", headers=headers
-    ) as made:
-        yield made
-    for committer in service._committers:
-        await committer.stop()
 
 
 def as_agent(issuer: LocalIssuer, name: str) -> dict[str, str]:
