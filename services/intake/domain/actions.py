@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -353,8 +352,3 @@ def changes_of(events: Sequence[TicketEvent]) -> list[dict[str, Any]]:
 def events_of_step(history: Sequence[Any], cause: str) -> list[TicketEvent]:
     """What a step did: the events that name its first one as their cause."""
     return [event for event in history if getattr(event, "causation_id", None) == cause]
-
-
-def is_same_step(event: Any, step_id: UUID) -> bool:
-    """Whether the event is of this step."""
-    return getattr(event, "step_id", None) == step_id

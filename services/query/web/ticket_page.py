@@ -156,11 +156,18 @@ async def _internal(request: Request, pool: Pool, ticket: dict[str, Any]) -> dic
     }
 
 
+_APPLIED: Final = {"ticket.actions_applied.v1", "ticket.rule_applied.v1"}
+
+
 def _standing_steps(events: list[dict[str, Any]]) -> set[str]:
-    """Steps of several changes that nobody has taken back yet."""
+    """Steps of several changes, by people and by rules, that nobody has taken back yet and that changed anything."""
     applied, undone = (
-        {event["data"]["step_id"] for event in events if event["type"] == kind}
-        for kind in ("ticket.actions_applied.v1", "ticket.actions_undone.v1")
+        {
+            event["data"]["step_id"]
+            for event in events
+            if event["type"] in kinds and event["data"].get("changes", True)
+        }
+        for kinds in (_APPLIED, {"ticket.actions_undone.v1"})
     )
     return applied - undone
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.events import StatusCategory
-from shared.events.steps import ActionsApplied, ActionsUndone
+from shared.events import Actor, ActorKind, StatusCategory
+from shared.events.steps import ActionsApplied, ActionsUndone, ConditionSeen, RuleApplied
 from shared.events.tickets import TicketLinked
 from shared.identifiers import new_id
 from shared.security import Role
@@ -55,3 +55,26 @@ async def test_a_step_is_taken_back_from_the_timeline_once(house: Reader):
     page = (await house.get("/tickets/7")).text
     assert f"/steps/{standing}/undo" in page
     assert f"/steps/{undone}/undo" not in page
+
+
+async def test_what_a_rule_did_is_told_with_its_reasons_and_can_be_taken_back(house: Reader):
+    step, rule = new_id(), Actor(kind=ActorKind.SYSTEM, id="rule:vip@3", name="Very important")
+    story = Story(7).opened()
+    story.tell(
+        RuleApplied,
+        1,
+        by=rule,
+        step_id=step,
+        rule="vip",
+        rules_version=3,
+        title="Very important",
+        cause="tags_changed",
+        conditions=(ConditionSeen("tags contains vip", {"tags": ["vip"]}),),
+        changes=({"what": "priority", "before": "normal", "after": "high"},),
+        until_version=3,
+    )
+    house.feed(story)
+    page = (await house.get("/tickets/7")).text
+    assert "Very important" in page
+    assert "ran on tags changed, as tags contains vip (was vip): priority normal → high" in page
+    assert f"/steps/{step}/undo" in page
