@@ -118,7 +118,7 @@ _STAMP = {
 def told(event: TicketEvent) -> tuple[str, dict]:
     own = {name: getattr(event, name) for name in event.__struct_fields__ if name not in _STAMP}
     said = {name: value for name, value in own.items() if value is not None}
-    for name in ("attachments", "is_third_party"):  # most messages have neither
+    for name in ("attachments", "is_third_party", "sources"):  # most messages have none
         if not said.get(name, True):
             del said[name]
     return type(event).__name__, said
