@@ -74,6 +74,16 @@ async def test_a_file_without_words_is_named_by_its_kind_and_follows_in_the_conv
     assert (reply.body, reply.attachments[0].name) == ("[document]", "Invoice _1_.pdf")
 
 
+async def test_an_animation_that_comes_as_a_document_once_more_is_one_file(
+    desk: Desk, house: Vendors
+):
+    gif = {"file_id": "large", "file_name": "party.mp4"}
+    update = telegram(next(_CHATS), None, animation=gif, document=gif)
+    _, files = await first(desk, await from_telegram(desk, update))
+    assert [file.name for file in files] == ["party.mp4"]
+    assert house.fetched == ["large"]
+
+
 async def test_whatsapp_is_asked_where_it_is_and_gets_its_token(desk: Desk, house: Vendors):
     image = {"type": "image", "image": {"id": "large", "caption": "Look"}}
     words, (file,) = await first(

@@ -46,9 +46,6 @@ class MediaIn:
     def __init__(self, contents: AttachmentStore, *, bytes_max: int) -> None:
         self._contents = contents
         self._bytes_max = bytes_max
-        self._client = httpx2.AsyncClient(
-            timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False
-        )
 
     async def kept(
         self, messenger: Messenger, message: Incoming, now: datetime
@@ -75,10 +72,6 @@ class MediaIn:
                 files.append(_withheld(media, f"it could not be fetched: {error}"))
         return tuple(files)
 
-    async def close(self) -> None:
-        """Give the connections back."""
-        await self._client.aclose()
-
     async def _fetched(self, messenger: Messenger, media: Media) -> AttachedFile:
         place = await messenger.locate(media)
         _refuse_strange_host(place)
@@ -86,7 +79,12 @@ class MediaIn:
         if why := rules.refusal(name):
             raise Rejected(why)
         try:
-            async with self._client.stream("GET", place.url, headers=dict(place.headers)) as answer:
+            async with (
+                httpx2.AsyncClient(
+                    timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False
+                ) as client,
+                client.stream("GET", place.url, headers=dict(place.headers)) as answer,
+            ):
                 check(answer.status_code, "", answer.headers)
                 async with spooled(self._bounded(answer)) as file:
                     await self._contents.put(file.sha256, file.path)
