@@ -234,9 +234,11 @@ def test_fields_are_asked_for_by_type_and_people_are_let_in(product: Product, an
     tasks.get_by_role("button", name="Add").first.click()
     expect(tasks.locator("li")).to_contain_text("Order it Ben")
     tasks.get_by_text("Change").first.click()
+    tasks.get_by_label("Owner").first.select_option("anna")
     tasks.get_by_label("Checklist").fill("Delivery")
     tasks.get_by_role("button", name="Save").click()
     expect(tasks.locator("h3")).to_have_text("Delivery: 0 of 1")
+    expect(tasks.locator("li")).to_contain_text("Order it Anna")
 
 
 def test_a_ticket_is_opened_for_a_customer_by_a_form_of_the_catalogue(

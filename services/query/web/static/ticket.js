@@ -97,6 +97,14 @@ composer.addEventListener("done", () => {
 
 if (seen) startAttention({ id: ticket.dataset.id, me: document.body.dataset.user, composer, body });
 
+// A hundred tasks do not each carry a thousand agents: a list is filled from the first one when somebody looks at it.
+document.addEventListener("toggle", (event) => {
+  for (const list of event.target.querySelectorAll("select[data-options-of]")) {
+    const has = new Set([...list.options].map((option) => option.value));
+    for (const { text, value } of document.getElementById(list.dataset.optionsOf).options) if (!has.has(value)) list.append(new Option(text, value));
+  }
+}, true);
+
 document.addEventListener("change", (event) => {
   const { owner } = event.target.dataset;
   if (owner) event.target.closest("[data-part]").classList.toggle(`without-${owner}`, !event.target.checked);
