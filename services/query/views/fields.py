@@ -21,11 +21,13 @@ _LISTED_MAX: Final = 100
 
 _NUMBERS: Final = frozenset({"integer", "number"})
 
-# A field that nobody defined may still be used, and then its values say what they are.
+# A field that nobody defined may still be used, and then its values say what they are. The least of them is the first
+# entry of an index; whether there is any would be asked of all that are none.
 _KINDS: Final[LiteralString] = """
 SELECT n.name, c.definition ->> 'type' AS kind, c.definition -> 'options' AS options,
        c.name IS NOT NULL OR EXISTS (SELECT FROM facets AS f WHERE f.name = %(prefix)s || n.name) AS is_known,
-       EXISTS (SELECT FROM facets AS f WHERE f.name = %(prefix)s || n.name AND f.number IS NOT NULL) AS has_numbers
+       c.name IS NULL AND (SELECT f.number FROM facets AS f WHERE f.name = %(prefix)s || n.name AND f.number IS NOT NULL
+                           ORDER BY f.number LIMIT 1) IS NOT NULL AS has_numbers
 FROM unnest(%(names)s::text[]) AS n (name)
 LEFT JOIN configuration AS c ON c.kind = 'field' AND c.name = n.name AND c.definition IS NOT NULL
 """

@@ -20,12 +20,8 @@ from services.query.views.scope import Scope
 from services.query.views.text_query import query_of
 from services.query.views.values import Values
 
-GATHERED_MAX: Final = 25_000
-"""So many tickets are filtered and ordered in some 30 ms by an index alone. With a million open ones, a walk that meets
-every fortieth is over as soon."""
-
-_SAID_MAX: Final = 7_000
-"""Each match of words costs a look into a page of their table, and so does each ticket that is tested for them: with a
+GATHERED_MAX: Final = 6_000
+"""Each match costs a look into an index or a page at another place, and so does each ticket that is tested: with a
 million tickets, looking so many up is as dear as walking until fifty are found."""
 
 
@@ -44,7 +40,6 @@ class _Elsewhere:
     as_set: Composed
     as_test: Composed
     about: int
-    is_cheap: bool = True
 
 
 async def matches(
@@ -73,10 +68,8 @@ async def matches(
         found.append(await _containing(connection, wanted.q, values, scope))
     if not found:
         return Matches([])
-    is_gathered = scope.sees_internal and any(
-        each.about <= (GATHERED_MAX if each.is_cheap else min(_SAID_MAX, GATHERED_MAX))
-        for each in found
-    )
+    smallest = min(each.about for each in found)
+    is_gathered = scope.sees_internal and smallest <= GATHERED_MAX
     return Matches([each.as_set if is_gathered else each.as_test for each in found], is_gathered)
 
 
@@ -122,7 +115,6 @@ async def _containing(
             "(SELECT {} @@ {}::tsquery FROM search_documents AS d WHERE d.ticket_id = t.ticket_id OFFSET 0)"
         ).format(document, query),
         await _expected(connection, in_index.format(query), values),
-        is_cheap=False,
     )
 
 
