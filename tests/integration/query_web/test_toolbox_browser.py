@@ -216,6 +216,12 @@ async def test_an_article_goes_into_the_reply_with_its_link_and_the_reply_names_
     await browser_page.get_by_role("button", name="Send reply").click()
     await expect(box).to_have_value("")
     assert [one.get("sources") for one in sent] == [[{"kind": "article", "name": "reset"}], None]
+    await browser_page.goto(f"{served.address}/tickets/new")
+    await browser_page.fill("#n-subject", "My password")
+    await expect(browser_page.locator("#n-articles a").first).to_have_attribute(
+        "href", "/articles/reset"
+    )
+    assert asked[-1] == "My password"
     assert complaints == []
 
 

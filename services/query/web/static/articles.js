@@ -1,5 +1,8 @@
 // The knowledge base: articles found by words while they are typed, answers that may become one, and what was just saved.
 
+import { element } from "./asking.js";
+import { problemOf } from "./problems.js";
+
 const WAIT_MS = 10_000, PAUSE_MS = 250, USED_MAX = 10;
 
 export async function call(method, path, body) {
@@ -7,16 +10,8 @@ export async function call(method, path, body) {
     method, signal: AbortSignal.timeout(WAIT_MS),
     headers: body ? { "Content-Type": "application/json" } : {}, body: body && JSON.stringify(body),
   });
-  const said = await answer.json();
-  if (!answer.ok) throw new Error([said.detail || said.title, ...(said.errors ?? []).map((each) => each.message)].join(" "));
-  return said;
-}
-
-export function element(name, text, attributes = {}) {
-  const made = document.createElement(name);
-  made.textContent = text; // never as HTML: people typed it
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
+  if (!answer.ok) throw new Error(await problemOf(answer));
+  return answer.json();
 }
 
 // What is typed is asked for after a pause; an answer that comes late is no longer looked at.

@@ -1,6 +1,7 @@
-// Articles that may answer a ticket: one press puts the link of a public one into the reply, and the reply names its sources.
+// Articles that may answer a ticket: beside the subject of a new one, and beside the reply, which names its sources.
 
-import { call, element, whileTyped } from "./articles.js";
+import { call, whileTyped } from "./articles.js";
+import { element } from "./asking.js";
 
 const SHOWN_MAX = 5;
 const composer = document.getElementById("composer"), panel = document.getElementById("suggested");
@@ -42,16 +43,17 @@ function show(articles) {
   if (!articles.length) list.replaceChildren(element("li", "Nothing by these words.", { class: "quiet" }));
 }
 
-async function ask(words) {
-  const query = new URLSearchParams({ suggest: words || panel.dataset.words, limit: SHOWN_MAX });
+async function suggest(words) {
+  if (!words) return [];
   try {
-    return (await call("GET", `/v1/articles?${query}`)).articles;
+    return (await call("GET", `/v1/articles?${new URLSearchParams({ suggest: words, limit: SHOWN_MAX })}`)).articles;
   } catch {
-    return []; // the ticket is worked on without suggestions too
+    return []; // tickets are opened and worked on without suggestions too
   }
 }
 
 if (composer && panel) {
+  const ask = (words) => suggest(words || panel.dataset.words);
   whileTyped(panel.querySelector("input"), ask, show);
   ask("").then(show);
   composer.addEventListener("submit", () => {
@@ -59,4 +61,17 @@ if (composer && panel) {
     for (const one of sources()) one.disabled = isNote || (one.dataset.link !== "" && !box.value.includes(one.dataset.link));
   }, true);
   composer.addEventListener("done", () => { for (const one of sources()) if (!one.disabled) one.remove(); });
+}
+
+// Before a ticket is opened: what may answer it already, beside the subject.
+const subject = document.getElementById("n-subject"), offered = document.getElementById("n-articles");
+if (subject && offered) {
+  whileTyped(subject, suggest, (articles) => {
+    offered.hidden = articles.length === 0;
+    offered.querySelector("ul").replaceChildren(...articles.map((one) => {
+      const item = element("li", "");
+      item.append(element("a", one.title, { href: offered.dataset.page + one.name, lang: one.language, target: "_blank" }));
+      return item;
+    }));
+  });
 }
