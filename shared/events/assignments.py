@@ -169,7 +169,7 @@ class TicketOfferEnded(
 
 
 class TicketSkipped(_AssignmentEvent, frozen=True, kw_only=True, tag="assignment.skipped.v1"):
-    """An agent did not want it and said why; it is not offered to this agent again.
+    """An agent did not want it and said why; this agent is asked again only when nobody else can take it (R10).
 
     `held`: it was in the agent's hands.
     """
