@@ -61,7 +61,4 @@ form.addEventListener("submit", (event) => {
   send("PUT", `/v1/views/${place}/${name}`, view);
 });
 onMoved(refresh, PAUSE_MS);
-document.addEventListener("list-shown", () => {
-  const here = location.pathname + location.search;
-  for (const link of rail.querySelectorAll("a[data-view]")) link.toggleAttribute("aria-current", link.getAttribute("href") === here);
-});
+document.addEventListener("list-shown", refresh); // another list may be another view
