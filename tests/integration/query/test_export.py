@@ -60,13 +60,14 @@ async def pages(reader: Reader, entity: str, **said: Any) -> AsyncIterator[list[
         yield rows
 
 
-async def is_nothing_withheld(reader: Reader) -> bool:
-    return (await ask(reader, limit=1)).headers["x-withheld-rows"] == "0"
+async def is_nothing_withheld(reader: Reader, entity: str) -> bool:
+    return (await ask(reader, entity, limit=1)).headers["x-withheld-rows"] == "0"
 
 
-async def settled(reader: Reader) -> None:
+async def settled(reader: Reader, entity: str = "fct_ticket") -> None:
+    """What came last settles last: rows of another entity may have come in a later transaction."""
     await eventually(
-        lambda: is_nothing_withheld(reader), what="older transactions of the server to end"
+        lambda: is_nothing_withheld(reader, entity), what="older transactions of the server to end"
     )
 
 
@@ -83,7 +84,7 @@ async def test_every_entity_tells_what_its_view_says(reader: Reader, entity: str
             ),
         ]
     )
-    await settled(reader)
+    await settled(reader, entity)
     told = [row async for rows in pages(reader, entity, limit=7) for row in rows]
     key = ENTITIES[entity].key
     (there,) = reader.rows(

@@ -271,9 +271,13 @@ class _Session:
             self.box.move([str(uid)], self._account.done)
 
     def close(self) -> None:
-        if self._box is not None:
-            with contextlib.suppress(*_UNREACHABLE):  # the server is gone, and so are we
-                self._box.logout()
+        if self._box is None:
+            return
+        try:
+            self._box.logout()
+        except _UNREACHABLE:  # the server is gone; without a goodbye the socket would stay open
+            with contextlib.suppress(OSError):
+                self._box.client.shutdown()
 
 
 def _moment(line: bytes) -> datetime | None:
