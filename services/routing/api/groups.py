@@ -22,6 +22,9 @@ Supervisor = Annotated[Principal, Depends(require(Role.SUPERVISOR))]
 class GroupBody(GroupProfile, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A group as it shall be from now on."""
 
+    wait_seconds_max: int | None = 86_400
+    """Nobody starves unless somebody decides it: after a day whatever still waits goes first."""
+
     def profile(self) -> GroupProfile:
         """The same as events carry it."""
         return GroupProfile(
