@@ -16,7 +16,6 @@ from tests.integration.intake_mail.test_out import (  # noqa: F401 - fixtures
     house,
     lena,
     mails,
-    outside,
     sender,
     words,
 )
@@ -28,7 +27,7 @@ async def test_a_macros_reply_and_a_rules_reply_reach_the_customer(
     mails: Post,  # noqa: F811
     anna: Caller,  # noqa: F811
     lena: Caller,  # noqa: F811
-    outside: Outside,  # noqa: F811
+    outside: Outside,
     sender: MailSender,  # noqa: F811
 ) -> None:
     mark, ann = f"m-{uuid4().hex[:8]}", new_address()

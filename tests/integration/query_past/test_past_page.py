@@ -1,5 +1,7 @@
 """The slider over a ticket's past, in a real Chromium with and without scripts."""
 
+import re
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -14,6 +16,7 @@ from tests.integration.query_web.test_browser import (
     served,
     signed_in,
 )
+from tests.integration.query_web.test_toolbox_browser import no_articles
 from tests.support.waiting import eventually
 
 __all__ = ["browser_page", "pytestmark", "served"]
@@ -37,12 +40,14 @@ async def test_the_slider_steps_through_the_past(served: Served, browser_page: P
     page = browser_page
     await served.publish(a_life())
     await eventually(lambda: is_shown(served), what="the ticket is projected")
+    await page.route(re.compile(r"/v1/articles\?"), no_articles)
     complaints = await signed_in(page, served, "/tickets/7")
     await page.click("#past")
     await expect(page.locator("h1")).to_contain_text("Printer")
     then = page.locator("section:has(#h-then)")
     await expect(then).to_contain_text("Normal")
     slider = page.locator("#p-slider")
+    await expect(slider).to_be_visible()  # its script shows it
     await slider.focus()
     await page.keyboard.press("ArrowRight")
     await expect(then).to_contain_text("Urgent")
