@@ -5,12 +5,13 @@ import threading
 import urllib.error
 import urllib.request
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from deploy.local.caddy import Caddy
 from deploy.local.folder import StateFolder
+from tests.support.listening import Listening
 
 pytestmark = pytest.mark.integration
 
@@ -59,7 +60,7 @@ class Echo(BaseHTTPRequestHandler):
 def upstreams():
     servers = {}
     for name in SERVICES:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+        server = Listening(("127.0.0.1", 0), Echo)
         server.service, server.go_on = name, threading.Event()
         threading.Thread(target=server.serve_forever).start()
         servers[name] = server

@@ -3,10 +3,12 @@
 import base64
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
 from standardwebhooks import Webhook, WebhookVerificationError
+
+from tests.support.listening import Listening
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of the tests, long enough").decode()
 
@@ -35,7 +37,7 @@ class AlertReceiver:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Listening(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def __enter__(self) -> Self:
