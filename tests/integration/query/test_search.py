@@ -3,7 +3,13 @@
 from typing import Any
 
 import pytest
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
 
+from services.query.views import matches
+from services.query.views.list_filter import TicketFilter
+from services.query.views.scope import Scope
+from services.query.views.values import Values
 from shared.events.tickets import Person
 from shared.security import Role
 from tests.integration.query.conftest import Reader
@@ -102,3 +108,17 @@ async def test_internal_text_stays_apart_whenever_it_comes(reader: Reader) -> No
         ):
             assert batch in await numbers(reader, q=word)
             assert (batch in await numbers(reader, q=word, **as_customer)) is is_public
+
+
+@pytest.mark.parametrize(("words", "is_gathered"), [("xyzzy", True), ("password", False)])
+async def test_a_word_that_is_nowhere_is_looked_up_whatever_the_planner_expects(
+    said: Reader, monkeypatch: pytest.MonkeyPatch, words: str, is_gathered: bool
+) -> None:
+    monkeypatch.setattr(matches, "GATHERED_MAX", 0)
+    url = said.service.settings.database_url.get_secret_value()
+    connection = await AsyncConnection.connect(
+        url, row_factory=dict_row, options="-c search_path=query"
+    )
+    async with connection:
+        found = await matches.matches(connection, TicketFilter(q=words), Values(), Scope())
+    assert found.is_gathered is is_gathered
