@@ -3,11 +3,12 @@
 import gc
 from typing import Final
 
-_NEW_OBJECTS: Final = 100_000
-"""Containers made and not yet given back before the youngest are looked at; a batch of 500 events has some 30,000."""
+_NEW_OBJECTS: Final = 10_000
+"""Containers made and not yet given back before the youngest are looked at. At 100,000 a service that catches up kept
+hundreds of megabytes of cycles; at 10,000 the gain in processor time is nearly the same."""
 
-_YOUNG_ROUNDS: Final = 50
-_MIDDLE_ROUNDS: Final = 100
+_YOUNG_ROUNDS: Final = 10
+_MIDDLE_ROUNDS: Final = 10
 
 
 def settle() -> None:
