@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from deploy.commands.rules import AsJson, File, Token, Url, Version
+from deploy.commands._rule_files import AsJson, Token, Url, add_file_commands
 
 rules = typer.Typer(no_args_is_help=True)
 
@@ -16,65 +16,7 @@ def of_intake() -> None:
     """Rules on events and time as files (docs/rules-intake.md)."""
 
 
-@rules.command()
-def apply(
-    file: File,
-    *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check and show; change nothing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    url: Url = None,
-    token: Token = None,
-) -> None:
-    """Check a rule file, show what changes, and put it in force unless somebody was faster."""
-    from deploy.rules.console import Rules  # noqa: PLC0415 - keeps `--help` fast
-    from deploy.rules.files import RuleFile  # noqa: PLC0415
-    from deploy.rules.kinds import INTAKE  # noqa: PLC0415
-
-    found = RuleFile.read(file, INTAKE)
-    with Rules(url, token, INTAKE) as rules_there:
-        raise typer.Exit(rules_there.apply(found, is_dry_run=dry_run, is_sure=yes))
-
-
-@rules.command()
-def show(
-    *, version: Version = None, as_json: AsJson = False, url: Url = None, token: Token = None
-) -> None:
-    """Print the rules in order, for reading."""
-    import json  # noqa: PLC0415
-
-    from deploy.rules import of_intake  # noqa: PLC0415
-    from deploy.rules.console import Rules  # noqa: PLC0415
-    from deploy.rules.kinds import INTAKE  # noqa: PLC0415
-
-    with Rules(url, token, INTAKE) as rules_there:
-        document = rules_there.document(version)
-    if as_json:
-        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
-    else:
-        of_intake.show(document)
-
-
-@rules.command()
-def export(*, version: Version = None, url: Url = None, token: Token = None) -> None:
-    """Print the rules as a file that `apply` takes."""
-    from deploy.rules.console import Rules  # noqa: PLC0415
-    from deploy.rules.files import as_yaml  # noqa: PLC0415
-    from deploy.rules.kinds import INTAKE  # noqa: PLC0415
-
-    with Rules(url, token, INTAKE) as rules_there:
-        typer.echo(as_yaml(rules_there.document(version)), nl=False)
-
-
-@rules.command()
-def history(*, url: Url = None, token: Token = None) -> None:
-    """Print who changed the rules when, newest first."""
-    from deploy.rules.console import Rules, show_history  # noqa: PLC0415
-    from deploy.rules.kinds import INTAKE  # noqa: PLC0415
-
-    with Rules(url, token, INTAKE) as rules_there:
-        show_history(rules_there.history())
+add_file_commands(rules, "INTAKE", shown_by="deploy.rules.of_intake")
 
 
 @rules.command(name="try")
