@@ -19,7 +19,8 @@ from deploy.local.problems import CannotStart
 from services.query.views.export import ENTITIES
 from shared.events import Priority
 from tests.integration.query.conftest import Reader
-from tests.integration.query.stories import Story, random_life
+from tests.integration.query.random_lives import random_life
+from tests.integration.query.stories import Story
 from tests.support.database import Database
 from tests.support.waiting import eventually
 

@@ -12,7 +12,7 @@ from deploy.lake import open_lake
 from services.query.catalogue import METRICS, REPORTS, Report, query_of
 from tests.integration.lake.test_lake import update
 from tests.integration.query.conftest import Reader
-from tests.integration.query.stories import random_life
+from tests.integration.query.random_lives import random_life
 from tests.support.database import Database
 
 pytestmark = pytest.mark.integration

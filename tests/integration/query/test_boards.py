@@ -15,7 +15,8 @@ from deploy.grafana.panels import GROUPS, Board, Panel, as_file
 from services.query.catalogue import METRICS, REPORTS
 from shared.events import Priority
 from tests.integration.query.conftest import Reader
-from tests.integration.query.stories import Story, agent_life, random_life
+from tests.integration.query.random_lives import agent_life, random_life
+from tests.integration.query.stories import Story
 from tests.support.database import Database
 
 FROM: Final = datetime(2026, 1, 1, tzinfo=UTC)

@@ -22,7 +22,8 @@ from shared.events.agents import AgentDefined, AgentProfile, GroupDefined, Group
 from shared.events.tickets import Person
 from shared.security import Role
 from tests.integration.query.conftest import Reader
-from tests.integration.query.stories import Story, feed, random_life, received
+from tests.integration.query.random_lives import random_life
+from tests.integration.query.stories import Story, feed, received
 from tests.support.database import Database
 from tests.support.events import ANNA, stamp
 from tests.support.waiting import eventually

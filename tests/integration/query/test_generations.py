@@ -25,7 +25,8 @@ from shared.messaging import Consumer
 from shared.messaging.records import headers_of
 from shared.topics import Topic, topic_of
 from tests.integration.query.conftest import PACKAGES
-from tests.integration.query.stories import Story, random_life
+from tests.integration.query.random_lives import random_life
+from tests.integration.query.stories import Story
 from tests.support.database import fresh_database
 from tests.support.servers import Servers
 from tests.support.topics import fresh_topics

@@ -14,8 +14,9 @@ from services.query.catalogue import METRICS, REPORTS, query_of
 from shared.events import Channel, Event, Priority, encode
 from shared.events.tickets import Person
 from tests.integration.query.conftest import Reader
+from tests.integration.query.random_lives import agent_life, random_life
 from tests.integration.query.recount import FIGURES, Recount, report, went
-from tests.integration.query.stories import Story, agent_life, random_life, shuffled
+from tests.integration.query.stories import Story, shuffled
 from tests.support.database import Database
 
 pytestmark = pytest.mark.integration

@@ -33,14 +33,8 @@ from shared.events.tickets import (
 )
 from shared.messaging.records import Received
 from tests.integration.query.conftest import Reader
-from tests.integration.query.stories import (
-    HOUR,
-    Story,
-    feed,
-    random_life,
-    received,
-    shuffled,
-)
+from tests.integration.query.random_lives import random_life
+from tests.integration.query.stories import HOUR, Story, feed, received, shuffled
 from tests.support.events import NOON, stamp
 
 pytestmark = pytest.mark.integration

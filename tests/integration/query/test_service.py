@@ -22,7 +22,8 @@ from shared.security import Role
 from shared.security.issuer import LocalIssuer
 from shared.service import Service
 from shared.topics import topic_of
-from tests.integration.query.stories import Story, random_life
+from tests.integration.query.random_lives import random_life
+from tests.integration.query.stories import Story
 from tests.support.database import fresh_database
 from tests.support.servers import Servers
 from tests.support.topics import fresh_topics
