@@ -23,6 +23,7 @@ from tests.bench.figures import Figure, Missed, Report
 from tests.bench.pace import Pace, Stopwatch
 from tests.bench.product import Product, run
 from tests.bench.scale import Scale
+from tests.support.waiting import eventually
 
 SECTION: Final = "chat"
 _DATABASE: Final = "bench_chat"
@@ -154,8 +155,7 @@ async def _serving(app: FastAPI) -> AsyncIterator[str]:
     )  # fmt: skip
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
-        await asyncio.sleep(0.01)
+    await eventually(lambda: server.started)
     host, port = server.servers[0].sockets[0].getsockname()[:2]
     try:
         yield f"{host}:{port}"
