@@ -17,8 +17,8 @@ def settle() -> None:
     """Call once when the process is built: modules, routes and models are never looked at again.
 
     With Python's own threshold (700 containers) each batch of a reader is walked many times while all of it is still
-    in use; that was a fifth of what a ticket costs in all services. Reference counting frees almost everything here;
-    the collector is left for cycles, such as those of an exception and its traceback.
+    in use; that was a sixth of what a ticket costs in all services (3.9 core-ms, 3.3 with 100,000). Reference counting
+    frees almost everything here; the collector is left for cycles, such as those of an exception and its traceback.
     """
     gc.collect()
     gc.freeze()
