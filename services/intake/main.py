@@ -46,7 +46,7 @@ from services.intake.channels.pace import SenderPace
 from services.intake.channels.phone.calls import PhoneCalls
 from services.intake.channels.phone.routes import phone_router
 from services.intake.channels.survey.routes import survey_router
-from services.intake.domain import Ticket, evolve
+from services.intake.domain import Ticket, evolve, parts, ticket
 from services.intake.knowledge.desk import Knowledge
 from services.intake.secrets import Secret
 from services.intake.settings import Settings
@@ -68,7 +68,7 @@ from shared.events.articles import ArticleJudged
 from shared.events.configuration import ConfigurationDefined
 from shared.events.contacts import ContactEvent
 from shared.events.tickets import TicketEvent
-from shared.eventstore import EventStore, GroupCommitter
+from shared.eventstore import EventStore, GroupCommitter, Snapshots
 from shared.http.app import build_api
 from shared.messaging import Relay
 from shared.service import Service
@@ -76,7 +76,8 @@ from shared.service import Service
 
 def build(settings: Settings) -> Service:
     """The service, ready to run."""
-    store = EventStore[Ticket](settings, owner=Owner.INTAKE, evolve=_fold)
+    snapshots = Snapshots(Ticket, folded_by=(ticket, parts))
+    store = EventStore(settings, owner=Owner.INTAKE, evolve=_fold, snapshots=snapshots)
     committer = GroupCommitter(store, group_max=settings.commit_group_max)
     intake = Intake(store, committer)
     clock = SystemClock()
@@ -241,10 +242,10 @@ def _mail(
     )
 
 
-def _fold(ticket: Ticket | None, event: Event) -> Ticket | None:
+def _fold(before: Ticket | None, event: Event) -> Ticket | None:
     if isinstance(event, ConfigurationDefined | ContactEvent | ArticleJudged):
         return None  # a document is read from its table
     assert isinstance(event, TicketEvent), (
         "only events of tickets and configuration are stored here"
     )
-    return evolve(ticket, event)
+    return evolve(before, event)

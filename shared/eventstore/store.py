@@ -1,6 +1,6 @@
 """The event store: the `eventsourcing` library underneath, one transaction for events and tables on top."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -21,6 +21,7 @@ from shared.events import Event, Owner, UnknownEvent, decode
 from shared.eventstore.claims import Claim
 from shared.eventstore.mapper import StructMapper
 from shared.eventstore.recorder import TransactionalRecorder
+from shared.eventstore.snapshots import EVERY, Snapshots
 from shared.observability import metrics
 from shared.settings import ServiceSettings
 from shared.topics import RECORD_BYTES_MAX
@@ -55,6 +56,7 @@ class EventStore(Database, Generic[S]):
         owner: whose events these are; also the name of the schema.
         evolve: folds one event into a stream's state, `None` for a stream of which only the version matters;
             without it only versions are known.
+        snapshots: where states of long streams are kept; without, a state that is not in memory costs all its events.
     """
 
     def __init__(
@@ -63,11 +65,13 @@ class EventStore(Database, Generic[S]):
         *,
         owner: Owner,
         evolve: Callable[[S | None, Event], S | None] | None = None,
+        snapshots: Snapshots[S] | None = None,
     ) -> None:
         super().__init__(settings, schema=owner.value)
         self.owner = owner
         self.events_table = f"{owner.value}_events"
         self._settings = settings
+        self.snapshots = snapshots
         self._evolve = evolve
         self._states: OrderedDict[UUID, tuple[S | None, int]] = OrderedDict()
         self._states_lock = Lock()
@@ -217,14 +221,18 @@ class EventTransaction(Transaction, Generic[S]):
         self._pending: list[Event] = []
         self._undo: list[tuple[UUID, tuple[S | None, int] | None]] = []
         self._unread: set[UUID] = set()  # appended to by callers who know the version themselves
+        self._read: Counter[UUID] = Counter()  # events that a state had to be made of
         self.stored_count = 0
 
     def prefetch(self, streams: Collection[UUID]) -> None:
-        """Bring the states of these streams up to date with the database, in one query."""
+        """Bring the states of these streams up to date with the database, all together."""
         ids = [stream for stream in dict.fromkeys(streams) if stream not in self._overlay]
         if not ids:
             return
         base = {stream: self._store.cached(stream) for stream in ids}
+        if self._store.snapshots is not None:
+            unknown = [stream for stream in ids if not base[stream][1]]
+            base.update(self._store.snapshots.read(self.cursor, unknown))
         self.cursor.execute(
             SQL(
                 "SELECT e.originator_id, e.originator_version, e.topic, e.state"
@@ -240,6 +248,7 @@ class EventTransaction(Transaction, Generic[S]):
             if isinstance(event, UnknownEvent):
                 raise Unreadable(f"own history holds an unknown type: {event.type}")
             base[row["originator_id"]] = self._store.fold(state, event), row["originator_version"]
+            self._read[row["originator_id"]] += 1
         self._overlay.update(base)
 
     def state(self, stream_id: UUID) -> S | None:
@@ -335,9 +344,21 @@ class EventTransaction(Transaction, Generic[S]):
                     )
             self._store.recorder.append_with(self.cursor, stored)
             self._check_unread(stored)
+            if self._store.snapshots is not None:
+                self._store.snapshots.write(self.cursor, self._long())
             self._pending.clear()
             self._undo.clear()
             self.stored_count = len(stored)
+
+    def _long(self) -> dict[UUID, tuple[S, int]]:
+        """States to keep: of streams that have grown past a multiple of `EVERY`, or were long to read just now."""
+        long: dict[UUID, tuple[S, int]] = {}
+        for stream_id, count in Counter(event.stream_id for event in self._pending).items():
+            state, version = self._overlay[stream_id]
+            has_grown = version // EVERY > (version - count) // EVERY
+            if state is not None and (has_grown or self._read[stream_id] >= EVERY):
+                long[stream_id] = state, version
+        return long
 
     def _check_unread(self, stored: Iterable[StoredEvent]) -> None:
         """The primary key refuses a version that is taken; this refuses one that comes too early."""

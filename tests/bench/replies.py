@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import httpx2
 
+from shared.eventstore.snapshots import EVERY
 from tests.bench.figures import Figure, Goal, Missed, Report
 from tests.bench.openings import TEXT
 from tests.bench.product import Product
@@ -15,6 +16,9 @@ from tests.bench.scale import Scale
 SECTION: Final = "replies"
 EVENTS: Final = 200
 """What the requirement names; a busy ticket has some 60."""
+
+_SINCE_SNAPSHOT: Final = EVERY - 1
+"""Events on top, so that as many as ever can be stand behind the newest snapshot."""
 
 RATIO_MAX: Final = 1.5
 _OPENING: Final[dict[str, Any]] = {
@@ -38,11 +42,12 @@ def measure(product: Product, scale: Scale, report: Report) -> None:
         with _door(product) as door:
             _opened(door)  # the connection and the caller's token are known now
             times = [(_timed(door, a), _timed(door, b)) for a, b in zip(new, old, strict=True)]
+        length = EVENTS + _SINCE_SNAPSHOT
         on_new, on_old = (median(column) for column in zip(*times, strict=True))
         report.add(
             Figure(
                 section=SECTION,
-                name=f"reply at {EVENTS} events / on a new ticket, {'after a restart' if is_cold else 'in memory'}",
+                name=f"reply at {length} events / on a new ticket, {'after a restart' if is_cold else 'in memory'}",
                 value=on_old / on_new,
                 unit="x",
                 goal=Goal(at_most=RATIO_MAX),
@@ -57,18 +62,23 @@ def _opened(door: httpx2.Client) -> str:
 
 
 def _with_history(door: httpx2.Client) -> str:
-    """A ticket with notes up to `EVENTS` events, through one batch."""
+    """A ticket with notes up to `EVENTS` events, and then some, through two batches."""
     ticket = _opened(door)
+    for notes, events in ((EVENTS - 1, EVENTS), (_SINCE_SNAPSHOT, EVENTS + _SINCE_SNAPSHOT)):
+        _write_notes(door, ticket, notes, version=events)
+    return ticket
+
+
+def _write_notes(door: httpx2.Client, ticket: str, count: int, *, version: int) -> None:
     line = json.dumps({"op": "note", "ticket": {"id": ticket}, "body": TEXT})
     answer = door.post(
         "/v1/tickets/batch",
-        content="\n".join([line] * (EVENTS - 1)),
+        content="\n".join([line] * count),
         headers={"Content-Type": "application/x-ndjson"},
     )
-    version = json.loads(answer.text.splitlines()[-1]).get("version")
-    if version != EVENTS:
-        raise Missed(f"the history has {version} events, not {EVENTS}")
-    return ticket
+    reached = json.loads(answer.text.splitlines()[-1]).get("version")
+    if reached != version:
+        raise Missed(f"the history has {reached} events, not {version}")
 
 
 def _timed(door: httpx2.Client, ticket: str) -> float:

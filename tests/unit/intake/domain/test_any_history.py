@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,6 +120,7 @@ def test_any_sequence_of_commands_leaves_a_whole_history(sequence):
             ticket = evolve(ticket, event)
             history.append(event)
         _is_consistent(ticket)
+        assert _kept(ticket) == ticket
     assert _replayed(history) == ticket
 
 
@@ -199,3 +201,8 @@ def _replayed(history: list[e.TicketEvent]) -> Ticket:
         state = evolve(state, again)
     assert state is not None
     return state
+
+
+def _kept(ticket: Ticket) -> Ticket:
+    """As a snapshot gives it back."""
+    return msgspec.json.decode(msgspec.json.encode(ticket), type=Ticket)
