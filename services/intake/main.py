@@ -36,6 +36,7 @@ from services.intake.channels.mail.out.parts import mail_outbox, mail_sender
 from services.intake.channels.mail.out.routes import outbox_router
 from services.intake.channels.mail.receiving import MailIn
 from services.intake.channels.mail.routes import mail_router
+from services.intake.channels.messengers.files import FilesOut
 from services.intake.channels.messengers.media import MediaIn
 from services.intake.channels.messengers.outbox import MessengerOutbox
 from services.intake.channels.messengers.parts import build_messengers
@@ -97,7 +98,13 @@ def build(settings: Settings) -> Service:
             0, MessengerOutbox()
         )  # before mail: where they wrote, they are answered
         give_up = timedelta(hours=channels.messengers.give_up_hours)
-        senders.append(MessengerSender(intake, store, messengers, give_up=give_up).run)
+        files = FilesOut(
+            store,
+            contents,
+            public_url=settings.public_url,
+            link_lives=timedelta(days=channels.messengers.file_link_days),
+        )
+        senders.append(MessengerSender(intake, store, messengers, files, give_up=give_up).run)
     api = build_api(
         name=Owner.INTAKE,
         title="Ticketing: intake",

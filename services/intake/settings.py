@@ -54,7 +54,7 @@ class Settings(ServiceSettings):
     public_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^\s/]+.*$",
-        description="address of the front door as customers reach it, for links in mails; not set: no survey by mail",
+        description="address of the front door as customers reach it, for links to surveys and files; not set: none",
     )
     help_per_address_max: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=240,

@@ -203,12 +203,14 @@ class Messengers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     Attributes:
         give_up_hours: how long a reply is tried, with growing pauses, while the messenger is away.
+        file_link_days: how long a link opens a file that the messenger does not take itself.
     """
 
     webhook: dict[Slug, WebhookMessenger] = {}
     telegram: dict[Slug, TelegramBot] = {}
     whatsapp: dict[Slug, WhatsAppNumber] = {}
     give_up_hours: Annotated[float, Meta(gt=0, le=168)] = 24.0
+    file_link_days: Annotated[float, Meta(gt=0, le=366)] = 30.0
 
 
 class LiveChat(WayIn, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,11 +1,14 @@
 """A running intake with its other channels on: phone, forms, messengers, chat; events in a real PostgreSQL."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from services.intake.channels.messengers import sender as messenger_sender
+from services.intake.channels.messengers.sender import MessengerSender
 from shared.security.issuer import LocalIssuer
 from tests.integration.intake.conftest import agent, caller, supervisor
 from tests.integration.intake.desk import Desk
@@ -19,6 +22,7 @@ IDENTITY_SECRET = "a secret that the shop and the desk share"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 MESSENGER_SECRET = "123456-a-secret-of-a-messenger"
 SHOP = "https://shop.example"
+PUBLIC_URL = "https://desk.example"
 
 CHANNELS = """
 forms:
@@ -102,8 +106,28 @@ async def desk(
     os.environ["TICKETING_TEST_IDENTITY_SECRET"] = IDENTITY_SECRET
     os.environ["TICKETING_TEST_WEBHOOK_SECRET"] = WEBHOOK_SECRET
     os.environ["TICKETING_TEST_MESSENGER_SECRET"] = MESSENGER_SECRET
-    async with open_post(database, issuer, None, folder, channels_file=channels_file) as opened:
+    async with open_post(
+        database, issuer, None, folder, channels_file=channels_file, public_url=PUBLIC_URL
+    ) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+async def sender(desk: Desk) -> AsyncIterator[MessengerSender]:
+    """The sender of messengers, at work: it looks often, and its pauses are short."""
+    (found,) = (
+        make.__self__
+        for make in desk.service._task_makers
+        if isinstance(getattr(make, "__self__", None), MessengerSender)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(found, "_spread", lambda: 0.0)
+        patch.setattr(messenger_sender, "LOOK_SECONDS", 0.02)
+        patch.setattr(messenger_sender, "PAUSE_SECONDS", 0.02)
+        work = asyncio.create_task(found.run())
+        yield found
+        work.cancel()
+        await asyncio.wait([work])
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -14,47 +13,28 @@ import httpx2
 import pytest
 from standardwebhooks import Webhook
 
-from services.intake.channels.messengers import sender as messenger_sender
-from services.intake.channels.messengers.sender import MessengerSender
 from shared.events.tickets import AgentReplied, MessageNotDelivered, MessageSent, TicketOpened
 from tests.integration.intake.desk import Caller, Desk
 from tests.integration.intake_channels.conftest import MESSENGER_SECRET, WEBHOOK_SECRET
 from tests.integration.intake_channels.vendors import Vendors
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("sender")]
 
-_IDS = count(int(time.time()))
+IDS = count(int(time.time()))
 HOOK = "/v1/channels/messengers"
-
-
-@pytest.fixture(scope="module", autouse=True)
-async def sender(desk: Desk) -> AsyncIterator[None]:
-    """The sender, at work: it looks often and never spreads its pauses."""
-    (found,) = (
-        make.__self__
-        for make in desk.service._task_makers
-        if isinstance(getattr(make, "__self__", None), MessengerSender)
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(found, "_spread", lambda: 0.0)
-        patch.setattr(messenger_sender, "LOOK_SECONDS", 0.02)
-        work = asyncio.create_task(found.run())
-        yield
-        work.cancel()
-        await asyncio.wait([work])
 
 
 def telegram(chat: int, text: str | None = "Hello", **said: Any) -> dict[str, Any]:
     message = {
-        "message_id": next(_IDS),
+        "message_id": next(IDS),
         "date": int(time.time()) - 5,
         "chat": {"id": chat, "type": "private"},
         "from": {"id": chat, "is_bot": False, "first_name": "Nora", "last_name": "N."},
     }
     if text is not None:
         message["text"] = text
-    return {"update_id": next(_IDS), "message": message | said}
+    return {"update_id": next(IDS), "message": message | said}
 
 
 async def from_telegram(desk: Desk, update: Any, secret: str = MESSENGER_SECRET) -> httpx2.Response:
@@ -68,7 +48,7 @@ def whatsapp(sender: str, *messages: dict[str, Any], number: str = "106540352242
         "metadata": {"display_phone_number": "15550783881", "phone_number_id": number},
         "contacts": [{"profile": {"name": "Nora"}, "wa_id": sender}],
         "messages": [
-            {"from": sender, "id": f"wamid.in{next(_IDS)}", "timestamp": str(int(time.time()) - 5)}
+            {"from": sender, "id": f"wamid.in{next(IDS)}", "timestamp": str(int(time.time()) - 5)}
             | one
             for one in messages
         ],
@@ -89,9 +69,9 @@ async def from_whatsapp(
 
 
 async def from_shop(desk: Desk, secret: str = WEBHOOK_SECRET, **data: Any) -> httpx2.Response:
-    said = {"id": f"m{next(_IDS)}", "conversation": "c1", "person": {"id": "7"}, "text": "Hello"}
+    said = {"id": f"m{next(IDS)}", "conversation": "c1", "person": {"id": "7"}, "text": "Hello"}
     raw = json.dumps({"type": "message.created", "data": said | data})
-    now, id_ = datetime.now(UTC), f"msg_{next(_IDS)}"
+    now, id_ = datetime.now(UTC), f"msg_{next(IDS)}"
     headers = {
         "webhook-id": id_,
         "webhook-timestamp": str(int(now.timestamp())),
@@ -120,7 +100,7 @@ async def event_of(desk: Desk, ticket_id: str, kind: type) -> Any:
 
 
 async def test_telegram_there_and_back(desk: Desk, agent: Caller, vendors: Vendors):
-    chat = next(_IDS)
+    chat = next(IDS)
     opened = only(await from_telegram(desk, telegram(chat, "My order\nis late")))
     first = (await desk.events(opened["ticket_id"]))[0]
     assert isinstance(first, TicketOpened)
@@ -144,7 +124,7 @@ async def test_telegram_there_and_back(desk: Desk, agent: Caller, vendors: Vendo
 async def test_the_same_update_again_and_by_two_processes_at_once_is_one(
     desk: Desk, second_desk: Desk
 ):
-    update = telegram(next(_IDS))
+    update = telegram(next(IDS))
     answers = await asyncio.gather(*(from_telegram(one, update) for one in (desk, second_desk) * 5))
     assert len({only(one)["message_id"] for one in answers}) == 1
     assert await desk.names(only(answers[0])["ticket_id"]) == ["TicketOpened"]
@@ -153,7 +133,7 @@ async def test_the_same_update_again_and_by_two_processes_at_once_is_one(
 async def test_replies_leave_in_the_order_in_which_they_were_written(
     desk: Desk, agent: Caller, vendors: Vendors
 ):
-    chat = next(_IDS)
+    chat = next(IDS)
     ticket = only(await from_telegram(desk, telegram(chat)))["ticket_id"]
     vendors.next_answers = [
         (500, {}),
@@ -171,7 +151,7 @@ async def test_replies_leave_in_the_order_in_which_they_were_written(
 async def test_a_customer_who_has_blocked_the_bot_is_told_on_the_ticket(
     desk: Desk, agent: Caller, vendors: Vendors
 ):
-    ticket = only(await from_telegram(desk, telegram(next(_IDS))))["ticket_id"]
+    ticket = only(await from_telegram(desk, telegram(next(IDS))))["ticket_id"]
     refusal = {
         "ok": False,
         "error_code": 403,
@@ -189,7 +169,7 @@ async def test_a_customer_who_has_blocked_the_bot_is_told_on_the_ticket(
 async def test_a_dead_message_is_tried_again_when_a_supervisor_says_so(
     desk: Desk, agent: Caller, supervisor: Caller, vendors: Vendors
 ):
-    chat = next(_IDS)
+    chat = next(IDS)
     ticket = only(await from_telegram(desk, telegram(chat)))["ticket_id"]
     vendors.next_answers = [(400, {"ok": False, "description": "Bad Request"})]
     await reply(agent, ticket, "Hello")
@@ -204,13 +184,13 @@ async def test_a_dead_message_is_tried_again_when_a_supervisor_says_so(
 async def test_places_and_contacts_of_telegram_are_words_and_bots_are_passed_over(desk: Desk):
     where = {"latitude": 52.5, "longitude": 13.4}
     ticket = only(
-        await from_telegram(desk, telegram(next(_IDS), None, caption="Here", location=where))
+        await from_telegram(desk, telegram(next(IDS), None, caption="Here", location=where))
     )
     (first,) = await desk.events(ticket["ticket_id"])
     assert isinstance(first, TicketOpened)
     assert first.body == "Here\n[location: 52.5, 13.4]"
     robot = telegram(1, **{"from": {"id": 1, "is_bot": True, "first_name": "B"}})
-    for update in (robot, {"update_id": next(_IDS), "poll": {"id": "1"}}):
+    for update in (robot, {"update_id": next(IDS), "poll": {"id": "1"}}):
         answer = await from_telegram(desk, update)
         assert answer.json() == {"messages": [], "told": 0, "passed_over": 1}
 
@@ -218,7 +198,7 @@ async def test_places_and_contacts_of_telegram_are_words_and_bots_are_passed_ove
 async def test_whatsapp_there_and_back_with_what_became_of_it(
     desk: Desk, agent: Caller, vendors: Vendors
 ):
-    number = f"49171{next(_IDS)}"
+    number = f"49171{next(IDS)}"
     said = {"type": "text", "text": {"body": "Hello"}}
     ticket = only(await from_whatsapp(desk, whatsapp(number, said)))["ticket_id"]
     first = (await desk.events(ticket))[0]
@@ -248,7 +228,7 @@ async def test_whatsapp_there_and_back_with_what_became_of_it(
 async def test_after_24_hours_whatsapp_takes_a_template_or_nothing(
     desk: Desk, agent: Caller, vendors: Vendors, name: str
 ):
-    number, ours = f"49172{next(_IDS)}", {"main": "106540352242922", "templated": "222"}[name]
+    number, ours = f"49172{next(IDS)}", {"main": "106540352242922", "templated": "222"}[name]
     long_ago = str(int((datetime.now(UTC) - timedelta(hours=25)).timestamp()))
     said = {"type": "text", "text": {"body": "Hello"}, "timestamp": long_ago}
     ticket = only(await from_whatsapp(desk, whatsapp(number, said, number=ours), name))["ticket_id"]
@@ -265,7 +245,7 @@ async def test_after_24_hours_whatsapp_takes_a_template_or_nothing(
 
 
 async def test_whatsapp_places_buttons_and_other_numbers(desk: Desk):
-    number = f"49173{next(_IDS)}"
+    number = f"49173{next(IDS)}"
     place = {"type": "location", "location": {"latitude": 52.5, "longitude": 13.4}}
     button = {
         "type": "interactive",
@@ -291,7 +271,7 @@ async def test_meta_confirms_the_address_with_our_token_only(desk: Desk):
 async def test_any_system_by_signed_webhook_there_and_back(
     desk: Desk, agent: Caller, vendors: Vendors
 ):
-    conversation = f"c{next(_IDS)}"
+    conversation = f"c{next(IDS)}"
     person = {"id": "7", "name": "Nora", "email": "nora@x.example"}
     said = {"conversation": conversation, "person": person, "subject": "Order 12"}
     ticket = only(await from_shop(desk, **said))["ticket_id"]
@@ -336,7 +316,7 @@ async def test_what_is_not_switched_on_is_not_there(desk: Desk):
 
 
 async def test_a_contact_is_known_by_the_number_that_whatsapp_names(desk: Desk, agent: Caller):
-    number, said = f"4930{next(_IDS)}", {"type": "text", "text": {"body": "Hello"}}
+    number, said = f"4930{next(IDS)}", {"type": "text", "text": {"body": "Hello"}}
     before = only(await from_whatsapp(desk, whatsapp(number, said)))["ticket_id"]
     known = {"name": "Nora Known", "phones": [f"+{number}"], "tier": "gold"}
     contact = (await agent.post("/v1/contacts", known)).json()["contact_id"]

@@ -15,6 +15,7 @@ import jsonschema
 import uvicorn
 from standardwebhooks import Webhook
 from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -40,7 +41,19 @@ WHATSAPP: Final = {
         "messaging_product": {"const": "whatsapp"},
         "recipient_type": {"const": "individual"},
         "to": {"type": "string", "pattern": r"^\+?\d{5,20}$"},
-        "type": {"enum": ["text", "template"]},
+        "type": {"enum": ["text", "template", "image", "document"]},
+        "image": {
+            "type": "object",
+            "required": ["id"],
+            "additionalProperties": False,
+            "properties": {"id": {"type": "string"}},
+        },
+        "document": {
+            "type": "object",
+            "required": ["id"],
+            "additionalProperties": False,
+            "properties": {"id": {"type": "string"}, "filename": {"type": "string"}},
+        },
         "text": {
             "type": "object",
             "required": ["body"],
@@ -89,12 +102,12 @@ WHATSAPP: Final = {
             },
         },
     },
-    "oneOf": [{"required": ["text"]}, {"required": ["template"]}],
+    "oneOf": [{"required": [kind]} for kind in ("text", "template", "image", "document")],
 }
 
 
 class Vendors:
-    """The server, what it has taken, and what it will answer next."""
+    """The server, what it has taken, and what it will answer next, or to every file of one kind (`refused`)."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -102,11 +115,15 @@ class Vendors:
         self.next_answers: list[tuple[int, dict[str, Any]]] = []
         self.files: dict[str, bytes] = {}
         self.fetched: list[str] = []
+        self.refused: dict[str, dict[str, Any]] = {}
+        self._uploads: dict[str, dict[str, Any]] = {}
         self._ids = count(1)
 
     async def telegram(self, request: Request) -> Response:
         body = await request.json()
         jsonschema.validate(body, TELEGRAM)
+        if "text" in self.refused:
+            return JSONResponse(self.refused["text"], 400)
         if self.next_answers:
             return self._refusal()
         self.taken.append({"to": str(body["chat_id"]), "text": body["text"]})
@@ -119,6 +136,8 @@ class Vendors:
         if self.next_answers:
             return self._refusal()
         id_ = f"wamid.{next(self._ids)}"
+        for kind in {"image", "document"} & body.keys():
+            body |= self._uploads[body[kind]["id"]]
         self.taken.append({"to": body["to"], "id": id_, **body})
         return JSONResponse(
             {
@@ -127,6 +146,32 @@ class Vendors:
                 "messages": [{"id": id_}],
             }
         )
+
+    async def telegram_upload(self, request: Request) -> Response:
+        """`sendPhoto` and `sendDocument`: https://core.telegram.org/bots/api#sending-files."""
+        kind = request.url.path.rpartition("/")[2].removeprefix("send").lower()
+        async with request.form() as form:
+            assert form.keys() == {"chat_id", kind}
+            told = await _uploaded(form[kind])
+            to = str(form["chat_id"])
+        if kind in self.refused:
+            return JSONResponse(self.refused[kind], 400)
+        if self.next_answers:
+            return self._refusal()
+        self.taken.append({"to": to, "kind": kind, **told})
+        return JSONResponse({"ok": True, "result": {"message_id": next(self._ids)}})
+
+    async def whatsapp_upload(self, request: Request) -> Response:
+        assert request.headers["authorization"].startswith("Bearer ")
+        async with request.form() as form:
+            assert form.keys() == {"messaging_product", "type", "file"}
+            told = await _uploaded(form["file"])
+            assert form["type"] == told["content_type"]
+        if self.next_answers:
+            return self._refusal()
+        id_ = str(next(self._ids))
+        self._uploads[id_] = told
+        return JSONResponse({"id": id_})
 
     async def telegram_file(self, request: Request) -> Response:
         """`getFile`: https://core.telegram.org/bots/api#getfile."""
@@ -185,13 +230,23 @@ class Vendors:
         return JSONResponse(body, status)
 
 
+async def _uploaded(part: Any) -> dict[str, Any]:
+    assert isinstance(part, UploadFile)
+    return {
+        "name": part.filename, "content_type": part.content_type, "content": await part.read(),
+    }  # fmt: skip
+
+
 @asynccontextmanager
 async def open_vendors() -> AsyncIterator[Vendors]:
     vendors = Vendors()
     app = Starlette(
         routes=[
             Route("/bot{token}/sendMessage", vendors.telegram, methods=["POST"]),
+            Route("/bot{token}/sendPhoto", vendors.telegram_upload, methods=["POST"]),
+            Route("/bot{token}/sendDocument", vendors.telegram_upload, methods=["POST"]),
             Route("/v24.0/{number}/messages", vendors.whatsapp, methods=["POST"]),
+            Route("/v24.0/{number}/media", vendors.whatsapp_upload, methods=["POST"]),
             Route("/bot{token}/getFile", vendors.telegram_file, methods=["POST"]),
             Route("/file/bot{token}/photos/{name}", vendors.content),
             Route("/v24.0/{id}", vendors.whatsapp_media),

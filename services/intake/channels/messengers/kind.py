@@ -1,7 +1,9 @@
 """What every messenger's adapter does: read what comes, send what leaves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -78,8 +80,32 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     passed_over: int = 0
 
 
+class Enclosed(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that leaves.
+
+    Attributes:
+        link: opens it for whoever has it, for a while; None: our public address is not known.
+        on_disk: its bytes, in a file that lives until the block ends.
+    """
+
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+    link: str | None
+    on_disk: Callable[[], AbstractAsyncContextManager[Path]]
+
+    @property
+    def as_words(self) -> str:
+        """What is said where no file can be sent."""
+        return f"{self.name}: {self.link}"
+
+
 class Leaving(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that leaves. `heard_at`: when the customer last wrote; `id` is the same on every attempt."""
+    """A message that leaves. `heard_at`: when the customer last wrote; `id` is the same on every attempt.
+
+    `file`: it is this file; `text` is for whom cannot be sent one.
+    """
 
     id: UUID
     ticket_id: UUID
@@ -88,6 +114,7 @@ class Leaving(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     author: str | None = None
     heard_at: datetime | None = None
+    file: Enclosed | None = None
 
 
 class Rejected(Exception):
@@ -126,7 +153,8 @@ class Messenger(Protocol):
         """Hand it over; returns the id over there.
 
         Raises:
-            Rejected, NotNow: it was not taken.
+            Rejected: it will never be taken; what is a file then leaves as a link.
+            NotNow: it was not taken now.
         """
         ...
 

@@ -16,23 +16,32 @@ from services.intake.domain import Ticket
 from shared.database import Transaction
 from shared.errors import NotFound
 from shared.events import Channel
+from shared.events.messages import AttachedFile
 from shared.events.tickets import AgentReplied, Person, TicketOpened
 from shared.eventstore import EventStore
 from shared.identifiers import new_id
 
 NAME: Final = "messenger"
 LISTED_MAX: Final = 200
-_LEASE: Final = timedelta(seconds=60)
-"""Four time-outs of a request: whoever has it for longer has died."""
+LEASE: Final = timedelta(seconds=60)
+FILE_LEASE: Final = timedelta(minutes=10)
+"""Whoever has words, or a file, for longer has died. Ten minutes carry 100 MB on a line of 1.5 Mbit/s."""
 
 _COLUMNS: Final = (
-    "id, ticket_id, message_id, part, source, thread, text, author, heard_at, attempts, created_at"
+    "id, ticket_id, message_id, part, source, thread, text, author, heard_at, attempts, created_at,"
+    " finished_at, file, kind"
 )
 State = Literal["waiting", "claimed", "sent", "dead", "discarded"]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One message that leaves. `part`: a long reply leaves in several."""
+    """One message that leaves.
+
+    Attributes:
+        part: a long reply leaves in several, its files behind the words, one by one.
+        finished_at: it was given up then, and somebody has let it try again.
+        file: what is sent; None: `text` is.
+    """
 
     id: UUID
     ticket_id: UUID
@@ -45,6 +54,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     heard_at: datetime | None
     attempts: int
     created_at: datetime
+    finished_at: datetime | None = None
+    file: AttachedFile | None = None
+    kind: Literal["reply", "survey"] = "reply"
+
+    @property
+    def lease(self) -> timedelta:
+        """For so long it is with whoever has taken it."""
+        return LEASE if self.file is None else FILE_LEASE
 
 
 class MessengerOutbox:
@@ -64,19 +81,19 @@ class MessengerOutbox:
             (ticket.id,),
         )
         row = tx.cursor.fetchone() or {"source": None, "thread": None, "heard_at": None}
-        text = event.body.strip()
-        if names := [one.name for one in event.attachments]:
-            text += f"\n\n[{', '.join(names)}]"
+        files = [one for one in event.attachments if one.withheld is None]
+        leaving: list[tuple[str, str | None]] = [(one, None) for one in parts(event.body.strip())]
+        leaving += [(one.name, msgspec.json.encode(one).decode()) for one in files]
         tx.cursor.executemany(
             "INSERT INTO messenger_outbox (id, ticket_id, message_id, part, source, thread, text,"
-            " author, heard_at, state, next_attempt_at, created_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'waiting', %s, %s)",
+            " file, author, heard_at, state, next_attempt_at, created_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'waiting', %s, %s)",
             [
                 (
                     new_id(), ticket.id, event.message_id, part, row["source"], row["thread"],
-                    words, event.actor.signature, row["heard_at"], tx.now, tx.now,
+                    words, file, event.actor.signature, row["heard_at"], tx.now, tx.now,
                 )
-                for part, words in enumerate(parts(text))
+                for part, (words, file) in enumerate(leaving)
             ],
         )  # fmt: skip
 
@@ -96,7 +113,8 @@ def parts(text: str) -> list[str]:
 def claim(tx: Transaction, *, count_max: int) -> list[Row]:
     """What is due and now ours: of each conversation the first that has not left."""
     tx.cursor.execute(
-        f"UPDATE messenger_outbox SET state = 'claimed', claimed_until = %s, attempts = attempts + 1"  # noqa: S608
+        "UPDATE messenger_outbox SET state = 'claimed', attempts = attempts + 1,"  # noqa: S608
+        " claimed_until = CASE WHEN file IS NULL THEN %s ELSE %s END"
         " WHERE id IN (SELECT id FROM messenger_outbox AS one"
         "  WHERE (state = 'waiting' AND next_attempt_at <= %s"
         "   OR state = 'claimed' AND claimed_until <= %s)"
@@ -104,9 +122,10 @@ def claim(tx: Transaction, *, count_max: int) -> list[Row]:
         "   WHERE earlier.state IN ('waiting', 'claimed') AND earlier.id < one.id"
         "   AND earlier.source = one.source AND earlier.thread = one.thread)"
         f"  ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}",
-        (tx.now + _LEASE, tx.now, tx.now, count_max),
+        (tx.now + LEASE, tx.now + FILE_LEASE, tx.now, tx.now, count_max),
     )
-    return sorted((Row(**row) for row in tx.cursor.fetchall()), key=lambda row: row.id)
+    found = [msgspec.convert(row, Row) for row in tx.cursor.fetchall()]
+    return sorted(found, key=lambda row: row.id)
 
 
 def sent(tx: Transaction, row: Row, external_id: str | None) -> None:
@@ -128,11 +147,11 @@ def later(tx: Transaction, row: Row, reason: str, at: datetime) -> None:
 
 
 def dead(tx: Transaction, row: Row, reason: str) -> None:
-    """Nobody tries any more; the parts behind it do not leave either, or half a reply would."""
+    """Nobody tries any more. What is behind words does not leave either, or half a reply would; files go each alone."""
     tx.cursor.execute(
         "UPDATE messenger_outbox SET state = 'dead', finished_at = %s, last_error = %s"
-        " WHERE id = %s OR (message_id = %s AND part > %s AND state = 'waiting')",
-        (tx.now, reason, row.id, row.message_id, row.part),
+        " WHERE id = %s OR (message_id = %s AND part > %s AND state = 'waiting' AND %s)",
+        (tx.now, reason, row.id, row.message_id, row.part, row.file is None),
     )
 
 
@@ -147,7 +166,7 @@ def told(tx: Transaction, source: str, one: Told) -> Row | None:
         (one.state, one.reason, source, one.external_id, one.state),
     )
     row = tx.cursor.fetchone()
-    return None if row is None else Row(**row)
+    return None if row is None else msgspec.convert(row, Row)
 
 
 def decide(tx: Transaction, id_: UUID, state: Literal["waiting", "discarded"]) -> None:

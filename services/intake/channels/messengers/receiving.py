@@ -89,7 +89,7 @@ class MessengersIn:
         """A step: say on the ticket that the customer did not get a reply."""
         command = RecordNotDelivered(
             message_id=row.message_id,
-            kind="reply",
+            kind=row.kind,
             sent_by=outbox.NAME,
             recipients=(row.thread or "",),
             cause=cause,

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from services.intake.app import Asking, Intake, Tx
 from services.intake.channels.messengers import outbox
+from services.intake.channels.messengers.files import FilesOut
 from services.intake.channels.messengers.kind import Leaving, Messenger, NotNow, Rejected
 from services.intake.channels.messengers.outbox import Row
 from services.intake.channels.messengers.receiving import MessengersIn
@@ -27,6 +29,11 @@ LOOK_SECONDS: Final = 0.5
 """How long a reply may go unnoticed: a conversation by messenger is quick."""
 
 TOGETHER_MAX: Final = 16
+"""Under way at once: a file that takes minutes must not hold up everybody's words."""
+
+STOP_SECONDS_MAX: Final = 10.0
+"""For what is under way when the process ends; a service has 20 s for everything."""
+
 PAUSE_SECONDS: Final = 2.0
 PAUSE_SECONDS_MAX: Final = 900.0
 _SENDER: Final = Actor(kind=ActorKind.SYSTEM, id="messengers", name="Messengers")
@@ -39,6 +46,7 @@ class MessengerSender:
         intake: the verbs, to note on the ticket what became of a reply.
         store: where the outbox is.
         messengers: by source.
+        files: what replies enclose.
         give_up: how long a reply is tried.
         spread: gives 0..1 for the jitter of pauses.
     """
@@ -48,6 +56,7 @@ class MessengerSender:
         intake: Intake,
         store: EventStore[Ticket],
         messengers: Mapping[str, Messenger],
+        files: FilesOut,
         *,
         give_up: timedelta,
         spread: Callable[[], float] = random.random,
@@ -56,29 +65,48 @@ class MessengerSender:
         self._in = MessengersIn(intake)
         self._store = store
         self._messengers = messengers
+        self._files = files
         self._give_up = give_up
         self._spread = spread
 
     async def run(self) -> None:
-        """Until cancelled. A database that is away is waited for."""
+        """Until cancelled: then what is under way is finished, because cut off it would be sent once more."""
+        under_way: set[asyncio.Task[None]] = set()
         try:
             while True:
-                try:
-                    count = await self.send_due()
-                except TRANSIENT as error:
-                    log.warning("messenger_outbox_waits", error=type(error).__name__)
-                    count = 0
-                if not count:
+                room = TOGETHER_MAX - len(under_way)
+                under_way |= {asyncio.create_task(self._try(row)) for row in await self._due(room)}
+                if under_way:
+                    _, under_way = await asyncio.wait(
+                        under_way, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    )
+                else:
                     await asyncio.sleep(LOOK_SECONDS)
         finally:
+            if under_way:
+                await asyncio.wait(under_way, timeout=STOP_SECONDS_MAX)
             for one in self._messengers.values():
                 await one.close()
 
-    async def send_due(self) -> int:
-        """Try what is due now; returns how many were tried."""
-        rows = await self._transact(lambda tx: outbox.claim(tx, count_max=TOGETHER_MAX))
-        await asyncio.gather(*map(self._send, rows))
-        return len(rows)
+    async def _due(self, count_max: int) -> list[Row]:
+        """What is now ours. A database that is away is waited for."""
+        if not count_max:
+            return []
+        try:
+            return await self._transact(lambda tx: outbox.claim(tx, count_max=count_max))
+        except TRANSIENT as error:
+            log.warning("messenger_outbox_waits", error=type(error).__name__)
+            return []
+
+    async def _try(self, row: Row) -> None:
+        try:
+            await self._send(row)
+        except TRANSIENT as error:
+            log.warning("messenger_outbox_waits", error=type(error).__name__)
+        except Exception as error:
+            # One message that trips over our own mistake must not stop all the others: loud, and for a person.
+            log.exception("messenger_not_sent", ticket_id=row.ticket_id, source=row.source)
+            await self._dead(row, "refused", f"it could not be sent ({type(error).__name__})")
 
     async def _send(self, row: Row) -> None:
         messenger = self._messengers.get(row.source or "")
@@ -88,6 +116,9 @@ class MessengerSender:
             )
             return
         now = datetime.now(UTC)
+        file = None
+        if row.file is not None:
+            file = await self._files.enclosed(row.ticket_id, row.file, now)
         leaving = Leaving(
             id=row.id,
             ticket_id=row.ticket_id,
@@ -96,9 +127,14 @@ class MessengerSender:
             text=row.text,
             author=row.author,
             heard_at=row.heard_at,
+            file=file,
         )
         try:
-            external_id = await messenger.send(leaving, now)
+            # Well before it would be somebody else's: it must not be with two at once.
+            async with asyncio.timeout(row.lease.total_seconds() * 0.8):
+                external_id = await self._hand_over(messenger, leaving, now)
+        except TimeoutError:
+            await self._later(row, NotNow("it took too long"), now)
         except Rejected as refusal:
             await self._dead(row, "refused", str(refusal))
         except NotNow as refusal:
@@ -107,13 +143,30 @@ class MessengerSender:
             await self._transact(lambda tx: self._sent(tx, row, external_id))
             log.info("messenger_sent", ticket_id=row.ticket_id, source=row.source)
 
+    async def _hand_over(self, messenger: Messenger, leaving: Leaving, now: datetime) -> str | None:
+        """As it is; a file that the messenger never takes, as a link. Raises Rejected, NotNow."""
+        try:
+            return await messenger.send(leaving, now)
+        except Rejected as refusal:
+            file = leaving.file
+            if file is None:
+                raise
+            if file.link is None:
+                why = f"{file.name}: {refusal}; for a link TICKETING_PUBLIC_URL has to be set"
+                raise Rejected(why) from None
+            log.info("messenger_file_as_link", ticket_id=leaving.ticket_id, why=str(refusal))
+            try:
+                return await messenger.send(replace(leaving, file=None, text=file.as_words), now)
+            except Rejected as second:
+                raise Rejected(f"{file.name}: {refusal}; as a link: {second}") from None
+
     def _sent(self, tx: Tx, row: Row, external_id: str | None) -> None:
         outbox.sent(tx, row, external_id)
-        if row.part:
-            return  # the first part has told it
+        if row.part and row.finished_at is None:
+            return  # the first part has told it, and nobody has told otherwise since
         command = RecordSent(
             message_id=row.message_id,
-            kind="reply",
+            kind=row.kind,
             sent_by=outbox.NAME,
             recipients=(row.thread or "",),
         )

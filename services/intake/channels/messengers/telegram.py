@@ -1,15 +1,18 @@
-"""Telegram: updates of a bot in (https://core.telegram.org/bots/api#update), `sendMessage` out."""
+"""Telegram: updates of a bot in (https://core.telegram.org/bots/api#update), messages, photos and documents out."""
 
+import contextlib
 import hmac
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from services.intake.channels.installed import TelegramBot, WayIn
 from services.intake.channels.messengers.kind import (
+    Enclosed,
     Forged,
     Incoming,
     Leaving,
@@ -19,13 +22,18 @@ from services.intake.channels.messengers.kind import (
     Read,
     Rejected,
 )
-from services.intake.channels.messengers.post import Poster, check
+from services.intake.channels.messengers.post import Answer, Poster, check
 from services.intake.domain import limits
 from shared.events.tickets import Person
 from shared.http.bodies import decode_json
 
 _OK: Final = 200
 _TOO_MANY: Final = 429
+PHOTO_BYTES_MAX: Final = 10_000_000
+FILE_BYTES_MAX: Final = 50_000_000
+"""What a bot may send (https://core.telegram.org/bots/api#sending-files)."""
+
+_PHOTOS: Final = frozenset({"image/jpeg", "image/png"})
 _FILES: Final = (
     "photo", "document", "video", "voice", "audio", "sticker", "video_note", "animation",
 )  # fmt: skip
@@ -93,7 +101,6 @@ class TelegramAdapter:
         self.source = f"telegram:{name}"
         self.way: WayIn = settings
         self._api, self._token = settings.api.rstrip("/"), token
-        self._url = f"{self._api}/bot{token}/sendMessage"
         self._secret = secret
         self._poster = Poster()
 
@@ -132,9 +139,32 @@ class TelegramAdapter:
         )
 
     async def send(self, message: Leaving, now: datetime) -> str | None:  # noqa: ARG002  # the interface's
-        """See `Messenger`."""
-        body = msgspec.json.encode({"chat_id": int(message.thread), "text": message.text})
-        status, found, headers = await self._poster.post(self._url, body, {})
+        """See `Messenger`. Pictures are shown as such, unless Telegram finds them too wide or too high for it."""
+        if message.file is None:
+            body = msgspec.json.encode({"chat_id": int(message.thread), "text": message.text})
+            answer = await self._poster.post(self._method("sendMessage"), body, {})
+            return self._sent(message, answer)
+        file = message.file
+        if file.size > FILE_BYTES_MAX:
+            raise Rejected(
+                f"Telegram takes files of up to {FILE_BYTES_MAX // 1_000_000} MB from bots"
+            )
+        async with file.on_disk() as path:
+            if file.content_type in _PHOTOS and file.size <= PHOTO_BYTES_MAX:
+                with contextlib.suppress(Rejected):
+                    return self._sent(message, await self._upload("photo", message, file, path))
+            return self._sent(message, await self._upload("document", message, file, path))
+
+    async def _upload(self, kind: str, message: Leaving, file: Enclosed, path: Path) -> Answer:
+        url = self._method(f"send{kind.title()}")
+        said = {"chat_id": message.thread}
+        return await self._poster.upload(url, kind, file, path, said=said, headers={})
+
+    def _method(self, name: str) -> str:
+        return f"{self._api}/bot{self._token}/{name}"
+
+    def _sent(self, message: Leaving, answer: Answer) -> str | None:
+        status, found, headers = answer
         reason = str(found.get("description") or "")
         if status == _TOO_MANY:
             wait = (found.get("parameters") or {}).get("retry_after")
@@ -148,8 +178,7 @@ class TelegramAdapter:
     async def locate(self, media: Media) -> Place:
         """See `Messenger`. Bots get files of up to 20 MB; the Bot API refuses larger ones in words."""
         body = msgspec.json.encode({"file_id": media.id})
-        url = f"{self._api}/bot{self._token}/getFile"
-        status, found, headers = await self._poster.post(url, body, {})
+        status, found, headers = await self._poster.post(self._method("getFile"), body, {})
         check(status, str(found.get("description") or ""), headers)
         path = str((found.get("result") or {}).get("file_path") or "")
         if not _PATH.fullmatch(path):

@@ -1,4 +1,4 @@
-"""WhatsApp Cloud API: webhooks in (messages and their statuses), texts out within 24 hours, else a template."""
+"""WhatsApp Cloud API: webhooks in (messages, what became of ours); out words and files for a day, then a template."""
 
 import hashlib
 import hmac
@@ -10,6 +10,7 @@ import msgspec
 
 from services.intake.channels.installed import WayIn, WhatsAppNumber
 from services.intake.channels.messengers.kind import (
+    Enclosed,
     Forged,
     Incoming,
     Leaving,
@@ -20,7 +21,7 @@ from services.intake.channels.messengers.kind import (
     Rejected,
     Told,
 )
-from services.intake.channels.messengers.post import Poster, check
+from services.intake.channels.messengers.post import Answer, Poster, check
 from services.intake.domain import limits
 from services.intake.people import tel
 from shared.errors import Invalid
@@ -32,6 +33,27 @@ WINDOW: Final = timedelta(hours=24)
 
 _RATE_CODES: Final = frozenset({4, 80007, 130429, 131048, 131056})
 """Meta's codes for "too many"; they come with status 400 as well."""
+
+SENT_TYPES: Final[Mapping[str, str]] = {
+    "image/jpeg": "image",
+    "image/png": "image",
+    "video/mp4": "video",
+    "video/3gpp": "video",
+    "audio/aac": "audio",
+    "audio/amr": "audio",
+    "audio/mp4": "audio",
+    "audio/mpeg": "audio",
+    "text/plain": "document",
+    "application/pdf": "document",
+    "application/msword": "document",
+    "application/vnd.ms-excel": "document",
+    "application/vnd.ms-powerpoint": "document",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "document",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "document",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "document",
+}
+SENT_MB_MAX: Final[Mapping[str, int]] = {"image": 5, "audio": 16, "video": 16, "document": 100}
+"""What the Cloud API takes: https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media."""
 
 _MEDIA: Final = frozenset({"image", "document", "audio", "video", "sticker"})
 _SIGNATURE: Final = "header X-Hub-Signature-256"
@@ -145,7 +167,7 @@ class WhatsAppAdapter:
         self._verify_token = verify_token
         self._headers = {"authorization": f"Bearer {access_token}"}
         self._api = settings.api.rstrip("/")
-        self._url = f"{self._api}/{settings.phone_number_id}/messages"
+        self._number = f"{self._api}/{settings.phone_number_id}"
         self._poster = Poster()
 
     def confirm(self, mode: str, token: str, challenge: str) -> str:
@@ -183,7 +205,10 @@ class WhatsAppAdapter:
     async def send(self, message: Leaving, now: datetime) -> str | None:
         """See `Messenger`."""
         is_open = message.heard_at is not None and now - message.heard_at < WINDOW
-        content = self._text(message) if is_open else self._template(message)
+        if message.file is not None:
+            content = await self._uploaded(message.file, is_open=is_open)
+        else:
+            content = self._text(message) if is_open else self._template(message)
         said = {
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
@@ -191,14 +216,29 @@ class WhatsAppAdapter:
             **content,
         }
         body = msgspec.json.encode(said)
-        status, found, headers = await self._poster.post(self._url, body, self._headers)
-        error = found.get("error") or {}
-        reason = f"{error.get('code', '')} {error.get('message', '')}".strip()
-        if error.get("code") in _RATE_CODES:
-            raise NotNow(f"{status}: {reason}")
-        check(status, reason, headers)
+        found = _taken(await self._poster.post(f"{self._number}/messages", body, self._headers))
         sent = found.get("messages") or [{}]
         return str(sent[0]["id"]) if sent[0].get("id") else None
+
+    async def _uploaded(self, file: Enclosed, *, is_open: bool) -> dict[str, Any]:
+        """Upload the file; the message names it by the id that it got."""
+        kind = SENT_TYPES.get(file.content_type)
+        if not is_open:
+            raise Rejected("24 hours after the customer's last message WhatsApp takes no files")
+        if kind is None:
+            raise Rejected(f"WhatsApp takes no files of type {file.content_type}")
+        if file.size > SENT_MB_MAX[kind] * 1_000_000:
+            raise Rejected(f"WhatsApp takes up to {SENT_MB_MAX[kind]} MB as {kind}")
+        said = {"messaging_product": "whatsapp", "type": file.content_type}
+        async with file.on_disk() as path:
+            answer = await self._poster.upload(
+                f"{self._number}/media", "file", file, path, said=said, headers=self._headers
+            )
+        id_ = _taken(answer).get("id")
+        if not isinstance(id_, str):
+            raise NotNow("WhatsApp gave the upload no id")
+        named = {"filename": file.name} if kind == "document" else {}
+        return {"type": kind, kind: {"id": id_, **named}}
 
     async def locate(self, media: Media) -> Place:
         """See `Messenger`. Meta tells an address for five minutes, on a host of its own, and wants our token there."""
@@ -253,6 +293,17 @@ class WhatsAppAdapter:
                 "components": [{"type": "body", "parameters": [parameter]}],
             },
         }
+
+
+def _taken(answer: Answer) -> dict[str, Any]:
+    """What Meta says of something that it took. Raises Rejected, NotNow."""
+    status, found, headers = answer
+    error = found.get("error") or {}
+    reason = f"{error.get('code', '')} {error.get('message', '')}".strip()
+    if error.get("code") in _RATE_CODES:
+        raise NotNow(f"{status}: {reason}")
+    check(status, reason, headers)
+    return found
 
 
 def _incoming(
