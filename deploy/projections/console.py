@@ -1,8 +1,9 @@
 """`ticketing projections` on a terminal: tables of generations, a bar while one is built."""
 
 import asyncio
-from types import TracebackType
-from typing import Final, Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
 
 import psycopg
 from aiokafka.errors import KafkaError
@@ -38,51 +39,39 @@ _MB: Final = 1_000_000
 _LINES_MAX: Final = 20
 
 
-class Bar:
-    """Draws a build on a terminal; in a log, one line a stage."""
+@contextmanager
+def drawn(console: Console) -> Iterator[Callable[[BuildProgress], None]]:
+    """Draws a build on a terminal; in a log, one line a stage. What is given back is told how far it is."""
+    said = ""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        refresh_per_second=2,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("preparing", total=None)
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._stage = ""
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            refresh_per_second=2,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("preparing", total=None)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-    def told(self, progress: BuildProgress) -> None:
-        """Show how far it is."""
-        self._bar.update(
-            self._task,
-            description=f"{progress.group} {progress.number}: {progress.stage}",
-            completed=progress.done,
-            total=progress.total or None,
-        )
-        if progress.stage != self._stage and not self._console.is_terminal:
-            resumed = " (resumed)" if progress.is_resumed else ""
-            self._console.print(
-                f"{progress.group} {progress.number}: {progress.stage},"
-                f" {progress.done} of {progress.total} events{resumed}"
+        def told(progress: BuildProgress) -> None:
+            nonlocal said
+            name = f"{progress.group} {progress.number}"
+            bar.update(
+                task,
+                description=f"{name}: {progress.stage}",
+                completed=progress.done,
+                total=progress.total or None,
             )
-        self._stage = progress.stage
+            if progress.stage != said and not console.is_terminal:
+                resumed = " (resumed)" if progress.is_resumed else ""
+                console.print(
+                    f"{name}: {progress.stage}, {progress.done} of {progress.total} events{resumed}"
+                )
+            said = progress.stage
+
+        yield told
 
 
 def run_rebuild(
@@ -101,9 +90,9 @@ def run_rebuild(
     group, console = _known(name), Console(highlight=False)
     settings = _settings(database, kafka, prefix)
     try:
-        with Bar(console) as bar:
+        with drawn(console) as told:
             done = asyncio.run(
-                rebuild(settings, group, bar.told, accept_differences=accept_differences)
+                rebuild(settings, group, told, accept_differences=accept_differences)
             )
     except Differs as differs:
         console.print(f"{group}: not switched; the new generation differs from the live one:")
@@ -160,7 +149,7 @@ def print_status(database: str | None) -> int:
 def run_drop_old(name: str, database: str | None) -> None:
     """Drop what is kept."""
     group = _known(name)
-    with _Opened(database) as store:
+    with _opened(database) as store:
         has_dropped = store.transact(lambda tx: drop_old(tx, group))
     Console(highlight=False).print(
         f"{group}: dropped" if has_dropped else f"{group}: nothing is kept"
@@ -168,7 +157,7 @@ def run_drop_old(name: str, database: str | None) -> None:
 
 
 def _overviews(database: str | None) -> list[Overview]:
-    with _Opened(database) as store:
+    with _opened(database) as store:
         return store.transact(overview)
 
 
@@ -184,29 +173,19 @@ def _known(name: str) -> Group:
         raise CannotStart(f"no group {name}; there are: {', '.join(Group)}") from None
 
 
-class _Opened:
+@contextmanager
+def _opened(database: str | None) -> Iterator[Database]:
     """A connection to query's database for a moment."""
-
-    def __init__(self, database: str | None) -> None:
-        self._store = Database(_settings(database, "unused:0", None), schema="query")
-
-    def __enter__(self) -> Database:
-        self._store.open()
-        return self._store
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        asyncio.run(self._store.close())
-        if isinstance(error, psycopg.errors.UndefinedTable):
-            raise CannotStart(
-                "this database has no generations; has the service run there?"
-            ) from None
-        if isinstance(error, psycopg.Error):
-            raise CannotStart(str(error).partition("\n")[0]) from None
+    store = Database(_settings(database, "unused:0", None), schema="query")
+    try:
+        store.open()
+        yield store
+    except psycopg.errors.UndefinedTable:
+        raise CannotStart("this database has no generations; has the service run there?") from None
+    except psycopg.Error as error:
+        raise CannotStart(str(error).partition("\n")[0]) from None
+    finally:
+        asyncio.run(store.close())
 
 
 def _settings(database: str | None, kafka: str | None, prefix: str | None) -> Settings:

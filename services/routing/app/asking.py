@@ -10,7 +10,7 @@ import msgspec
 from services.routing.app import tables
 from services.routing.app.deciding import SWEEP_TICKETS_MAX, count_decisions
 from services.routing.app.desks import Desks
-from services.routing.domain import commands, people, why
+from services.routing.domain import commands, people
 from services.routing.domain.cause import Cause
 from services.routing.domain.desk import Desk
 from services.routing.domain.ticket import Ticket
@@ -208,11 +208,7 @@ class Asking:
             if reassign:
                 groups = list(desk.roster.groups)
                 left = tables.left_behind(tx, agent_id, groups, at_most=SWEEP_TICKETS_MAX)
-                because = (
-                    f"{why.name_of(agent)} is {presence.value} and gives back what is unanswered."
-                )
-                for ticket in desk.add(left):
-                    commands.requeue(desk, ticket, "agent_away", because, cause)
+                commands.leave_unanswered(desk, agent, desk.add(left), cause)
             self._place(tx, desk, cause)
             if not agent.is_online:
                 self._nudge()  # what is offered to the agent goes to the next one

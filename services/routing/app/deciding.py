@@ -160,9 +160,7 @@ class Deciding:
         """Tickets of agents who no longer work here go back to the queue."""
         gone = [one.agent_id for one in desk.roster.agents.values() if not one.profile.is_active]
         tickets = tables.orphans(tx, gone, at_most=SWEEP_TICKETS_MAX)
-        for ticket in desk.add(tickets):
-            because = f"{ticket.agent_id} is no longer active."
-            commands.requeue(desk, ticket, "agent_left", because, cause)
+        commands.leave_for_good(desk, desk.add(tickets), cause)
         return len(tickets) == SWEEP_TICKETS_MAX
 
     def _let_time_pass(self, tx: EventTransaction[Any], desk: Desk, cause: Cause) -> bool:

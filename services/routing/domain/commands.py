@@ -1,5 +1,6 @@
 """What people and the import may ask of a ticket's assignment, and when it is refused."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from services.routing.domain import why
@@ -61,6 +62,8 @@ def assign(
 ) -> None:
     """Give it to this agent whatever the load; a manual assignment always wins (R11).
 
+    It also takes back that it was taken from this agent by hand: the last word of people holds.
+
     Raises:
         TicketIsClosed, AgentIsInactive, NotFound (agent), Conflict.
     """
@@ -74,6 +77,8 @@ def assign(
     by = "The import" if is_import else cause.actor.name or cause.actor.id
     is_new = ticket.needs_agent and ticket.offered_to != agent_id
     load = round(agent.load + (units_of(ticket, desk.roster) if is_new else 0.0), 3)
+    if agent_id != ticket.requester_id:
+        ticket.excluded = tuple(one for one in ticket.excluded if one != agent_id)
     desk.drop(ticket)
     desk.hand_over(
         ticket,
@@ -242,6 +247,19 @@ def requeue(desk: Desk, ticket: Ticket, reason: str, because: str, cause: Cause)
         desk.take_away(ticket, reason, because, cause)
         if ticket.needs_agent:
             desk.wait(ticket, cause)
+
+
+def leave_unanswered(desk: Desk, agent: Agent, tickets: Iterable[Ticket], cause: Cause) -> None:
+    """The agent goes for longer and does not wait for a grace time to end (R9)."""
+    because = f"{why.name_of(agent)} is {agent.presence.value} and gives back what is unanswered."
+    for ticket in tickets:
+        requeue(desk, ticket, "agent_away", because, cause)
+
+
+def leave_for_good(desk: Desk, tickets: Iterable[Ticket], cause: Cause) -> None:
+    """Agents who no longer work here have nothing in hand (R9)."""
+    for ticket in tickets:
+        requeue(desk, ticket, "agent_left", f"{ticket.agent_id} is no longer active.", cause)
 
 
 def known_agent(desk: Desk, agent_id: str) -> Agent:

@@ -133,6 +133,7 @@ class Replay:
                 choose_presence(desk, moment.agent_id, moment.presence, _CAUSE)
 
         self._note(self._desk.at_desk(act))
+        self._note(self._desk.relieve())
 
     def _open(self, past: PastTicket) -> None:
         script = self._scripts[past.ticket_id] = script_of(past)

@@ -30,6 +30,12 @@ class NothingInHand(Refused):
     title = "Nothing in hand"
 
 
+class MergedIntoItself(Refused):
+    """A ticket goes up in another one, not in itself."""
+
+    title = "Merged into itself"
+
+
 class Acted(msgspec.Struct, kw_only=True):
     """What was done. `outcome`, `agent`, `code`, `why` tell it where no decision about the ticket does."""
 
@@ -65,29 +71,43 @@ class Actions:
             case asked.Assign():
                 acted = self._assign(action)
             case asked.Unassign():
-                acted = self._unassign(action)
+                acted = self._unassign(action.ticket)
+            case asked.Reassign():
+                acted = self._reassign(action)
             case asked.Skip():
                 acted = self._skip(action)
             case asked.Resolve():
                 acted = self._resolve(action)
+            case asked.Close():
+                acted = self._move(action.ticket, StatusCategory.CLOSED)
+            case asked.Spam() | asked.Merge():
+                acted = self._discard(action)
             case asked.Reopen():
                 acted = self._reopen(action)
             case asked.ChangeStatus():
                 acted = self._move(action.ticket, action.category)
             case asked.ChangePriority():
                 acted = self._priority(action)
+            case asked.ChangeDue():
+                acted = self._due(action)
             case asked.ChangeTeam():
                 acted = self._team(action)
+            case asked.Transfer():
+                acted = self._transfer(action.ticket, action.group)
             case asked.Next():
                 acted = self._next(action)
             case asked.Accept() | asked.Decline():
                 acted = self._answer(action)
+            case asked.Expire():
+                acted = self._expire(action.ticket)
             case asked.Escalate():
                 acted = self._escalate(action)
             case asked.Warn():
                 acted = self._warn(action)
-            case asked.ChangePresence() | asked.ChangeCapacity():
-                acted = self._change(action)
+            case asked.ChangePresence():
+                acted = self._presence(action)
+            case asked.ChangeCapacity() | asked.ChangeSkills() | asked.ChangeAccount():
+                acted = self._profile(action)
             case asked.Wait():
                 acted = Acted(code="wait", why="Time went by.")
             case _:
@@ -131,7 +151,7 @@ class Actions:
             if action.customer is None:
                 ticket.requester_id = None
             if action.due_at is not None:
-                ticket.dues, ticket.due_at = {"scenario": action.due_at}, action.due_at
+                ticket.dues, ticket.due_at = {tickets.SCENARIO: action.due_at}, action.due_at
             if action.agent is not None:
                 commands.assign(desk, ticket, action.agent, _cause())
 
@@ -154,17 +174,21 @@ class Actions:
         )
         return Acted(ticket=name, code="manual", why="It was given by hand.", events=events)
 
-    def _unassign(self, action: asked.Unassign) -> Acted:
-        ticket = self._ticket(action.ticket)
+    def _unassign(self, name: asked.TicketName) -> Acted:
+        ticket = self._ticket(name)
         if ticket.agent_id is None:
-            sentence = "Nobody has it."
             return Acted(
-                ticket=action.ticket, outcome="unchanged", code="not_assigned", why=sentence
+                ticket=name, outcome="unchanged", code="not_assigned", why="Nobody has it."
             )
         events = self._rehearsal.at_desk(
             lambda desk: commands.unassign(desk, ticket, _cause()), [ticket]
         )
-        return Acted(ticket=action.ticket, code="manual", why="It was taken away.", events=events)
+        return Acted(ticket=name, code="manual", why="It was taken away.", events=events)
+
+    def _reassign(self, action: asked.Reassign) -> Acted:
+        if action.agent is None:
+            return self._unassign(action.ticket)
+        return self._give(action.ticket, self._ticket(action.ticket), action.agent)
 
     def _resolve(self, action: asked.Resolve) -> Acted:
         if action.ticket is not None:
@@ -177,7 +201,8 @@ class Actions:
         )
         if agent.load - held < _UNIT:
             raise NothingInHand(
-                f"{agent.agent_id} has no open load beside the tickets of this scenario"
+                f"{agent.agent_id} has no open load beside the tickets of this scenario",
+                field="agent",
             )
         events = self._rehearsal.at_desk(lambda desk: desk.lighten(agent, _UNIT))
         sentence = f"{why.name_of(agent)} has finished something."
@@ -201,6 +226,42 @@ class Actions:
             sentence = f"It is {category.value} now, in the hands of {ticket.agent_id}."
         return Acted(
             ticket=name, agent=ticket.agent_id, code=category.value, why=sentence, events=events
+        )
+
+    def _discard(self, action: asked.Spam | asked.Merge) -> Acted:
+        ticket = self._ticket(action.ticket)
+        if ticket.category is StatusCategory.CLOSED:
+            raise commands.TicketIsClosed(f"ticket {action.ticket} is closed", field="ticket")
+        stamp = self._stamp(ticket)
+        event: TicketEvent
+        if isinstance(action, asked.Spam):
+            code, event, sentence = "spam", tickets.discarded(ticket, stamp), "It is spam."
+        else:
+            into = self._rehearsal.tickets[self._names.id_of(action.into, field="into")]
+            if into is ticket:
+                raise MergedIntoItself("a ticket cannot be merged into itself", field="into")
+            code, event = "merged", tickets.merged(ticket, into, stamp)
+            sentence = f"It went up in {action.into}."
+        events = self._hear(ticket, event)
+        return Acted(
+            ticket=action.ticket, agent=ticket.agent_id, code=code, why=sentence, events=events
+        )
+
+    def _due(self, action: asked.ChangeDue) -> Acted:
+        ticket = self._ticket(action.ticket)
+        due_at = action.due_at
+
+        def act(desk: Desk) -> None:
+            ticket.dues = {} if due_at is None else {tickets.SCENARIO: due_at}
+            ticket.due_at = due_at
+            desk.changed_tickets[ticket.ticket_id] = ticket
+
+        events = self._rehearsal.at_desk(act, [ticket])
+        sentence = (
+            "Nothing is promised." if due_at is None else f"It is due at {due_at.isoformat()}."
+        )
+        return Acted(
+            ticket=action.ticket, agent=ticket.agent_id, code="due", why=sentence, events=events
         )
 
     def _priority(self, action: asked.ChangePriority) -> Acted:
@@ -238,6 +299,15 @@ class Actions:
             why=sentence,
             events=events,
         )
+
+    def _expire(self, name: asked.TicketName) -> Acted:
+        ticket = self._ticket(name)
+        if ticket.offered_to is None:
+            raise offers.NotOffered("it is offered to nobody", field="ticket")
+        events = self._rehearsal.at_desk(
+            lambda desk: offers.expire(desk, ticket, _cause()), [ticket]
+        )
+        return Acted(ticket=name, code="expired", why="The offer has run out.", events=events)
 
     def _escalate(self, action: asked.Escalate) -> Acted:
         ticket = self._ticket(action.ticket)
@@ -278,24 +348,26 @@ class Actions:
 
     def _team(self, action: asked.ChangeTeam) -> Acted:
         if action.ticket is not None:
-            ticket, group = self._ticket(action.ticket), action.group or ""
-            events = self._rehearsal.at_desk(
-                lambda desk: commands.change_group(desk, ticket, group, _cause()), [ticket]
-            )
-            sentence = f"It belongs to {group} already."
-            return Acted(
-                ticket=action.ticket,
-                agent=ticket.agent_id,
-                outcome="unchanged",
-                code="same_group",
-                why=sentence,
-                events=events,
-            )
+            return self._transfer(action.ticket, action.group or "")
         groups = action.groups or ()
         self._known_groups(groups)
         agent = self._agent(action.agent or "")
         return self._redefine(
             agent, "groups", groups, f"is in {', '.join(groups) or 'no group'} now"
+        )
+
+    def _transfer(self, name: asked.TicketName, group: str) -> Acted:
+        ticket = self._ticket(name)
+        events = self._rehearsal.at_desk(
+            lambda desk: commands.change_group(desk, ticket, group, _cause()), [ticket]
+        )
+        return Acted(
+            ticket=name,
+            agent=ticket.agent_id,
+            outcome="unchanged",
+            code="same_group",
+            why=f"It belongs to {group} already.",
+            events=events,
         )
 
     def _next(self, action: asked.Next) -> Acted:
@@ -313,20 +385,42 @@ class Actions:
 
     # Agents.
 
-    def _change(self, action: asked.ChangePresence | asked.ChangeCapacity) -> Acted:
+    def _presence(self, action: asked.ChangePresence) -> Acted:
         agent = self._agent(action.agent)
-        if isinstance(action, asked.ChangeCapacity):
-            limit = "has no limit" if action.capacity is None else f"may have {action.capacity:g}"
-            return self._redefine(agent, "capacity", action.capacity, f"{limit} now")
         word = action.presence.value
-        if agent.presence is action.presence:
+        if agent.presence is action.presence and not action.reassign:
             sentence = f"{why.name_of(agent)} is {word} already."
             return Acted(agent=agent.agent_id, outcome="unchanged", code=word, why=sentence)
-        events = self._rehearsal.at_desk(
-            lambda desk: people.choose_presence(desk, agent.agent_id, action.presence, _cause())
-        )
+
+        def act(desk: Desk) -> None:
+            people.choose_presence(desk, agent.agent_id, action.presence, _cause())
+            if action.reassign:
+                left = self._rehearsal.left_behind(agent.agent_id, list(desk.roster.groups))
+                commands.leave_unanswered(desk, agent, desk.add(left), _cause())
+
+        events = self._rehearsal.at_desk(act)
         sentence = f"{why.name_of(agent)} is {word} now."
         return Acted(agent=agent.agent_id, code=word, why=sentence, events=events)
+
+    def _profile(
+        self, action: asked.ChangeCapacity | asked.ChangeSkills | asked.ChangeAccount
+    ) -> Acted:
+        agent = self._agent(action.agent)
+        match action:
+            case asked.ChangeCapacity():
+                limit = (
+                    "has no limit" if action.capacity is None else f"may have {action.capacity:g}"
+                )
+                return self._redefine(agent, "capacity", action.capacity, f"{limit} now")
+            case asked.ChangeSkills():
+                skills = levels(action.skills)
+                words = f"has {', '.join(sorted(skills)) or 'no skills'} now"
+                return self._redefine(agent, "skills", skills, words)
+            case asked.ChangeAccount():
+                words = "works here again" if action.is_active else "no longer works here"
+                acted = self._redefine(agent, "is_active", action.is_active, words)
+                acted.events += self._rehearsal.relieve()
+                return acted
 
     def _redefine(self, agent: Agent, field: str, value: object, words: str) -> Acted:
         profile = msgspec.structs.replace(agent.profile, **{field: value})

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from services.routing.domain.agent import ABSENT
 from services.routing.domain.people import NAME_CHARACTERS_MAX
 from services.routing.domain.rules import skill_faults
 from services.routing.domain.sharing import sharing_faults
@@ -14,6 +15,9 @@ from services.routing.domain.simulation.scenario import (
     AgentGiven,
     Assign,
     ChangeCapacity,
+    ChangeDue,
+    ChangePresence,
+    ChangeSkills,
     ChangeTeam,
     Config,
     GroupSettings,
@@ -163,6 +167,12 @@ def _action_faults(action: Action, path: str) -> Iterator[FieldError]:
             yield from skill_faults(levels(action.skills), path)
             yield from skill_faults(levels(action.optional_skills), f"{path}.optional_skills")
             yield from _moment_faults(action.due_at, f"{path}.due_at")
+        case ChangeSkills():
+            yield from skill_faults(levels(action.skills), path)
+        case ChangeDue():
+            yield from _moment_faults(action.due_at, f"{path}.due_at")
+        case ChangePresence() if action.reassign and action.presence not in ABSENT:
+            yield FieldError(f"{path}.reassign", "only with away or offline")
         case ChangeCapacity():
             yield from _capacity_faults(action.capacity, f"{path}.capacity")
         case Resolve() if (action.ticket is None) == (action.agent is None):

@@ -3,6 +3,8 @@
 from collections import Counter
 from datetime import datetime
 
+import msgspec
+
 from services.routing.domain import timing
 from services.routing.domain.simulation.actions import Acted, Actions
 from services.routing.domain.simulation.faults import check
@@ -81,7 +83,8 @@ class _Play:
             acted = self._actions.do(action)
         except Refused as refusal:
             why = f"{refusal.detail[:1].upper()}{refusal.detail[1:].rstrip('.')}."
-            self._note(place, kind, ticket, "refused", None, refusal.code, why, [])
+            field = f"actions[{place}].{_field_of(refusal, action)}"
+            self._note(place, kind, ticket, "refused", None, refusal.code, why, [], field)
             return
         decisions = self._tell(acted.events)
         outcome, agent, code, why = _summed_up(acted, last_about(decisions, acted.ticket))
@@ -104,6 +107,7 @@ class _Play:
         code: str,
         why: str,
         decisions: list[Decided],
+        field: str | msgspec.UnsetType = msgspec.UNSET,
     ) -> None:
         self._results.append(
             Done(
@@ -117,6 +121,7 @@ class _Play:
                 why=why,
                 decisions=decisions,
                 loads=self._loads(),
+                field=field,
             )
         )
 
@@ -138,6 +143,13 @@ class _Play:
                 )
             )
         return found
+
+
+def _field_of(refusal: Refused, action: Action) -> str:
+    """Verbs name the fields of the service's entrances (`agent_id`); what names none is about the action's subject."""
+    named = (refusal.field or "").removesuffix("_id")
+    subject = "ticket" if "ticket" in action.__struct_fields__ else "agent"
+    return named if named in action.__struct_fields__ else subject
 
 
 def _summed_up(acted: Acted, last: Decided | None) -> tuple[str, str | None, str, str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.routing.domain import timing
+from services.routing.domain import commands, timing
 from services.routing.domain.cause import Cause
 from services.routing.domain.customers import LastAgent
 from services.routing.domain.desk import Desk
@@ -100,6 +100,23 @@ class Rehearsal:
             events += self.at_desk(act, everywhere=True)
             more = left
         return events
+
+    def relieve(self) -> list[Event]:
+        """Tickets of agents who no longer work here go back to the queue, as in the service's sweep."""
+        agents = self.roster.agents
+        gone = [
+            ticket
+            for ticket in self.tickets.values()
+            if ticket.agent_id in agents
+            and not agents[ticket.agent_id].profile.is_active
+            and ticket.needs_agent
+        ]
+        cause = Cause.by_router("simulation")
+        return (
+            self.at_desk(lambda desk: commands.leave_for_good(desk, gone, cause), gone)
+            if gone
+            else []
+        )
 
     def due(self) -> list[Ticket]:
         """Tickets to which time does something now, the earliest first."""

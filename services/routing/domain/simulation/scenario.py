@@ -111,11 +111,33 @@ class Unassign(_Action, frozen=True, kw_only=True, tag="unassign"):
     ticket: TicketName
 
 
+class Reassign(_Action, frozen=True, kw_only=True, tag="reassign"):
+    """It is given to this agent by hand; without `agent` it is taken away, and the others are asked."""
+
+    ticket: TicketName
+    agent: str | None = None
+
+
 class ChangePresence(_Action, frozen=True, kw_only=True, tag="presence"):
-    """An agent comes, goes, or is busy."""
+    """An agent comes, goes, or is busy. `reassign`, for who leaves: what is unanswered goes back at once."""
 
     agent: str
     presence: Presence
+    reassign: bool = False
+
+
+class ChangeSkills(_Action, frozen=True, kw_only=True, tag="skills"):
+    """An agent has these skills from now on."""
+
+    agent: str
+    skills: Skills
+
+
+class ChangeAccount(_Action, frozen=True, kw_only=True, tag="account"):
+    """An agent's account is closed, or opened again."""
+
+    agent: str
+    is_active: bool
 
 
 class ChangeCapacity(_Action, frozen=True, kw_only=True, tag="capacity"):
@@ -132,6 +154,25 @@ class Resolve(_Action, frozen=True, kw_only=True, tag="resolve"):
     agent: str | None = None
 
 
+class Close(_Action, frozen=True, kw_only=True, tag="close"):
+    """A ticket is over for good."""
+
+    ticket: TicketName
+
+
+class Spam(_Action, frozen=True, kw_only=True, tag="spam"):
+    """A ticket is spam."""
+
+    ticket: TicketName
+
+
+class Merge(_Action, frozen=True, kw_only=True, tag="merge"):
+    """A ticket goes up in another one, `into`."""
+
+    ticket: TicketName
+    into: TicketName
+
+
 class Reopen(_Action, frozen=True, kw_only=True, tag="reopen"):
     """A solved or closed ticket needs work again."""
 
@@ -143,6 +184,13 @@ class ChangeStatus(_Action, frozen=True, kw_only=True, tag="status"):
 
     ticket: TicketName
     category: StatusCategory
+
+
+class ChangeDue(_Action, frozen=True, kw_only=True, tag="due"):
+    """Sla says when the ticket is due; `null`: nothing is promised any more."""
+
+    ticket: TicketName
+    due_at: datetime | None
 
 
 class ChangePriority(_Action, frozen=True, kw_only=True, tag="priority"):
@@ -169,6 +217,13 @@ class ChangeTeam(_Action, frozen=True, kw_only=True, tag="team_change"):
     groups: tuple[str, ...] | None = None
 
 
+class Transfer(_Action, frozen=True, kw_only=True, tag="transfer"):
+    """A ticket goes to another group by hand."""
+
+    ticket: TicketName
+    group: str
+
+
 class Next(_Action, frozen=True, kw_only=True, tag="next"):
     """An agent asks for the next ticket."""
 
@@ -188,6 +243,12 @@ class Decline(_Action, frozen=True, kw_only=True, tag="decline"):
     ticket: TicketName
     agent: str | None = None
     reason: str = ""
+
+
+class Expire(_Action, frozen=True, kw_only=True, tag="expire"):
+    """The offer of a ticket runs out now, unanswered."""
+
+    ticket: TicketName
 
 
 class Escalate(_Action, frozen=True, kw_only=True, tag="escalate"):
@@ -212,17 +273,26 @@ class Wait(_Action, frozen=True, kw_only=True, tag="wait"):
 Action = (
     Assign
     | Unassign
+    | Reassign
     | ChangePresence
     | ChangeCapacity
+    | ChangeSkills
+    | ChangeAccount
     | Resolve
+    | Close
+    | Spam
+    | Merge
     | Reopen
     | ChangeStatus
     | ChangePriority
+    | ChangeDue
     | Skip
     | ChangeTeam
+    | Transfer
     | Next
     | Accept
     | Decline
+    | Expire
     | Escalate
     | Warn
     | Wait

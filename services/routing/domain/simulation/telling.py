@@ -51,7 +51,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one action. `action` is its place, null where only time went by (`type` `time`).
 
     `outcome`: that of the last decision about the action's own ticket, else `done` or `unchanged`, or `refused`.
-    `decisions`: everything that was set in motion, in order. `loads`: of every agent afterwards.
+    `decisions`: everything that was set in motion, in order. `loads`: of every agent afterwards. `field`: only of a
+    refused action, the path of what it was refused for.
     """
 
     action: int | None
@@ -64,6 +65,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     decisions: list[Decided]
     loads: dict[str, float]
+    field: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):

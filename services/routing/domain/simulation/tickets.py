@@ -21,6 +21,7 @@ from shared.events.tickets import (
     StatusChanged,
     TicketClosed,
     TicketEvent,
+    TicketMerged,
     TicketOpened,
     TicketReopened,
     TicketResolved,
@@ -28,6 +29,9 @@ from shared.events.tickets import (
 
 INTAKE: Final = Actor(kind=ActorKind.CUSTOMER, id="customer")
 VIA: Final = Channel.API
+SCENARIO: Final = "scenario"
+"""The one promise that a scenario speaks of."""
+
 OVER: Final = frozenset({StatusCategory.SOLVED, StatusCategory.CLOSED})
 
 
@@ -38,15 +42,15 @@ class Tickets:
         self._ids: dict[TicketName, UUID] = {}
         self._names: dict[UUID, TicketName] = {}
 
-    def id_of(self, name: TicketName) -> UUID:
-        """The id of a ticket that has come.
+    def id_of(self, name: TicketName, *, field: str = "ticket") -> UUID:
+        """The id of a ticket that has come; `field` names it.
 
         Raises:
             NotFound: it has not.
         """
         found = self._ids.get(name)
         if found is None:
-            raise NotFound(f"there is no ticket {name}", field="ticket")
+            raise NotFound(f"there is no ticket {name}", field=field)
         return found
 
     def name_of(self, ticket_id: UUID) -> TicketName:
@@ -86,6 +90,24 @@ def opened(ticket_id: UUID, action: Assign, stamp: Stamp) -> TicketOpened:
         requester=Person(action.customer or ""),
         priority=action.priority,
         category=StatusCategory.NEW,
+    )
+
+
+def discarded(ticket: Ticket, stamp: Stamp) -> TicketClosed:
+    """Intake says: it is spam."""
+    return TicketClosed(
+        **stamp, ticket_id=ticket.ticket_id, previous_category=ticket.category, reason="spam"
+    )
+
+
+def merged(ticket: Ticket, into: Ticket, stamp: Stamp) -> TicketMerged:
+    """Intake says: it went up in another one."""
+    return TicketMerged(
+        **stamp,
+        ticket_id=ticket.ticket_id,
+        into_ticket_id=into.ticket_id,
+        into_number=into.number or 0,
+        previous_category=ticket.category,
     )
 
 
@@ -130,13 +152,13 @@ def warned(ticket: Ticket, stamp: Stamp) -> SlaWarning:
     return SlaWarning(
         **stamp,
         ticket_id=ticket.ticket_id,
-        metric="scenario",
+        metric=SCENARIO,
         cycle=1,
-        policy_id="scenario",
+        policy_id=SCENARIO,
         policy_version=1,
         priority=ticket.priority,
         target_seconds=0.0,
-        threshold="scenario",
+        threshold=SCENARIO,
         due_at=ticket.due_at or moment,
         elapsed_seconds=0.0,
         remaining_seconds=0.0,
