@@ -19,7 +19,7 @@ class Group(StrEnum):
 TABLES: Final[dict[Group, tuple[str, ...]]] = {
     Group.TICKETS: (
         "tickets", "messages", "tasks", "surveys", "split_messages", "spans", "open_periods", "assignments",
-        "sla_cycles", "search_documents", "facets",
+        "sla_cycles", "search_documents", "facets", "open_counts",
     ),
     Group.TIMELINE: ("timeline",),
     Group.ORGANISATION: ("agents", "groups", "definitions", "configuration"),
