@@ -94,8 +94,11 @@ class ServiceSettings(BaseSettings):
         description="events in one transaction of a reader: past this, more gain little and hold locks longer",
     )
     consumer_wait_ms_max: Annotated[int, Field(ge=1, le=5_000)] = Field(
-        default=20,
-        description="how long a reader waits for a batch to fill: part of every event's way",
+        default=40,
+        description=(
+            "how long Kafka waits for a reader's batch to fill, unless there is much already: part of every event's"
+            " way, and what keeps many small batches from costing more than the events"
+        ),
     )
     audit_secret: SecretStr | None = Field(
         default=None,
@@ -114,7 +117,7 @@ class ServiceSettings(BaseSettings):
         default=1_000, description="events published before the relay's position is stored"
     )
     relay_gather_ms: Annotated[int, Field(ge=0, le=1_000)] = Field(
-        default=10,
+        default=25,
         description="least time between two turns of the relay, unless a whole batch is waiting",
     )
     relay_wake_ms_max: Annotated[int, Field(ge=10, le=5_000)] = Field(

@@ -17,6 +17,7 @@ from faststream.kafka.schemas import Topic as KafkaTopic
 
 from shared.database import Database, Transaction
 from shared.messaging.applying import Applied, Applying, TooManyUnreadable, passes
+from shared.messaging.offsets import OffsetCommits
 from shared.messaging.parking import ParkedStream
 from shared.messaging.places import LogReplaced, Places
 from shared.messaging.positions import Fenced, Positions, Slot
@@ -32,14 +33,17 @@ _PAUSE_SECONDS_MAX: Final = 15.0
 _POLL_INTERVAL_MS_MAX: Final = 3_600_000
 """A database outage may keep one batch waiting this long; positions, not the group, keep it correct."""
 
-_COMMIT_SECONDS_MAX: Final = 5.0
-"""Kafka's own commit only says where a reader without positions would begin; it may not hold up reading or stopping."""
+_POLL_MS: Final = 20
+"""How long FastStream waits for a batch that is not there, and then sleeps once more."""
+
+_FILL_BYTES: Final = 65_536
+"""With so much to hand over a broker does not wait for more: a reader that is behind is never slowed down."""
 
 _PLACE_SECONDS_MAX: Final = 3.0
 """Well within the session's time-out: the group waits while we look up our positions."""
 
 _SILENCE_SECONDS_MAX: Final = 15.0
-"""A broker answers every fetch within `fetch_max_wait_ms`, be it with nothing."""
+"""A broker answers every fetch within the time a batch may take to fill, be it with nothing."""
 
 
 class Handler(Protocol):
@@ -113,6 +117,7 @@ class Consumer:
         self._places = Places(self._positions)
         self._sought: dict[Slot, int] = {}  # where the next batch must begin, as we went back
         self._begun: dict[Slot, int | None] = {}  # the same, of the batch under way
+        self._commits = OffsetCommits(name, lambda: self._subscriber.consumer)
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -135,8 +140,9 @@ class Consumer:
             group_instance_id=f"{name}-{settings.instance}",
             batch=True,
             max_records=settings.consumer_batch_max,
-            batch_timeout_ms=settings.consumer_wait_ms_max,
-            fetch_max_wait_ms=100,
+            batch_timeout_ms=_POLL_MS,
+            fetch_min_bytes=_FILL_BYTES,
+            fetch_max_wait_ms=settings.consumer_wait_ms_max,
             max_partition_fetch_bytes=RECORD_BYTES_MAX,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
@@ -172,6 +178,7 @@ class Consumer:
         """Finish the batch under way, commit, leave the group."""
         self._stopping.set()
         await self._idle.wait()
+        await self._commits.stop()
         await self.broker.stop()
 
     def lag(self) -> dict[Slot, int]:
@@ -244,8 +251,7 @@ class Consumer:
                 else:
                     self._problem = None
                     if not missing:
-                        # After the database's commit, so Kafka's is never ahead.
-                        await self._commit(records)
+                        self._commits.note(records)
                     return
         finally:
             self._quiet_since = time.monotonic()
@@ -256,22 +262,6 @@ class Consumer:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
-
-    async def _commit(self, records: Sequence[Any]) -> None:
-        """Tell Kafka how far we are. Nothing depends on it: after a rebalance it is refused, without harm."""
-        consumer = self._subscriber.consumer
-        if consumer is None:
-            return
-        offsets = {
-            TopicPartition(raw.topic, raw.partition): raw.offset + 1 for raw in records
-        }  # ascending within a partition
-        assigned = consumer.assignment()
-        mine = {partition: offset for partition, offset in offsets.items() if partition in assigned}
-        try:
-            if mine:
-                await asyncio.wait_for(consumer.commit(mine), _COMMIT_SECONDS_MAX)
-        except (KafkaError, TimeoutError) as error:
-            log.info("consumer_commit_refused", consumer=self.name, error=repr(error))
 
     def _apply_records(self, raw_records: Sequence[Any]) -> dict[Slot, int]:
         """Apply one batch, or say to which offsets reading must go back first because a record is missing.

@@ -123,6 +123,16 @@ async def test_after_a_restart_there_is_no_lag_where_nothing_is_new(place: Place
     await again.close()
 
 
+async def test_a_reader_that_stops_tells_kafka_how_far_it_came(place: Place):
+    table = Table(place)
+    async with publishing(place) as publish, reading(table):
+        for _ in range(3):
+            await publish(opened(new_id()), partition=2)
+        await applied(table, 3)
+    assert await committed(place, 2) == 3
+    await table.close()
+
+
 async def test_a_database_put_back_reads_again_without_waiting_for_a_new_record(place: Place):
     table = Table(place)
     async with publishing(place) as publish, reading(table):
