@@ -72,12 +72,13 @@ class SlaResumed(_CycleEvent, frozen=True, kw_only=True, tag="sla.resumed.v1"):
 
 
 class SlaDueChanged(_CycleEvent, frozen=True, kw_only=True, tag="sla.due_changed.v1"):
-    """Priority, policy or calendar changed the promise (S11, S12). `cause` names which."""
+    """Priority, policy or calendar changed the promise (S11, S12), or a breach was taken back. `cause` names which."""
 
     due_at: datetime | None
     previous_due_at: datetime | None
     previous_target_seconds: float
     cause: str
+    elapsed_seconds: float | None = None
 
 
 class SlaMet(_CycleEvent, frozen=True, kw_only=True, tag="sla.met.v1"):
@@ -238,7 +239,7 @@ class SlaPageUnanswered(_PageEvent, frozen=True, kw_only=True, tag="sla.page_una
 
 
 class SlaPageEnded(_PageEvent, frozen=True, kw_only=True, tag="sla.page_ended.v1"):
-    """Nobody is needed any more. `reason`: `met` or `cancelled`."""
+    """Nobody is needed any more. `reason`: `met`, `cancelled`, `retracted` (the breach was taken back)."""
 
     reason: str
 

@@ -172,7 +172,7 @@ class Promises:
         facts.clocks = [newest[metric] for metric in sorted(newest)]
 
 
-def _fold_cycle(cycle: Cycle, event: _CycleEvent) -> None:  # noqa: C901, PLR0912  # one case a kind
+def _fold_cycle(cycle: Cycle, event: _CycleEvent) -> None:  # noqa: C901, PLR0912, PLR0915  # one case a kind
     cycle.version = event.version
     cycle.policy_id, cycle.policy_version = event.policy_id, event.policy_version
     cycle.calendar_id, cycle.calendar_version = event.calendar_id, event.calendar_version
@@ -197,7 +197,9 @@ def _fold_cycle(cycle: Cycle, event: _CycleEvent) -> None:  # noqa: C901, PLR091
             if event.due_at is not None:
                 cycle.unschedulable_reason = None
             if cycle.state == "paused":
-                cycle.remaining_seconds = event.target_seconds - (cycle.elapsed_seconds or 0.0)
+                told, known = event.elapsed_seconds, cycle.elapsed_seconds
+                cycle.elapsed_seconds = (known or 0.0) if told is None else told
+                cycle.remaining_seconds = event.target_seconds - cycle.elapsed_seconds
         case SlaMet():
             cycle.state, cycle.ended_at = "met", event.occurred_at
             cycle.due_at = event.due_at

@@ -6,6 +6,7 @@ from services.sla.engine.metrics import FIRST_REPLY, Signal
 from services.sla.engine.outcomes import EndReason, PolicyApplied
 from services.sla.engine.rulebook import Rulebook
 from services.sla.engine.state import State, to_moment, to_us
+from services.sla.engine.taking_back import take_back
 from services.sla.engine.terms import Terms
 
 _DONE = ("solved", "closed")
@@ -37,12 +38,12 @@ def begin(fact: told.Created, rules: Rulebook) -> Clockwork:
     return work
 
 
-def apply(work: Clockwork, fact: told.Fact) -> None:  # noqa: C901, PLR0912 - one case a fact
+def apply(work: Clockwork, fact: told.Fact) -> None:  # noqa: C901, PLR0912, PLR0915 - one case a fact
     """Judge one fact at its moment; time has already spoken up to it."""
     work.at_us, work.cause = to_us(fact.at), told.TAGS[type(fact)]
     if isinstance(fact, told.Unmerged) and work.state.ended == "merged":
         work.state.ended, work.state.category = None, "closed"
-    if work.state.ended is not None:
+    if work.state.ended is not None and not isinstance(fact, told.BreachTakenBack):
         return
     match fact:
         case told.CustomerReplied():
@@ -90,6 +91,8 @@ def apply(work: Clockwork, fact: told.Fact) -> None:  # noqa: C901, PLR0912 - on
                     and clock.calendar_id == fact.calendar_id
                 ):
                     work.recalendar(clock)
+        case told.BreachTakenBack():
+            take_back(work, fact)
         case told.NoteAdded() | told.Created():
             pass  # a note never counts (S1); a ticket is created once
     work.settle()

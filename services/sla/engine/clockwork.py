@@ -356,7 +356,7 @@ class Clockwork:
         clock.calendar_version = calendar.version if calendar and target.calendar_id else None
         if calendar is None:
             clock.status, clock.due_us, clock.warning_us = LATENT, None, None
-            self.tell(tell.Unschedulable, clock, _UNKNOWN, reason="unknown_calendar")
+            self.tell(tell.Unschedulable, clock, UNKNOWN, reason="unknown_calendar")
         return calendar
 
     def _target(self, clock: Clock) -> Target | None:
@@ -410,4 +410,5 @@ def _moment(us: int | None) -> datetime | None:
     return None if us is None else to_moment(us)
 
 
-_UNKNOWN = Calendar(id="unknown")
+UNKNOWN = Calendar(id="unknown")
+"""Stands where a calendar is named that is not there; never open."""

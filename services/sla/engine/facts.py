@@ -148,6 +148,19 @@ class CalendarChanged(_Fact, frozen=True, kw_only=True, tag="calendar_changed"):
     calendar_id: str
 
 
+class BreachTakenBack(_Fact, frozen=True, kw_only=True, tag="breach_taken_back"):
+    """A person decided that this breach did not happen, for a fact of `since` was heard of too late (S20).
+
+    `until`: the moment at which that fact was judged instead. `attempt`: that of the breach.
+    """
+
+    metric: str
+    cycle: int
+    since: datetime
+    until: datetime
+    attempt: int = 0
+
+
 Fact = (
     Created
     | CustomerReplied
@@ -167,6 +180,7 @@ Fact = (
     | Discarded
     | PolicyChanged
     | CalendarChanged
+    | BreachTakenBack
 )
 
 SILENT = (NoteAdded, Created)

@@ -21,6 +21,8 @@ WAIT_SECONDS_MIN, WAIT_SECONDS_MAX = 10, 86_400
 
 _SECONDS_MAX: Final = 366 * 86_400
 _PERCENT_MAX: Final = 1_000
+_DEADLINE: Final = 100
+"""The percentage of the target at which it is due."""
 _TARGET: Final = re.compile(r"(?:assignee|lead|group|(?:agent|group|role):(?P<name>.+))")
 
 
@@ -67,6 +69,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def tells_somebody(self) -> bool:
         """Whether people are called by it."""
         return bool(self.notify) or self.page is not None
+
+    @property
+    def is_before_deadline(self) -> bool:
+        """Whether it stands before the deadline, and not at it or behind it."""
+        return bool(self.seconds_before) or (self.percent is not None and self.percent < _DEADLINE)
 
     def amount_us(self, target_us: int) -> int:
         """How much of the target's time has passed at this step."""

@@ -52,11 +52,7 @@ def fold_late(
     before = _replay(state.journal, rules, horizon_us, state)
     after = _replay(journal, rules, horizon_us, state)
     happened = {_identity(outcome) for outcome in after.told}
-    undone = [
-        outcome
-        for outcome in before.told
-        if isinstance(outcome, tell.Breached) and _identity(outcome) not in happened
-    ]
+    undone = [one for one in _standing(before.told) if _identity(one) not in happened]
     if undone:
         lateness = (known_at or to_moment(horizon_us)) - fact.at
         if lateness > REVIEW_AFTER:
@@ -153,6 +149,17 @@ def _identity(outcome: tell.Outcome) -> tuple[object, ...]:
             return ("started", outcome.metric, outcome.cycle, outcome.at, outcome.started_at)
         case _:
             return (type(outcome).__name__, outcome.metric, outcome.cycle, outcome.at)
+
+
+def _standing(told_before: list[tell.Outcome]) -> list[tell.Breached]:
+    """The breaches that nobody has taken back."""
+    found: dict[tuple[str, int], tell.Breached] = {}
+    for outcome in told_before:
+        if isinstance(outcome, tell.Breached):
+            found[outcome.metric, outcome.cycle] = outcome
+        elif isinstance(outcome, tell.BreachRetracted):
+            found.pop((outcome.metric, outcome.cycle), None)
+    return list(found.values())
 
 
 def _added(before: list[tell.Outcome], after: list[tell.Outcome]) -> list[tell.Outcome]:

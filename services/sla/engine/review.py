@@ -4,34 +4,38 @@ from datetime import datetime
 
 from msgspec.structs import asdict, replace
 
-from services.sla.engine.outcomes import BreachRetracted, BreachUpheld, NeedsReview
-from services.sla.engine.state import Clock, State
-
-REVIEWED = "reviewed"
-"""The cause of what was decided."""
+from services.sla.engine.facts import BreachTakenBack
+from services.sla.engine.fold import fold
+from services.sla.engine.outcomes import BreachRetracted, BreachUpheld, NeedsReview, Outcome
+from services.sla.engine.rulebook import Rulebook
+from services.sla.engine.state import State
+from services.sla.engine.taking_back import REVIEWED
 
 
 def review(
-    state: State, asked: NeedsReview, *, stands: bool, at: datetime
-) -> tuple[State, BreachUpheld | BreachRetracted]:
+    state: State, asked: NeedsReview, rules: Rulebook, *, stands: bool, at: datetime
+) -> tuple[State, list[Outcome]]:
     """Uphold the breach, or take it back; either way it is decided once.
 
-    A cycle that still runs stays as it is: its verdict is the person's now, and time says nothing more about it.
+    The decision itself is the first outcome. A breach taken back lets a cycle that is not over go
+    on, which is told behind it. Decisions are facts: a late fact that is judged anew finds them.
+
+    Raises:
+        UnknownVersion: `rules` lacks a version the ticket has pinned.
     """
     said = asdict(asked) | {"at": at, "cause": REVIEWED}
-    left = [one for one in state.reviews if one is not asked]
+    state = replace(state, reviews=[one for one in state.reviews if one is not asked])
     if stands:
-        return replace(state, reviews=left), BreachUpheld(**said)
-    key = f"{asked.metric}:{asked.cycle}"
-
-    def verdict(clock: Clock) -> Clock:
-        is_meant = (clock.metric, clock.cycle) == (asked.metric, asked.cycle)
-        return replace(clock, breached_us=None) if is_meant and not clock.is_alive else clock
-
-    after = replace(
-        state,
-        reviews=left,
-        clocks=[verdict(clock) for clock in state.clocks],
-        retractions={**state.retractions, key: state.retractions.get(key, 0) + 1},
+        return state, [BreachUpheld(**said)]
+    decision = BreachTakenBack(
+        at=at,
+        metric=asked.metric,
+        cycle=asked.cycle,
+        since=asked.fact_at,
+        until=asked.at,
+        attempt=asked.attempt,
     )
-    return after, BreachRetracted(**said)
+    after, told = fold(state, decision, rules)
+    # In the words of the question: its cycle may be over, and then the clock knows nothing of it.
+    further = [one for one in told if not isinstance(one, BreachRetracted)]
+    return after, [BreachRetracted(**said), *further]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from services.sla import engine
 from services.sla.alerts.notice import Alert, Kind
 from services.sla.alerts.outbox import AlertBatch
-from services.sla.engine.state import to_moment, to_us
+from services.sla.engine.state import LATENT, to_moment, to_us
 from services.sla.escalation import climbing
 from services.sla.escalation.state import Escalation, OpenPage
 from services.sla.oncall.rotas import history_of
@@ -96,9 +96,10 @@ class Calling:
         climbing.settled(escalation, state, self._rules)
         for page in list(escalation.pages):
             clock = state.clock(page.metric)
-            if clock is None or clock.cycle != page.cycle or not clock.is_open:
+            reason = _why_over(page, clock, state)
+            if reason is not None:
                 escalation.pages.remove(page)
-                self._end(row, page, clock, cause)
+                self._end(row, page, clock, reason, cause)
         if not escalation.climbs:
             row.escalation = None
         next_us = climbing.next_us(escalation, state, self._rules)
@@ -166,11 +167,18 @@ class Calling:
         self, row: Row, clock: engine.Clock, page: engine.Page, number: int, cause: Cause
     ) -> None:
         assert row.escalation is not None, "a step has fired"
+        assert row.state is not None, "by a clock"
         before = row.escalation.page(clock.metric, clock.cycle)
         if before is not None:  # a higher step's page takes its place
             row.escalation.pages.remove(before)
         opened = OpenPage(
-            metric=clock.metric, cycle=clock.cycle, step=number, level=0, round=1, count=0
+            metric=clock.metric,
+            cycle=clock.cycle,
+            step=number,
+            level=0,
+            round=1,
+            count=0,
+            attempt=climbing.attempt_of(clock, row.state),
         )
         row.escalation.pages.append(opened)
         self._climb_levels(row, clock, page, opened, cause)
@@ -250,8 +258,9 @@ class Calling:
                 self._on_call[rota_id] = None
         return self._on_call[rota_id]
 
-    def _end(self, row: Row, page: OpenPage, clock: engine.Clock | None, cause: Cause) -> None:
-        reason = clock.status if clock is not None and clock.cycle == page.cycle else "met"
+    def _end(
+        self, row: Row, page: OpenPage, clock: engine.Clock | None, reason: str, cause: Cause
+    ) -> None:
         if clock is not None:
             self._tell(
                 sla.SlaPageEnded,
@@ -261,7 +270,7 @@ class Calling:
                 cycle=page.cycle,
                 key=key_of(row, clock, page.cycle),
                 step=page.step,
-                reason="cancelled" if reason == "latent" else reason,
+                reason=reason,
             )
 
     def _answer_all(self, row: Row, how: str, actor: Actor, cause: Cause) -> None:
@@ -289,7 +298,7 @@ class Calling:
     ) -> None:
         state = row.state
         assert state is not None
-        attempt = state.retractions.get(f"{clock.metric}:{clock.cycle}", 0)
+        attempt = climbing.attempt_of(clock, state)
         due_us = clock.due_us
         policy = state.policy_id or "", state.policy_version or 0
         identity = row.ticket_id, clock.metric, clock.cycle, attempt, *policy, step, round_
@@ -350,6 +359,15 @@ class Calling:
 def key_of(row: Row, clock: engine.Clock, cycle: int | None = None) -> str:
     """`sla:<ticket>:<metric>:<cycle>`: what a page is acknowledged by and receivers group by."""
     return f"sla:{row.ticket_id}:{clock.metric}:{clock.cycle if cycle is None else cycle}"
+
+
+def _why_over(page: OpenPage, clock: engine.Clock | None, state: engine.State) -> str | None:
+    """Why nobody is needed any more; None: somebody still is."""
+    if clock is None or clock.cycle != page.cycle:
+        return "met"
+    if not clock.is_open:
+        return "cancelled" if clock.status == LATENT else clock.status
+    return "retracted" if page.attempt < climbing.attempt_of(clock, state) else None
 
 
 def _resolved(wanted: tuple[str, ...], row: Row) -> list[str]:

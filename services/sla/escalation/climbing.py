@@ -6,6 +6,7 @@ computed from the same clock each time: nothing that was planned earlier can fir
 """
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 import msgspec
 
@@ -67,17 +68,30 @@ def settled(escalation: Escalation, state: engine.State, rules: engine.Rulebook)
         ladder = ladder_of(state, clock, rules)
         if ladder is None:
             continue
-        pinned = {
-            "policy_id": state.policy_id or "",
-            "policy_version": state.policy_version or 0,
-        }
+        pinned = state.policy_id or "", state.policy_version or 0
         if climb is None or climb.cycle != clock.cycle:
             if climb is not None:
                 escalation.climbs.remove(climb)
-            escalation.climbs.append(Climb(metric=clock.metric, cycle=clock.cycle, **pinned))  # type: ignore[arg-type]
-        elif (climb.policy_id, climb.policy_version) != tuple(pinned.values()):
-            climb.policy_id, climb.policy_version = state.policy_id or "", state.policy_version or 0
+            climb = Climb(
+                metric=clock.metric,
+                cycle=clock.cycle,
+                policy_id=pinned[0],
+                policy_version=pinned[1],
+                attempt=attempt_of(clock, state),
+            )
+            escalation.climbs.append(climb)
+        elif (climb.policy_id, climb.policy_version) != pinned:
+            climb.policy_id, climb.policy_version = pinned
             climb.done = _passed(ladder, clock, rules, climb.last_us)
+        if climb.attempt < (attempt := attempt_of(clock, state)):
+            # The breach was taken back: what was done about it is done again for the next one (S20).
+            climb.attempt, climb.stopped = attempt, None
+            climb.done = min(climb.done, _before_deadline(ladder))
+
+
+def attempt_of(clock: engine.Clock, state: engine.State) -> int:
+    """How often the breach of this cycle was taken back."""
+    return state.retractions.get(f"{clock.metric}:{clock.cycle}", 0)
 
 
 def due_steps(
@@ -154,3 +168,8 @@ def _passed(
             break
         count += 1
     return count
+
+
+def _before_deadline(ladder: engine.Ladder) -> int:
+    """How many steps come before the first that stands at the deadline or behind it."""
+    return sum(1 for _ in takewhile(lambda step: step.is_before_deadline, ladder.steps))

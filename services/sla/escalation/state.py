@@ -12,6 +12,7 @@ class Climb(msgspec.Struct, kw_only=True):
         policy_id, policy_version: whose ladder; another one is taken up where time already is.
         done: how many of its steps have fired.
         last_us: the planned moment of the last of them.
+        attempt: how often the breach was taken back when it was last looked at; then the steps begin again.
         stopped: why it goes no further (`acknowledged`, `answered`, `assigned`), until the clock ends.
     """
 
@@ -21,11 +22,12 @@ class Climb(msgspec.Struct, kw_only=True):
     policy_version: int
     done: int = 0
     last_us: int | None = None
+    attempt: int = 0
     stopped: str | None = None
 
 
 class OpenPage(msgspec.Struct, kw_only=True):
-    """A page that was sent and is not over. `escalates_us`: when the next level is paged."""
+    """A page that was sent and is not over. `escalates_us`: when the next level is paged; `attempt`: of the breach."""
 
     metric: str
     cycle: int
@@ -35,6 +37,7 @@ class OpenPage(msgspec.Struct, kw_only=True):
     count: int
     agent_id: str | None = None
     rota_id: str | None = None
+    attempt: int = 0
     escalates_us: int | None = None
     state: Literal["paged", "acknowledged", "unanswered"] = "paged"
 

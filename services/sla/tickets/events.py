@@ -85,6 +85,7 @@ def event_of(outcome: engine.Outcome, row: Row, cause: Cause) -> Event:  # noqa:
                 previous_due_at=outcome.previous_due_at,
                 previous_target_seconds=outcome.previous_target_seconds,
                 cause=outcome.cause,
+                elapsed_seconds=outcome.elapsed_seconds,
             )
         case engine.Met():
             return sla.SlaMet(

@@ -150,10 +150,15 @@ class Judging:
             raise NotFound(
                 f"No breach of {metric}, round {cycle}, waits for a decision.", field="metric"
             )
-        state, outcome = engine.review(row.state, asked, stands=stands, at=tx.now)
         work = self._work(tx, self._books.current(tx))
-        work.tell(row, Cause(origin.correlation_id, None, tx.now, origin.actor), (state, [outcome]))
+        state, (decision, *further) = engine.review(
+            row.state, asked, work.rules, stands=stands, at=tx.now
+        )
+        work.tell(
+            row, Cause(origin.correlation_id, None, tx.now, origin.actor), (state, [decision])
+        )
         work.events[-1] = msgspec.structs.replace(work.events[-1], note=note)
+        work.tell(row, Cause(origin.correlation_id, None, tx.now), (state, further))
         self._finish(work, [row])
 
     def acknowledge(

@@ -155,6 +155,32 @@ def test_a_reply_in_time_stops_the_ladder_and_a_pause_holds_it(desk: Desk) -> No
     assert (step.metric, step.planned_at) == ("resolution", NOON + 6 * HOUR + 30 * MINUTE)
 
 
+def test_a_breach_taken_back_ends_its_page_and_the_next_one_pages_again(desk: Desk) -> None:
+    a_rota(desk, "first", "ada")
+    a_rota(desk, "second", "bob")
+    ladder = a_ladder({"percent": 50, "raise_priority": "next"}, {"seconds_after": 0, "page": PAGE})
+    desk.policy(metrics={"first_reply": {"pauses": ["pending"]}}, **ladder)
+    story = Story()
+    desk.hear(story.opened(NOON))
+    desk.time_is(NOON + 2 * HOUR)
+    assert [page.agent_id for page in told(desk, story, sla.SlaPaged)] == ["ada"]
+    # A pause of that time is heard of: there was no breach, and nobody is needed.
+    desk.hear(story.status(NOON + HOUR / 2, StatusCategory.PENDING))
+    (ended,) = told(desk, story, sla.SlaPageEnded)
+    assert ended.reason == "retracted"
+    desk.time_is(later(hours=1))
+    assert len(told(desk, story, sla.SlaPaged)) == 1, "the second level sleeps on"
+    desk.hear(story.status(NOON + 3 * HOUR, StatusCategory.OPEN))
+    desk.time_is(NOON + 4 * HOUR)
+    assert [page.agent_id for page in told(desk, story, sla.SlaPaged)] == ["ada", "ada"]
+    steps = told(desk, story, sla.SlaEscalationStep)
+    assert [(step.step, step.planned_at) for step in steps] == [
+        (1, NOON + HOUR / 2),
+        (2, NOON + HOUR),
+        (2, NOON + HOUR * 7 / 2),
+    ]
+
+
 def test_after_an_outage_every_step_fires_once_and_one_page_goes_out(desk: Desk) -> None:
     a_rota(desk, "first", "anna")
     a_rota(desk, "second", "ben")

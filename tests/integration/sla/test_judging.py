@@ -1,7 +1,7 @@
 """Facts and time on the real tables: states, timers, events, one transaction each."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from services.sla.settings import Settings
 from services.sla.tickets import imports, states
 from shared.errors import NotFound
 from shared.events import assignments, sla
-from shared.events.base import Channel, Owner, StatusCategory
+from shared.events.base import ActorKind, Channel, Owner, StatusCategory
 from shared.eventstore import EventStore
 from shared.identifiers import new_id
 from tests.integration.sla.support import ADMIN, NOON, Desk, Story, received
@@ -54,7 +54,7 @@ def test_a_deadline_that_passes_is_a_breach_at_the_deadline_and_fires_once(desk:
 def test_a_person_decides_once_about_a_breach_that_a_very_late_reply_speaks_against(
     desk: Desk, stands: bool
 ) -> None:
-    desk.policy()
+    desk.policy(targets=[{"metric": "first_reply", "seconds": 3_600}])
     story = Story()
     desk.hear(story.opened(NOON))
     desk.time_is(NOON + 3 * HOUR)
@@ -70,6 +70,38 @@ def test_a_person_decides_once_about_a_breach_that_a_very_late_reply_speaks_agai
         desk.review(story.ticket_id, "first_reply", 1, stands=stands)
     with pytest.raises(NotFound):
         desk.review(new_id(), "first_reply", 1, stands=stands)
+
+
+def test_a_running_clock_whose_breach_was_taken_back_may_warn_and_breach_again(desk: Desk) -> None:
+    desk.policy(
+        targets=[{"metric": "resolution", "seconds": 3_600}],
+        escalation=[
+            {"metric": "resolution", "steps": [{"seconds_after": 0, "notify": ["role:supervisor"]}]}
+        ],
+    )
+    began = datetime.now(UTC) - 27 * HOUR
+    story = Story()
+    desk.hear(story.opened(began))
+    desk.time_is(began + 2 * HOUR)
+    paused = story.status(began + HOUR / 2, StatusCategory.PENDING)
+    desk.hear(msgspec.structs.replace(paused, recorded_at=began + 26 * HOUR))
+    desk.review(story.ticket_id, "resolution", 1, stands=False)
+    retracted, moved = desk.told(story.ticket_id)[-2:]
+    assert isinstance(retracted, sla.SlaBreachRetracted)
+    assert isinstance(moved, sla.SlaDueChanged)
+    assert (retracted.actor.kind, moved.actor.kind) == (ADMIN.actor.kind, ActorKind.SYSTEM)
+    assert (moved.due_at, moved.previous_due_at) == (None, began + HOUR)
+    resumed = datetime.now(UTC)
+    desk.hear(story.status(resumed, StatusCategory.OPEN))
+    assert desk.store.transact(states.earliest_due) == resumed + HOUR / 2 + EPSILON
+    assert desk.time_is(resumed + HOUR) == 1
+    first, second = desk.breaches(story.ticket_id)
+    assert (first.breached_at, second.breached_at) == (began + HOUR, resumed + HOUR / 2)
+    assert first.breach_id != second.breach_id
+    steps = [
+        event for event in desk.told(story.ticket_id) if isinstance(event, sla.SlaEscalationStep)
+    ]
+    assert [step.planned_at for step in steps] == [began + HOUR, resumed + HOUR / 2]
 
 
 def test_a_reply_in_time_leaves_the_timer_nothing_to_say(desk: Desk) -> None:

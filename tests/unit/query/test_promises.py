@@ -84,6 +84,24 @@ def test_a_new_target_while_the_clock_stands_still_changes_what_remains():
     assert (cycle.due_at, cycle.remaining_seconds) == (None, 1200.0)
 
 
+def test_a_deadline_that_moved_because_less_time_counts_says_how_much_remains():
+    cycle = a_broken_promise()
+    plain = {name: value for name, value in told(2).items() if not name.startswith("breach")}
+    _fold_cycle(cycle, SlaPaused(**plain, elapsed_seconds=3600.0, remaining_seconds=0.0))
+    _fold_cycle(
+        cycle,
+        SlaDueChanged(
+            **plain | {"version": 3},
+            due_at=None,
+            previous_due_at=DUE,
+            previous_target_seconds=3600.0,
+            cause="reviewed",
+            elapsed_seconds=3000.0,
+        ),
+    )
+    assert (cycle.elapsed_seconds, cycle.remaining_seconds) == (3000.0, 600.0)
+
+
 def test_a_late_fact_takes_the_breach_back():
     cycle = a_broken_promise()
     _fold_cycle(cycle, SlaBreachRetracted(**told(2), reason="the reply came late"))
