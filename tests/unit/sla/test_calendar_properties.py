@@ -1,6 +1,7 @@
-"""The calendar against an oracle that knows nothing of it: minute after minute, another zone library."""
+"""The calendar against an oracle that knows nothing of it: second after second, another zone library."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import compress, count, islice
 
 from dateutil import tz
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.calendar import NoOpenTime, parse_calendar
 
-MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # Zones with the dates around which their clocks change; Kolkata's never do. Not Casablanca's going
 # back (2025-02-23): the oracle's library takes the hour after the repeated one for one that is
@@ -25,11 +26,13 @@ ANCHORS = [
     ("Pacific/Apia", date(2011, 12, 30)),
 ]
 SPAN_DAYS = 9
+SPAN_SECONDS = SPAN_DAYS * 86_400
 
 _clock = st.builds(
-    lambda hour, minute: f"{hour:02}:{minute:02}",
+    lambda hour, minute, second: f"{hour:02}:{minute:02}" + (f":{second:02}" if second else ""),
     st.integers(0, 23),
     st.sampled_from([0, 1, 15, 30, 45, 59]),
+    st.sampled_from([0, 0, 1, 29, 59]),
 )
 _interval = st.tuples(_clock, st.one_of(_clock, st.just("24:00"))).filter(lambda i: i[0] != i[1])
 _intervals = st.lists(_interval, max_size=3)
@@ -57,70 +60,65 @@ def calendars(draw):
 
 
 class Oracle:
-    """Every minute around the anchor, open or not."""
+    """Every second around the anchor, open (1) or not (0)."""
 
     def __init__(self, anchor: date, data) -> None:
         zone = tz.gettz(data["timezone"])
         self.first = datetime.combine(anchor, time(), UTC) - timedelta(days=SPAN_DAYS // 2)
-        is_open: set[datetime] = set()
-        is_break: set[datetime] = set()
-        for shift in range(-SPAN_DAYS, SPAN_DAYS + 1):
-            day = anchor + timedelta(days=shift)
+        self.open = bytearray(SPAN_SECONDS)
+        days = [anchor + timedelta(days=shift) for shift in range(-SPAN_DAYS, SPAN_DAYS + 1)]
+        for day in days:
             name = day.isoformat()
             if name not in data["holidays"]:
                 spans = data["overrides"].get(name, data["hours"][DAYS[day.weekday()]])
-                self._mark(is_open, day, spans, zone)
-            self._mark(is_break, day, data["breaks"].get(name, []), zone)
-        self.open = is_open - is_break
+                self._mark(1, day, spans, zone)
+        for day in days:
+            self._mark(0, day, data["breaks"].get(day.isoformat(), []), zone)
 
-    def _mark(self, minutes, day, spans, zone):
+    def _mark(self, value, day, spans, zone):
         for opens, closes in spans:
             start, end = self._wall(day, opens), self._wall(day, closes)
             if end <= start:
                 end += timedelta(days=1)
-            moment, last = self._utc(start, zone), self._utc(end, zone)
-            while moment < last:
-                minutes.add(moment)
-                moment += MINUTE
+            for second in range(
+                self.place(self._utc(start, zone)), self.place(self._utc(end, zone))
+            ):
+                if 0 <= second < SPAN_SECONDS:
+                    self.open[second] = value
 
     def _wall(self, day, text):
-        hour, minute = map(int, text.split(":"))
-        return datetime.combine(day, time()) + timedelta(hours=hour, minutes=minute)
+        hour, minute, second = (*map(int, text.split(":")), 0)[:3]
+        return datetime.combine(day, time()) + timedelta(hours=hour, minutes=minute, seconds=second)
 
     def _utc(self, wall, zone):
         return tz.resolve_imaginary(wall.replace(tzinfo=zone)).astimezone(UTC)
 
-    def between(self, start, end):
-        count = 0
-        while start < end:
-            count += start in self.open
-            start += MINUTE
-        return count * 60
+    def place(self, moment):
+        return (moment - self.first) // SECOND
 
-    def add(self, start, minutes, limit):
-        moment = start
-        while moment <= limit:
-            if minutes == 0:
-                return moment
-            minutes -= moment in self.open
-            moment += MINUTE
-        return None
+    def between(self, start, end):
+        return sum(self.open[start:end])
+
+    def add(self, start, seconds):
+        """The second behind the one with which so many are open; None beyond what is known."""
+        is_open = compress(count(start), self.open[start:])
+        last = next(islice(is_open, seconds - 1, None), None)
+        return None if last is None else last + 1
 
 
 @settings(max_examples=150, deadline=None)
 @given(calendars(), st.data())
-def test_between_and_add_agree_with_counting_minutes(case, data):
+def test_between_and_add_agree_with_counting_seconds(case, data):
     _, anchor, shape = case
     calendar, oracle = parse_calendar(shape), Oracle(anchor, shape)
-    total = SPAN_DAYS * 24 * 60
-    start = oracle.first + data.draw(st.integers(0, total - 1)) * MINUTE
-    end = oracle.first + data.draw(st.integers(0, total)) * MINUTE
-    assert calendar.between(start, end) == oracle.between(start, end)
-    minutes = data.draw(st.integers(1, 3000))
-    limit = oracle.first + total * MINUTE
-    expected = oracle.add(start, minutes, limit)
-    found = calendar.add(start, minutes * 60)
-    assert found == expected if expected is not None else found > limit
+    start = data.draw(st.integers(0, SPAN_SECONDS - 1))
+    end = data.draw(st.integers(0, SPAN_SECONDS))
+    began, ended = oracle.first + start * SECOND, oracle.first + end * SECOND
+    assert calendar.between(began, ended) == oracle.between(start, end)
+    seconds = data.draw(st.integers(1, 180_000))
+    expected = oracle.add(start, seconds)
+    found = oracle.place(calendar.add(began, seconds))
+    assert found == expected if expected is not None else found > SPAN_SECONDS
 
 
 @settings(max_examples=200, deadline=None)
