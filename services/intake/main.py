@@ -77,8 +77,12 @@ from shared.service import Service
 
 def build(settings: Settings) -> Service:
     """The service, ready to run."""
-    snapshots = Snapshots(Ticket, folded_by=(ticket, parts))
-    store = EventStore(settings, owner=Owner.INTAKE, evolve=_fold, snapshots=snapshots)
+    store = EventStore(
+        settings,
+        owner=Owner.INTAKE,
+        evolve=_fold,
+        snapshots=Snapshots(Ticket, folded_by=(ticket, parts)),
+    )
     committer = GroupCommitter(store, group_max=settings.commit_group_max)
     intake = Intake(store, committer)
     clock = SystemClock()
@@ -91,6 +95,7 @@ def build(settings: Settings) -> Service:
     senders = []
     if out is not None:
         intake.outgoing.append(out)
+        intake.notices = out
         senders.append(mail_sender(intake, store, contents, mailboxes, settings).run)
     messengers = build_messengers(channels.messengers)
     if messengers:

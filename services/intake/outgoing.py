@@ -6,6 +6,7 @@ from typing import Protocol
 from services.intake.domain import Ticket
 from shared.database import Transaction
 from shared.events import Channel
+from shared.events.steps import NoticeRequested
 from shared.events.tickets import AgentReplied, Person, TicketEvent, TicketOpened
 
 
@@ -30,6 +31,20 @@ class Outgoing(Protocol):
 
     def put(self, tx: Transaction, ticket: Ticket, event: AgentReplied | TicketOpened) -> None:
         """Keep the message for sending, in the transaction of its event. Cheap, and refuses nothing."""
+        ...
+
+
+class NoticeChannel(Protocol):
+    """A channel that brings what a rule says to people who work here.
+
+    Attributes:
+        name: what `leaves_by` of the event says.
+    """
+
+    name: str
+
+    def notify(self, tx: Transaction, ticket: Ticket, event: NoticeRequested) -> None:
+        """Keep it for sending, in the transaction of its event. Refuses nothing."""
         ...
 
 

@@ -25,14 +25,15 @@ def mailto(email: str) -> str:
 
 
 _FIND: Final = """
-SELECT a.address, p.person_id, p.name, p.email, p.organization
+SELECT a.address, p.person_id, coalesce(p.name, k.definition ->> 'name') AS name,
+    coalesce(p.email, k.definition -> 'emails' ->> 0) AS email, p.organization
 FROM unnest(%(addresses)s::text[]) WITH ORDINALITY AS a (address, place)
 LEFT JOIN person_addresses AS p USING (address)
-LEFT JOIN contact_identities AS c ON c.identity = a.address
+LEFT JOIN contact_identities AS c ON c.identity = a.address LEFT JOIN contacts AS k USING (contact_id)
 WHERE p.address IS NOT NULL OR c.identity IS NOT NULL ORDER BY a.place LIMIT 1
 """
 """By what was said of a number, and by what is known of a contact. Of a contact the address itself is the person's id:
-what else is known of them is added when a ticket is opened (`Contacts.introduced`)."""
+what else is known of them, as the tier, is added when a ticket is opened (`Contacts.introduced`)."""
 
 
 def find(tx: Transaction, addresses: Sequence[str]) -> Person | None:

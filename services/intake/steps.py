@@ -49,7 +49,7 @@ from services.intake.domain.status import ENDED
 from services.intake.domain.survey_policy import NO_SURVEY, SurveyTerms
 from services.intake.external_ids import ExternalIds
 from services.intake.numbers import Numbers
-from services.intake.outgoing import Outgoing, carrier, hand_over
+from services.intake.outgoing import NoticeChannel, Outgoing, carrier, hand_over
 from services.intake.owners import owner_of
 from services.intake.postponements import Postponements
 from services.intake.ruling import Ruling
@@ -62,6 +62,7 @@ from services.intake.walks import (
 )
 from shared.errors import Conflict, NotFound, Refused, Unreadable
 from shared.events import Channel, Event
+from shared.events.steps import NoticeRequested
 from shared.events.tickets import Origin, Person, TicketEvent, TicketOpened
 from shared.eventstore import Claim, EventTransaction
 from shared.eventstore.claims import find_claims
@@ -83,12 +84,14 @@ class Steps:
         surveys_due: solved ones whose requester will be asked what they think of it.
         ruling: what the rules make of everything.
         outgoing: the channels that carry an agent's words to the customer.
+        notices: the one that carries a rule's words to people who work here, if there is one.
     """
 
     def __init__(self) -> None:
         self.configuration = Configuration()
         self.contacts = Contacts()
         self.outgoing: list[Outgoing] = []
+        self.notices: NoticeChannel | None = None
         self.postponements = Postponements()
         self.closings = Postponements("closings")
         self.surveys_due = Postponements("surveys_due")
@@ -260,6 +263,10 @@ class Steps:
         assert after is not None, "it has just been appended to"
         if self.outgoing:
             hand_over(self.outgoing, tx, after, events)
+        if self.notices is not None:
+            for event in events:
+                if isinstance(event, NoticeRequested) and event.leaves_by is not None:
+                    self.notices.notify(tx, after, event)
         if after.until != before.until:
             self.postponements.note(tx, after.id, after.until)
         if after.close_at != before.close_at:
@@ -288,6 +295,8 @@ class Steps:
         """The circumstances; the tables are asked only when a rule needs what is in them."""
         house = self.configuration.house
         context = asking.context(tx.now)
+        if self.notices is not None:
+            context = replace(context, notices_leave_by=self.notices.name)
         if _writes(command) and not context.is_import:
             leaves_by = carrier(
                 self.outgoing, ticket.requester, ticket.via, is_outbound=ticket.is_outbound

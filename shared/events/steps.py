@@ -53,6 +53,24 @@ class GroupRequested(OfTicket, frozen=True, kw_only=True, tag="ticket.group_requ
     previous_group_id: str | None = None
 
 
+class NoticeRequested(OfTicket, frozen=True, kw_only=True, tag="ticket.notice_requested.v1"):
+    """A rule tells people who work here of the ticket. No customer sees it.
+
+    Attributes:
+        notice_id: what is said later of its mails names it as their message.
+        to: mail addresses, `agent:<id>`, `lead:<group>`; each gets a mail of their own.
+        nobody: whom the rule meant and who is nobody now (`agent`: nobody has the ticket).
+        leaves_by: `email`; null: nothing leaves, because there is no way out or nobody to tell.
+    """
+
+    notice_id: UUID
+    to: tuple[str, ...]
+    subject: str
+    body: str
+    nobody: tuple[str, ...] = ()
+    leaves_by: str | None = None
+
+
 class ConditionSeen(msgspec.Struct, frozen=True):
     """A condition of a rule that held, in words, and the values that it saw, by field."""
 

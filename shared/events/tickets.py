@@ -14,6 +14,7 @@ from shared.events.steps import (
     ActionsApplied,
     ActionsUndone,
     GroupRequested,
+    NoticeRequested,
     RuleApplied,
     RuleNotApplied,
 )
@@ -463,6 +464,7 @@ TicketEvent = (
     | ActionsApplied
     | ActionsUndone
     | GroupRequested
+    | NoticeRequested
     | SatisfactionOffered
     | SatisfactionRated
     | RuleApplied

@@ -26,10 +26,11 @@ from services.intake.domain.commands import (
     Together,
 )
 from services.intake.domain.life_policy import Span
+from services.intake.domain.notices import Notice
 from services.intake.domain.ticket import Ticket
 from shared.errors import FieldError, Invalid
 from shared.events import Actor, ActorKind, Priority, StatusCategory
-from shared.events.steps import GroupRequested
+from shared.events.steps import GroupRequested, NoticeRequested
 from shared.events.tickets import (
     AgentReplied,
     FieldsChanged,
@@ -104,6 +105,8 @@ class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         answer: the name of a prepared text, sent as the reply.
         add_participants: who takes part from now on.
         postpone: looked at again after so many hours or days; instead of a status.
+        reopen: open again, if it is solved; nothing on a ticket that is open.
+        notify: people who work here and are told by mail; rules only.
     """
 
     reply: _Text | None = None
@@ -122,6 +125,8 @@ class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         tuple["NewParticipant", ...], Meta(max_length=limits.PARTICIPANTS_MAX)
     ] = ()
     postpone: Span | None = None
+    reopen: bool = False
+    notify: Notice | None = None
 
     def faults(self, fields: Mapping[str, Any], place: str) -> list[FieldError]:
         """What of it could never be done."""
@@ -139,6 +144,12 @@ class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         if self.reply is not None and self.answer is not None:
             wrong.append(FieldError(f"{place}.answer", "cannot be said together with reply"))
         wrong += self._postponing_faults(place)
+        if self.reopen and (self.status or self.resolve or self.postpone):
+            wrong.append(
+                FieldError(f"{place}.reopen", "cannot be said together with another status")
+            )
+        if self.notify is not None:
+            wrong += self.notify.faults(fields, f"{place}.notify")
         if self.label is not None and self.status is None:
             wrong.append(FieldError(f"{place}.label", "needs a status"))
         wrong += [
@@ -172,7 +183,10 @@ class Macro(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     def check(self, fields: Mapping[str, Any]) -> None:
         """Raises Invalid naming everything that could never be done."""
-        if wrong := self.actions.faults(fields, "actions"):
+        wrong = self.actions.faults(fields, "actions")
+        if self.actions.notify is not None:  # by hand it would be a mass mailing under our name
+            wrong.append(FieldError("actions.notify", "only rules do"))
+        if wrong:
             raise Invalid("The macro cannot be kept.", errors=wrong)
 
 
@@ -189,6 +203,8 @@ def commands_of(
         at: now; a postponement counts from it.
     """
     parts: list[Command] = []
+    if actions.reopen and ticket.category in _ENDING:
+        parts.append(Reopen(category=StatusCategory.OPEN))
     if actions.note is not None:
         text = placeholders.rendered(actions.note, ticket, agent).text
         parts.append(AddNote(message_id=new_id(), body=text))
@@ -297,8 +313,12 @@ def _reverse(  # noqa: C901, PLR0911, PLR0912 - one arm an event
             return ChangeStatus(category=category, label=event.previous_label), None
         case ParticipantAdded():
             return RemoveParticipant(person_id=event.person.id), None
+        case TicketReopened():
+            return None, "status"  # nobody would know with which summary it was solved
         case AgentReplied():
             return None, "reply"
+        case NoticeRequested():
+            return None, "notify"
         case NoteAdded():
             return None, "note"
         case _:
@@ -341,6 +361,8 @@ def changes_of(events: Sequence[TicketEvent]) -> list[dict[str, Any]]:
                 )
             case ParticipantAdded():
                 said.append({"what": "participants", "added": (event.person.id,)})
+            case NoticeRequested():
+                said.append({"what": "notify", "added": event.to, "after": event.body})
             case AgentReplied() | NoteAdded():
                 name = "reply" if isinstance(event, AgentReplied) else "note"
                 said.append({"what": name, "after": event.body})

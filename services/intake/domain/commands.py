@@ -340,6 +340,15 @@ class RequestGroup(_Command, frozen=True, kw_only=True):
     previous_group_id: str | None = None
 
 
+class RequestNotice(_Command, frozen=True, kw_only=True):
+    """Tell people who work here; see `NoticeRequested`."""
+
+    to: tuple[str, ...]
+    subject: str
+    body: str
+    nobody: tuple[str, ...] = ()
+
+
 class OfferSurvey(_Command, frozen=True, kw_only=True):
     """The moment `survey_at` has come. Says nothing when the ticket has moved on.
 
@@ -407,6 +416,7 @@ Command = (
     | AddParticipant
     | RemoveParticipant
     | RequestGroup
+    | RequestNotice
     | OfferSurvey
     | RateSatisfaction
     | Together

@@ -21,6 +21,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         open_children: numbers of the ticket's children that are not solved, when it waits for them.
         survey: the survey policy in force for the ticket.
         leaves_by: the channel that carries what is written to the customer; None: it is only read here.
+        notices_leave_by: the channel that carries what a rule tells people who work here; None: there is none.
     """
 
     actor: Actor
@@ -33,6 +34,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     open_children: tuple[int, ...] = ()
     survey: SurveyTerms = NO_SURVEY
     leaves_by: str | None = None
+    notices_leave_by: str | None = None
 
     @property
     def is_import(self) -> bool:

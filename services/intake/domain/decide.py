@@ -9,6 +9,7 @@ from services.intake.domain import (
     conversation,
     delivery,
     life,
+    notices,
     participants,
     satisfaction,
     tasks,
@@ -44,6 +45,7 @@ from services.intake.domain.commands import (
     RemoveTask,
     Reopen,
     RequestGroup,
+    RequestNotice,
     Resolve,
     SetFamilyRule,
     SplitOff,
@@ -107,6 +109,8 @@ def decide(  # noqa: PLR0911 - one arm a room
             return participants.decide(ticket, command, stamps)
         case OfferSurvey() | RateSatisfaction():
             return satisfaction.decide(ticket, command, stamps, at, context)
+        case RequestNotice():
+            return [*notices.decide(command, stamps, context)]
         case RequestGroup():
             refuse_closed(ticket)
             return [

@@ -27,6 +27,7 @@ from shared.events.steps import (
     ActionsApplied,
     ActionsUndone,
     GroupRequested,
+    NoticeRequested,
     RuleApplied,
     RuleNotApplied,
 )
@@ -235,6 +236,7 @@ def evolve(ticket: Ticket | None, event: TicketEvent) -> Ticket:  # noqa: C901, 
             | ActionsApplied()
             | ActionsUndone()
             | GroupRequested()
+            | NoticeRequested()
         ):
             return replace(ticket, version=version)
         case MessageSent():

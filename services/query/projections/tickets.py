@@ -15,6 +15,7 @@ from shared.events.steps import (
     ActionsApplied,
     ActionsUndone,
     GroupRequested,
+    NoticeRequested,
     RuleApplied,
     RuleNotApplied,
 )
@@ -236,7 +237,12 @@ def fold(facts: TicketFacts, event: TicketEvent, writes: Writes) -> None:  # noq
         case ParticipantAdded() | ParticipantRemoved():
             facts.participants = life.participants_after(facts.participants, event)
         case (
-            ActionsApplied() | ActionsUndone() | GroupRequested() | RuleApplied() | RuleNotApplied()
+            ActionsApplied()
+            | ActionsUndone()
+            | GroupRequested()
+            | NoticeRequested()
+            | RuleApplied()
+            | RuleNotApplied()
         ):
             pass  # what follows from them has events of its own
         case SatisfactionOffered() | SatisfactionRated():

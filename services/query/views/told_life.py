@@ -100,6 +100,18 @@ def _rule_not_applied(facts: _Facts) -> str:
     return f"did nothing, though its turn had come {_because(facts)} ({facts['why']}): {facts['reason']}"
 
 
+def _notice_requested(facts: _Facts) -> str:
+    missing = [
+        {"agent": "nobody has the ticket", "lead": "the ticket has no group"}.get(one, one)
+        for one in facts.get("nobody") or ()
+    ]
+    if not facts["to"]:
+        return f"told nobody: {', '.join(missing)}"
+    out = "" if facts.get("leaves_by") else ", which nothing carries: there is no way out by mail"
+    doubt = f" ({', '.join(missing)})" if missing else ""
+    return f"told {', '.join(facts['to'])}{doubt}: “{facts['subject']}”{out}"
+
+
 def _change(change: dict[str, Any]) -> str:
     what = change["what"]
     if "added" in change or "removed" in change:
@@ -167,5 +179,6 @@ LIFE_TOLD: Final[dict[str, Callable[[_Facts], str]]] = {
     "ticket.actions_undone.v1": _actions_undone,
     "ticket.rule_applied.v1": _rule_applied,
     "ticket.rule_not_applied.v1": _rule_not_applied,
+    "ticket.notice_requested.v1": _notice_requested,
 }
 """Wire type → the sentence without the actor."""

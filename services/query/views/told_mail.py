@@ -32,6 +32,7 @@ _CAUSES: Final = {
 
 _WHAT: Final = {
     "acknowledgement": "the acknowledgement",
+    "notice": "the notice",
     "survey": "the question what the customer thinks of the solution",
 }
 

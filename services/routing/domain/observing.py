@@ -40,6 +40,7 @@ from shared.events.steps import (
     ActionsApplied,
     ActionsUndone,
     GroupRequested,
+    NoticeRequested,
     RuleApplied,
     RuleNotApplied,
 )
@@ -143,6 +144,7 @@ def observe(desk: Desk, event: TicketEvent) -> None:
             | SatisfactionOffered()
             | SatisfactionRated()
             | GroupRequested()  # `requests` moves the ticket
+            | NoticeRequested()
             | RuleApplied()
             | RuleNotApplied()
         ):

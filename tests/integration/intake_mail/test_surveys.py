@@ -1,17 +1,20 @@
 """The question by mail: its links, the page behind them, and that looking at it counts nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import httpx2
 import pytest
 
 from services.intake.channels.mail.out.sender import MailSender
 from shared.events.satisfaction import SatisfactionOffered, SatisfactionRated
-from shared.events.tickets import MessageSent
+from shared.events.steps import NoticeRequested
+from shared.events.tickets import MessageNotDelivered, MessageSent
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
 from tests.integration.intake.desk import Caller, Desk
@@ -68,6 +71,18 @@ def sender(house: Desk, outside, folder: Path, boxes: Path) -> MailSender:
 
 
 @pytest.fixture
+async def rule(lena: Caller) -> AsyncIterator[Callable[..., Awaitable[None]]]:
+    """Puts one rule in force; none when the test is over."""
+
+    async def put(*rules: dict[str, Any]) -> None:
+        answer = await lena.send("PUT", "/v1/rules", {"rules": rules})
+        assert answer.status_code == 200, answer.text
+
+    yield put
+    await put()
+
+
+@pytest.fixture
 def anna(house: Desk, issuer: LocalIssuer) -> Caller:
     return Caller(house, issuer.issue("anna", Role.AGENT, name="Anna"))
 
@@ -93,6 +108,12 @@ def link_of(mail: EmailMessage, score: str) -> str:
     assert found.startswith(f"{URL}survey?token=")
     parts = urlsplit(found)
     return f"{parts.path}?{parts.query}"
+
+
+def body_of(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return " ".join(body.get_content().split())
 
 
 async def answer(house: Desk, link: str, **said: str) -> httpx2.Response:
@@ -196,3 +217,91 @@ async def test_a_wrong_answer_brings_the_page_again_and_says_why(
     assert words in page.text
     assert "<form" in page.text
     assert await told(house, ticket, SatisfactionRated) == []
+
+
+async def test_a_bad_word_reopens_the_ticket_and_tells_people_once_each(
+    house: Desk, anna: Caller, lena: Caller, outside: Outside, sender: MailSender, rule
+):
+    ann, lead, away = new_address(), new_address(), new_address()
+    login = f"Agent {ann}"
+    await rule(
+        {
+            "id": "bad-word",
+            "title": "Not happy",
+            "events": ["rated"],
+            "when": [
+                {"field": "score", "op": "is", "value": "bad"},
+                {"field": "requester.email", "op": "is", "value": ann},
+            ],
+            "actions": {
+                "reopen": True,
+                "add_tags": ["unhappy"],
+                "notify": {
+                    "to": [lead, away, "agent", "help@desk.example"],
+                    "text": "{{requester.name}} is not happy with #{{ticket.number}}.",
+                },
+            },
+        }
+    )
+    ticket = await solved_by_mail(house, anna, lena, a_mail(**{"from": f"Ann Lee <{ann}>"}))
+    await owned(house, ticket, agent=login)
+    await drained(sender)
+    outside.rcpt[away] = "550 no such user"
+    link = link_of(outside.mails(ann)[0], "bad")
+    await answer(house, link, score="bad")
+    await drained(sender)
+
+    state = await asyncio.to_thread(house.store.transact, lambda tx: tx.state(UUID(ticket)))
+    assert (state.category, state.tags) == ("open", ("unhappy",))
+    (notice,) = await told(house, ticket, NoticeRequested)
+    assert (notice.to[2], notice.leaves_by) == (f"agent:{login}", "email")
+    mail = outside.mails(lead)[0]
+    assert mail["Subject"].startswith(f"#{state.number}: Not happy")
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert body_of(mail) == f"Ann Lee is not happy with #{state.number}. {URL}tickets/{ticket}"
+    assert len(outside.mails(lead)) == 1
+    assert len(outside.mails(ann)) == 1, "the customer hears nothing of it"
+    failed = {
+        one.recipients: (one.kind, one.cause, one.reason)
+        for one in await told(house, ticket, MessageNotDelivered)
+        if one.message_id == notice.notice_id
+    }
+    assert failed[(away,)][:2] == ("notice", "refused")
+    assert failed[("help@desk.example",)][1:] == (
+        "withheld",
+        "help@desk.example is a mailbox of ours",
+    )
+    assert failed[(f"agent:{login}",)][1] == "withheld"
+
+    # Once somebody has said how the agent is reached, the mail that was withheld finds them.
+    mine = new_address()
+    await anna.post("/v1/contacts", {"name": "Anna", "logins": [login], "emails": [mine]})
+    listed = await lena.send("GET", f"/v1/channels/email/outbox?ticket_id={ticket}")
+    (withheld,) = [
+        one["id"] for one in listed.json()["mails"] if one["recipient"] == f"agent:{login}"
+    ]
+    await lena.post(f"/v1/channels/email/outbox/{withheld}/retry")
+    await drained(sender)
+    assert len(outside.mails(mine)) == 1
+
+
+async def test_a_notice_that_does_not_leave_keeps_no_customer_waiting(
+    house: Desk, anna: Caller, lena: Caller, outside: Outside, sender: MailSender, rule
+):
+    ann, away = new_address(), new_address()
+    await rule(
+        {
+            "id": "told",
+            "title": "Somebody writes",
+            "events": ["opened"],
+            "when": [{"field": "requester.email", "op": "is", "value": ann}],
+            "actions": {"notify": {"to": [away], "text": "Look."}},
+        }
+    )
+    outside.rcpt[away] = "450 try again later"
+    ticket = (await Post(house, anna).bring(a_mail(**{"from": ann})))["ticket_id"]
+    await anna.post(f"/v1/tickets/{ticket}/replies", {"body": "Hello."})
+    await sender.send_due()  # the notice is refused for now, and stands before the reply
+    await sender.send_due()
+    assert any(body_of(one).startswith("Hello.") for one in outside.mails(ann))
+    outside.rcpt.clear()

@@ -178,7 +178,7 @@ def test_every_kind_of_ticket_event_was_thought_of() -> None:
         "MessagesSplit", "SplitUndone", "FamilyRuleChanged", "TaskAdded", "TaskChanged", "TaskRemoved",
         "ParticipantAdded", "ParticipantRemoved", "ActionsApplied", "ActionsUndone", "GroupRequested",
         "MessageSent", "MessageNotDelivered", "SatisfactionOffered", "SatisfactionRated",
-        "RuleApplied", "RuleNotApplied",
+        "RuleApplied", "RuleNotApplied", "NoticeRequested",
     }  # fmt: skip
     known = {kind.__name__ for kind in get_args(tickets.TicketEvent)}
     assert known == spoken | silent

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from services.intake.domain import notices
 from services.intake.domain.actions import changes_of, commands_of
 from services.intake.domain.commands import Together
 from services.intake.domain.context import Context, Stamps
@@ -220,6 +221,9 @@ class _Chain:
         )
         group_id = ground.owner.group_id if ready.actions.group is not None else None
         commands = commands_of(ready.actions, ticket, actor, group_id=group_id, at=ground.now)
+        if ready.actions.notify is not None:
+            told = notices.request(ready.actions.notify, ticket, actor, ground.owner)
+            commands = Together(commands=(*commands.commands, told))
         try:
             changes = ground.decide(evolve(ticket, marker), commands, actor, marker.event_id)
         except Refused as refusal:

@@ -4,10 +4,13 @@ from datetime import timedelta
 from itertools import pairwise
 from uuid import uuid4
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake.domain import decide
+from services.intake.domain.actions import Actions, Macro
 from services.intake.domain.commands import (
     AddAgentReply,
     AddCustomerReply,
@@ -15,10 +18,12 @@ from services.intake.domain.commands import (
     ChangeTags,
     Close,
     RequestGroup,
+    Resolve,
     Together,
 )
 from services.intake.domain.parts import RULE_RUNS_MAX
 from services.intake.domain.rules.chain import DEPTH_MAX
+from shared.errors import Invalid
 from shared.events import Actor, ActorKind, Channel, Priority
 from shared.events.assignments import GroupChanged
 from shared.events.steps import ActionsUndone, RuleApplied, RuleNotApplied
@@ -285,3 +290,51 @@ def test_no_set_of_rules_runs_for_ever_or_leaves_a_gap(rules, commands):
         for one, two in pairwise([*events, *made]):
             assert two.version == one.version + 1
         assert len(ticket.rule_runs) <= RULE_RUNS_MAX
+
+
+NOTIFY = {"to": ["agent", "lead", "boss@desk.example"], "text": "Look at #{{ticket.number}}."}
+
+
+def test_it_tells_whoever_has_the_ticket_and_says_who_was_meant_and_is_nobody():
+    events, ticket = tagged(a_ticket(), "vip")
+    book = a_book(VIP | {"actions": {"notify": NOTIFY}})
+    (run, notice), ticket = followed(ticket, events, book, group="first", agent="anna")
+    assert notice.to == ("agent:anna", "lead:first", "boss@desk.example")
+    assert (notice.subject, notice.body) == ("Very important", "Look at #7.")
+    assert run.changes == ({"what": "notify", "added": notice.to, "after": "Look at #7."},)
+    (_, notice), _ = followed(
+        ticket,
+        tagged(ticket, "vip2")[0],
+        a_book({"events": ["tags_changed"], "actions": {"notify": NOTIFY}}),
+    )
+    assert (notice.to, notice.nobody) == (("boss@desk.example",), ("agent", "lead"))
+
+
+def test_it_reopens_what_is_solved_and_leaves_alone_what_is_open():
+    book = a_book(VIP | {"actions": {"reopen": True, "priority": "high"}})
+    events, ticket = tagged(a_ticket(Resolve(summary="Done")), "vip")
+    made, ticket = followed(ticket, events, book)
+    assert names(made) == ["RuleApplied", "TicketReopened", "PriorityChanged"]
+    events, ticket = tagged(a_ticket(), "vip")
+    made, ticket = followed(ticket, events, book)
+    assert names(made) == ["RuleApplied", "PriorityChanged"]
+
+
+@pytest.mark.parametrize(
+    ("actions", "place"),
+    [
+        ({"notify": NOTIFY | {"to": ["anna"]}}, "actions.notify.to[0]"),
+        ({"notify": NOTIFY | {"text": "{{weather}}"}}, "actions.notify.text"),
+        ({"reopen": True, "status": "pending"}, "actions.reopen"),
+    ],
+)
+def test_what_could_never_be_done_is_named(actions, place):
+    said = msgspec.convert(actions, Actions)
+    assert [one.field for one in said.faults({}, "actions")] == [place]
+
+
+def test_a_macro_sends_no_mails_to_strangers():
+    macro = Macro(title="Tell all", actions=msgspec.convert({"notify": NOTIFY}, Actions))
+    with pytest.raises(Invalid) as refusal:
+        macro.check({})
+    assert [one.field for one in refusal.value.errors] == ["actions.notify"]

@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -22,6 +23,7 @@ from services.intake.surveys import links
 from shared.events import Event
 from shared.events.messages import AttachedFile, MailHeaders
 from shared.events.satisfaction import SatisfactionOffered, Score
+from shared.events.steps import NoticeRequested
 from shared.events.tickets import (
     AgentReplied,
     CustomerReplied,
@@ -55,6 +57,10 @@ _ANSWERED: Final = re.compile(
 _TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 
 
+Told = TicketOpened | AgentReplied | CustomerReplied | SatisfactionOffered | NoticeRequested
+"""What a mail is about."""
+
+
 class Withheld(Exception):
     """There is nobody to write to, or no program may; the message is for agents."""
 
@@ -72,7 +78,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     opened: TicketOpened
     subject: str
     fields: Mapping[str, object]
-    event: TicketOpened | AgentReplied | CustomerReplied | SatisfactionOffered
+    event: Told
     copies: tuple[str, ...]
     incoming: tuple[TicketOpened | CustomerReplied, ...]
     own_ids: tuple[tuple[int, str], ...]
@@ -87,7 +93,7 @@ def read_story(  # noqa: C901, PLR0912  # one arm an event
         Withheld: the message is not on this ticket.
     """
     opened: TicketOpened | None = None
-    event: TicketOpened | AgentReplied | CustomerReplied | SatisfactionOffered | None = None
+    event: Told | None = None
     subject, fields = "", dict[str, object]()
     copies: dict[str, str] = {}
     incoming: list[TicketOpened | CustomerReplied] = []
@@ -116,10 +122,7 @@ def read_story(  # noqa: C901, PLR0912  # one arm an event
                 own.setdefault(mail_id, one.version)
             case _:
                 pass
-        if (
-            isinstance(one, TicketOpened | AgentReplied | CustomerReplied)
-            and one.message_id == item.message_id
-        ) or (isinstance(one, SatisfactionOffered) and one.survey_id == item.message_id):
+        if isinstance(one, Told) and _id_of(one) == item.message_id:
             event = one
     if opened is None or event is None:
         raise Withheld("the message is not on this ticket")
@@ -134,9 +137,19 @@ def read_story(  # noqa: C901, PLR0912  # one arm an event
     )
 
 
+def _id_of(event: Told) -> UUID:
+    match event:
+        case SatisfactionOffered():
+            return event.survey_id
+        case NoticeRequested():
+            return event.notice_id
+        case _:
+            return event.message_id
+
+
 def files_of(story: Story, item: Item) -> list[AttachedFile]:
     """The files that travel along: those of a reply."""
-    if item.kind != "reply" or isinstance(story.event, SatisfactionOffered):
+    if item.kind != "reply" or isinstance(story.event, SatisfactionOffered | NoticeRequested):
         return []
     return [one for one in story.event.attachments if one.withheld is None and not one.is_original]
 
@@ -158,7 +171,7 @@ def compose(
         mailboxes: ours.
         key: `Secret("mail")`.
         contents: of `files_of`.
-        public_url: where customers reach us; only the links of a survey need it.
+        public_url: where people reach us: for the links of a survey, and of a notice to its ticket.
 
     Raises:
         Withheld: nobody may be written to.
@@ -167,7 +180,7 @@ def compose(
     newest = next((one.mail.mailbox for one in reversed(story.incoming) if one.mail), None)
     named = newest or story.fields.get("mailbox")
     box = mailboxes.speaking_for(named, story.fields.get("brand"), story.fields.get("group"))
-    to = _requester(story)
+    to = _requester(story) if item.kind != "notice" else _told(item, mailboxes)
     copies = _copies(story, mailboxes, to) if item.kind == "reply" else []
     recipients = tuple(one for one in (to, *copies) if one.lower() not in item.reached)
     if not recipients:
@@ -178,7 +191,8 @@ def compose(
     mail["Date"] = format_datetime(item.created_at)
     mail["From"] = Address(_sender_name(box, values), addr_spec=box.addresses[0])
     mail["Reply-To"] = Address(addr_spec=answers_at)
-    mail["To"] = Address(_name(story.opened.requester.name or ""), addr_spec=to)
+    name = "" if item.kind == "notice" else story.opened.requester.name or ""
+    mail["To"] = Address(_name(name), addr_spec=to)
     if copies:
         mail["Cc"] = tuple(Address(addr_spec=one) for one in copies)
     mail["Subject"] = _subject(story, item, box, values, key)
@@ -190,14 +204,14 @@ def compose(
     if robot := _robot(story, item):
         mail["Auto-Submitted"] = robot
         mail["X-Auto-Response-Suppress"] = "All"
-    _set_words(mail, story, item, box, values, contents)
+    _set_words(mail, story, item, box, values, contents, public_url)
     _set_boundaries(mail, item.mail_id)
     return Parcel(sender=answers_at, recipients=recipients, raw=mail.as_bytes())
 
 
 def _refuse_robots(story: Story, item: Item) -> None:
     """What a program writes goes to nobody who asked programs not to (RFC 3834, 2)."""
-    if not _robot(story, item) or not story.incoming:
+    if item.kind == "notice" or not _robot(story, item) or not story.incoming:
         return
     headers = story.incoming[-1].mail
     if headers is not None and headers.no_answer_reason is not None:
@@ -207,7 +221,7 @@ def _refuse_robots(story: Story, item: Item) -> None:
 def _robot(story: Story, item: Item) -> str | None:
     if item.kind == "acknowledgement":
         return "auto-replied"
-    is_automatic = item.kind == "survey" or (
+    is_automatic = item.kind in {"survey", "notice"} or (
         isinstance(story.event, AgentReplied) and story.event.is_automatic
     )
     return "auto-generated" if is_automatic else None
@@ -224,6 +238,16 @@ def _requester(story: Story) -> str:
         if address is not None and (to := _writable(address)) is not None:
             return to
     raise Withheld("the requester has no address that mail can be sent to")
+
+
+def _told(item: Item, mailboxes: Mailboxes) -> str:
+    """Whom a notice goes to. A mailbox of ours would make a ticket of it, and a rule of that the next notice."""
+    to = _writable(item.recipient)
+    if to is None:
+        raise Withheld(f"{item.recipient} is no address that mail can be sent to")
+    if mailboxes.is_ours(to):
+        raise Withheld(f"{to} is a mailbox of ours")
+    return to
 
 
 def _copies(story: Story, mailboxes: Mailboxes, to: str) -> list[str]:
@@ -290,6 +314,9 @@ def _subject(
     story: Story, item: Item, box: OwnMailbox, values: Mapping[str, str], key: bytes
 ) -> str:
     own = None
+    if isinstance(story.event, NoticeRequested):
+        subject = f"#{item.number}: {wording.one_line(story.event.subject, _SUBJECT_CHARS_MAX)}"
+        return with_token(key, subject, item.number) if box.subject_token else subject
     if item.kind == "survey":
         own = box.survey.subject
     elif item.kind == "acknowledgement" and box.acknowledgement:
@@ -330,11 +357,16 @@ def _set_words(
     box: OwnMailbox,
     values: Mapping[str, str],
     contents: Sequence[Content],
+    public_url: str | None,
 ) -> None:
     introduction = quote = signature = ""
     if item.kind == "acknowledgement":
         template = box.acknowledgement.text if box.acknowledgement else "{{ticket}}"
         words = wording.fill(template, values).strip()
+    elif isinstance(story.event, NoticeRequested):
+        words = story.event.body.strip()
+        if public_url is not None:
+            words += f"\n\n{public_url.rstrip('/')}/tickets/{item.ticket_id}"
     elif isinstance(story.event, SatisfactionOffered):
         words = wording.fill(box.survey.text, values).strip()
         signature = wording.fill(box.signature or "", values).strip()

@@ -18,10 +18,11 @@ from services.intake.secrets import Secret
 from shared.database import Transaction
 from shared.events import Channel
 from shared.events.satisfaction import SatisfactionOffered
+from shared.events.steps import NoticeRequested
 from shared.events.tickets import AgentReplied, Person, TicketOpened
 from shared.identifiers import derived_id, new_id
 
-Kind = Literal["reply", "acknowledgement", "survey"]
+Kind = Literal["reply", "acknowledgement", "survey", "notice"]
 State = Literal["waiting", "claimed", "sent", "dead", "discarded"]
 
 LISTED_MAX: Final = 500
@@ -30,7 +31,7 @@ LOOKED_AT_MAX: Final = 1_000
 """Due mails among which a claim chooses; after an outage there may be many more."""
 
 _ITEM: Final = (
-    "o.id, o.ticket_id, o.number, o.version, o.message_id, o.kind, o.mail_id, o.attempts, o.created_at,"
+    "o.id, o.ticket_id, o.number, o.version, o.message_id, o.kind, o.mail_id, o.recipient, o.attempts, o.created_at,"
     " o.give_up_at, o.reached, o.claim_id, o.claimed_until"
 )
 _ROW: Final = (
@@ -44,7 +45,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         version: of the event that it is about; what came later is no part of the mail.
-        message_id: the reply, the customer's message that is acknowledged, or the question's id.
+        message_id: the reply, the customer's message that is acknowledged, the question's id or the notice's.
+        recipient: of a notice, whom it shall reach; of all others the requester's address when it was put in.
         give_up_at: when trying ends; None: it was never tried.
         reached: who has it already, from an earlier attempt.
         claim_id: only who knows it may say what became of the mail.
@@ -57,6 +59,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     message_id: UUID
     kind: Kind
     mail_id: str
+    recipient: str
     attempts: int
     created_at: datetime
     give_up_at: datetime | None
@@ -112,6 +115,12 @@ class MailOutbox:
         """See `surveys.desk.SurveyChannel`."""
         self._put(tx, ticket, event.survey_id, "survey", event.survey_id, event.version)
 
+    def notify(self, tx: Transaction, ticket: Ticket, event: NoticeRequested) -> None:
+        """See `outgoing.NoticeChannel`: a mail of their own for each."""
+        for one in event.to:
+            own = derived_id("notice", event.notice_id, one)
+            self._put(tx, ticket, own, "notice", event.notice_id, event.version, recipient=one)
+
     def acknowledge(self, tx: Transaction, ticket: Ticket, message_id: UUID) -> bool:
         """Tell the requester that the ticket is there: once a ticket, and seldom to one address.
 
@@ -134,10 +143,17 @@ class MailOutbox:
         return True
 
     def _put(
-        self, tx: Transaction, ticket: Ticket, own: UUID, kind: Kind, message_id: UUID, version: int
+        self,
+        tx: Transaction,
+        ticket: Ticket,
+        own: UUID,
+        kind: Kind,
+        message_id: UUID,
+        version: int,
+        recipient: str | None = None,
     ) -> None:
         mail_id = own_message_id(self._secret.key(tx), ticket.id, own, self._domain)
-        address = (ticket.requester_email or "").lower()
+        address = recipient or (ticket.requester_email or "").lower()
         tx.cursor.execute(
             "INSERT INTO mail_outbox (id, ticket_id, number, version, message_id, kind, mail_id,"
             " recipient, domain, state, next_attempt_at, created_at)"
@@ -154,13 +170,15 @@ class MailOutbox:
 def claim(tx: Transaction, *, count_max: int, per_domain_max: int, lease: timedelta) -> list[Item]:
     """Take what is due, at most so many mails for one domain at once over all senders, a ticket's mails in their order.
 
+    Notices go to other people: they neither wait for the customer's mails nor keep them waiting.
+
     A claim whose time is over is taken again: whoever had it is gone, or will find that it is no longer theirs.
     """
     # One after the other: two who look at once would each find a domain free. It takes a millisecond.
     tx.cursor.execute("SELECT pg_advisory_xact_lock(hashtext('mail_outbox'))")
     tx.cursor.execute(
         "WITH first AS ("  # noqa: S608  # our own column names
-        "  SELECT id, ticket_id, version, domain, next_attempt_at FROM mail_outbox"
+        "  SELECT id, ticket_id, version, kind, domain, next_attempt_at FROM mail_outbox"
         "  WHERE state IN ('waiting', 'claimed') AND next_attempt_at <= %(now)s"
         "    AND (state = 'waiting' OR claimed_until <= %(now)s)"
         "  ORDER BY next_attempt_at, id LIMIT %(looked_at)s),"
@@ -171,8 +189,10 @@ def claim(tx: Transaction, *, count_max: int, per_domain_max: int, lease: timede
         "  SELECT first.*, coalesce(busy.count, 0) + row_number()"
         "      OVER (PARTITION BY domain ORDER BY next_attempt_at, id) AS place"
         "  FROM first LEFT JOIN busy USING (domain)"
-        "  WHERE NOT EXISTS (SELECT 1 FROM mail_outbox AS earlier WHERE earlier.ticket_id = first.ticket_id"
-        "    AND earlier.version < first.version AND earlier.state IN ('waiting', 'claimed'))),"
+        "  WHERE kind = 'notice' OR NOT EXISTS ("
+        "    SELECT 1 FROM mail_outbox AS earlier WHERE earlier.ticket_id = first.ticket_id"
+        "    AND earlier.version < first.version AND earlier.state IN ('waiting', 'claimed')"
+        "    AND earlier.kind <> 'notice')),"
         " taken AS ("
         "  SELECT o.id FROM mail_outbox AS o JOIN due USING (id) WHERE due.place <= %(per_domain)s"
         "  ORDER BY due.next_attempt_at, o.id LIMIT %(count)s FOR UPDATE OF o SKIP LOCKED)"

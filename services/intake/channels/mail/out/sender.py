@@ -193,6 +193,8 @@ class MailSender:
         return None
 
     async def _made(self, item: Item) -> Parcel:
+        if item.kind == "notice":
+            item = msgspec.structs.replace(item, recipient=await self._address(item.recipient))
         history = await asyncio.to_thread(self._store.history, item.ticket_id)
         story = composing.read_story(history, item)
         contents: list[Content] = []
@@ -214,6 +216,20 @@ class MailSender:
             contents,
             public_url=self._public_url,
         )
+
+    async def _address(self, recipient: str) -> str:
+        """The mail address of `agent:<id>` or `lead:<group>`, as the contact with that login has it now.
+
+        Raises:
+            Withheld: nobody has said it; once somebody has, `retry` finds it.
+        """
+        if not recipient.startswith(("agent:", "lead:")):
+            return recipient
+        login = recipient.removeprefix("agent:")
+        known = await self._intake.known_as((login,))
+        if known is None or known.email is None:
+            raise Withheld(f"no contact with the login {login} has a mail address")
+        return known.email
 
     async def _attempt(self, connection: Connection, item: Item, parcel: Parcel) -> None:
         broken: ServerIsAway | None = None
@@ -237,6 +253,8 @@ class MailSender:
         outbox.settle(tx, item, state="dead", reached=(), failed=(), error=reason)
         ticket = tx.state(item.ticket_id)
         address = None if ticket is None else ticket.requester_email
+        if item.kind == "notice":
+            address = item.recipient
         self._note_failures(tx, item, "withheld", [Failure(address or "", None, reason)])
         metrics.INTAKE_MAILS_OUT.labels("dead").inc()
 
