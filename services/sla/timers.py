@@ -3,10 +3,14 @@
 The index of timers is the table itself (S23); nothing is kept in memory but the next moment. Several
 processes may run this: rows one of them works on are passed over by the others, and a timer is moved
 in the transaction that stores its events, so none fires twice (S25).
+
+Deadlines go before everything else here: they are fired by a thread of their own, never behind the
+reads, batches and evaluations that share the loop's threads.
 """
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -89,9 +93,17 @@ class Timers:
         """Fire until cancelled. A database that is away is waited for."""
         self._health.set(CONDITION, ok=False, detail="overdue timers are not fired yet")
         await self._catch_up()
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="timers")
+        try:
+            await self._fire(thread)
+        finally:
+            thread.shutdown(wait=False)
+
+    async def _fire(self, thread: Executor) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             try:
-                done = await asyncio.to_thread(self.fire_due)
+                done = await loop.run_in_executor(thread, self.fire_due)
             except TRANSIENT as error:
                 log.warning("timers_cannot_fire", error=type(error).__name__)
                 await self._alarm.wait(self._settings.timer_recheck_seconds_max)

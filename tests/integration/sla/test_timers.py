@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -101,6 +102,23 @@ async def test_a_deadline_breaks_within_two_seconds_and_wakes_a_loop_that_slept(
     (breach,) = desk.breaches(story.ticket_id)
     assert breach.breached_at == due
     assert timedelta(seconds=0.2) <= breach.detected_at - due < timedelta(seconds=2)
+
+
+async def test_a_deadline_does_not_wait_for_the_work_that_shares_the_loops_threads(
+    desk: Desk, settings: Settings
+) -> None:
+    desk.policy(targets=[{"metric": "first_reply", "seconds": 1}])
+    story = Story()
+    desk.hear(story.opened(datetime.now(UTC)))
+    commits, is_over = Commits(desk.store), threading.Event()
+    reads = [asyncio.create_task(asyncio.to_thread(is_over.wait, PATIENCE)) for _ in range(100)]
+    try:
+        async with running(_timers(desk, settings)):
+            await commits.next()
+    finally:
+        is_over.set()
+        await asyncio.gather(*reads)
+    assert len(desk.breaches(story.ticket_id)) == 1
 
 
 async def test_after_downtime_everything_overdue_fires_once_before_the_service_is_ready(
