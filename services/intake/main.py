@@ -1,7 +1,8 @@
 """The only place that knows which parts of intake are real."""
 
-from datetime import timedelta
+from collections.abc import Sequence
 from importlib.metadata import version
+from typing import Final
 
 from services.intake.api import (
     articles_router,
@@ -17,39 +18,20 @@ from services.intake.api.rules import rules_router
 from services.intake.app import Intake
 from services.intake.attachments.store import AttachmentStore, BucketStore, FolderStore
 from services.intake.bulk import Bulk
-from services.intake.channels.chat.desk import ChatDesk
-from services.intake.channels.chat.hub import Hub
-from services.intake.channels.chat.idle import SilenceWatch
-from services.intake.channels.chat.routes import chat_pages, chat_router
-from services.intake.channels.chat.sockets import Room, chat_sockets
-from services.intake.channels.chat.store import ChatReading
-from services.intake.channels.form.receiving import WebForms
-from services.intake.channels.form.routes import form_router
+from services.intake.channels.chat import parts as chat
+from services.intake.channels.form import parts as form
 from services.intake.channels.help.routes import help_router
 from services.intake.channels.identity import IdentityTokens
 from services.intake.channels.installed import Channels
-from services.intake.channels.mail.guard import Pace
-from services.intake.channels.mail.listeners import mail_listeners
-from services.intake.channels.mail.mailboxes import Mailboxes
-from services.intake.channels.mail.out.outbox import MailOutbox
-from services.intake.channels.mail.out.parts import mail_outbox, mail_sender
-from services.intake.channels.mail.out.routes import outbox_router
-from services.intake.channels.mail.receiving import MailIn
-from services.intake.channels.mail.routes import mail_router
-from services.intake.channels.messengers.files import FilesOut
-from services.intake.channels.messengers.media import MediaIn
-from services.intake.channels.messengers.outbox import MessengerOutbox
-from services.intake.channels.messengers.parts import build_messengers
-from services.intake.channels.messengers.receiving import MessengersIn
-from services.intake.channels.messengers.routes import messenger_router
-from services.intake.channels.messengers.sender import MessengerSender
+from services.intake.channels.kind import Build, House
+from services.intake.channels.mail import parts as mail
+from services.intake.channels.messengers import parts as messengers
+from services.intake.channels.messengers.parts import build_sender
 from services.intake.channels.pace import SenderPace
-from services.intake.channels.phone.calls import PhoneCalls
-from services.intake.channels.phone.routes import phone_router
+from services.intake.channels.phone import parts as phone
 from services.intake.channels.survey.routes import survey_router
 from services.intake.domain import Ticket, evolve, parts, ticket
 from services.intake.knowledge.desk import Knowledge
-from services.intake.secrets import Secret
 from services.intake.settings import Settings
 from services.intake.stream import listen
 from services.intake.surveys.desk import Surveys
@@ -74,6 +56,12 @@ from shared.http.app import build_api
 from shared.messaging import Relay
 from shared.service import Service
 
+CHANNELS: Final[Sequence[Build]] = (
+    messengers.build, mail.build, chat.build, form.build, phone.build,
+)  # fmt: skip
+"""All channels beside the API. Who may be answered by two is answered by the first: where they wrote, or by the address
+that a visitor of the chat has left."""
+
 
 def build(settings: Settings) -> Service:
     """The service, ready to run."""
@@ -88,28 +76,21 @@ def build(settings: Settings) -> Service:
     clock = SystemClock()
     contents = _contents(settings)
     channels = Channels.read(settings.channels_file)
-    calls = None if channels.phone is None else PhoneCalls(intake, channels.phone)
-    mailboxes = Mailboxes.read(settings.mailboxes_file)
-    out = mail_outbox(mailboxes, settings)
-    mail = _mail(intake, store, contents, mailboxes, out, settings)
-    senders = []
-    if out is not None:
-        intake.outgoing.append(out)
-        intake.notices = out
-        senders.append(mail_sender(intake, store, contents, mailboxes, settings).run)
-    messengers = build_messengers(channels.messengers)
-    if messengers:
-        intake.outgoing.insert(
-            0, MessengerOutbox()
-        )  # before mail: where they wrote, they are answered
-        give_up = timedelta(hours=channels.messengers.give_up_hours)
-        files = FilesOut(
-            store,
-            contents,
-            public_url=settings.public_url,
-            link_lives=timedelta(days=channels.messengers.file_link_days),
-        )
-        senders.append(MessengerSender(intake, store, messengers, files, give_up=give_up).run)
+    house = House(
+        intake=intake,
+        store=store,
+        contents=contents,
+        clock=clock,
+        settings=settings,
+        channels=channels,
+        identity=IdentityTokens(channels.identity.read()),
+    )
+    built = [build_channel(house) for build_channel in CHANNELS]
+    outgoing = [one.outgoing for one in built if one.outgoing is not None]
+    intake.outgoing.extend(outgoing)
+    intake.notices = next((one.notices for one in built if one.notices is not None), None)
+    surveys = Surveys(intake, outgoing if settings.public_url else [])
+    sends = {source: way for one in built for source, way in one.sends.items()}
     api = build_api(
         name=Owner.INTAKE,
         title="Ticketing: intake",
@@ -128,32 +109,13 @@ def build(settings: Settings) -> Service:
     api.include_router(help_router(knowledge, store, _help_pace(settings), clock))
     bulk = Bulk(intake, Toolbox(intake))
     api.include_router(bulk_router(bulk))
-    api.include_router(mail_router(mail, store, contents, bytes_max=settings.mail_bytes_max))
-    api.include_router(phone_router(calls, store, clock))
-    media = MediaIn(contents, bytes_max=settings.attachment_bytes_max)
-    api.include_router(messenger_router(MessengersIn(intake), media, messengers, store, clock))
-    identity = IdentityTokens(channels.identity.read())
-    forms = None if channels.forms is None else WebForms(intake, channels.forms, identity)
-    api.include_router(
-        form_router(
-            forms,
-            store,
-            contents,
-            _form_pace(channels, settings),
-            file_bytes_max=settings.attachment_bytes_max,
-        )
-    )
-    surveys = Surveys(intake, None if settings.public_url is None else out)
     api.include_router(survey_router(surveys, store))
-    api.include_router(outbox_router(intake, store))
     api.include_router(
         attachments_router(intake, store, contents, bytes_max=settings.attachment_bytes_max)
     )
-    chat_committer = GroupCommitter(store, group_max=settings.commit_group_max)
-    room = _chat(intake, store, chat_committer, channels, identity, settings)
-    api.include_router(chat_router(room))
-    api.include_router(chat_pages(room))
-    api.include_router(chat_sockets(room))
+    for one in built:
+        for router in one.routers:
+            api.include_router(router)
     return Service(
         Owner.INTAKE,
         settings,
@@ -162,7 +124,7 @@ def build(settings: Settings) -> Service:
         migrations=["services.intake"],
         consumers=[listen(settings=settings, store=store, intake=intake)],
         relay=Relay(store=store, settings=settings),
-        committers=[committer, *([chat_committer] if room else [])],
+        committers=[committer, *(own for one in built for own in one.committers)],
         tasks=[
             PostponementTimer(intake, clock).run,
             ClosingTimer(intake, clock).run,
@@ -171,12 +133,11 @@ def build(settings: Settings) -> Service:
             RuleTimer(time_rules, clock).run,
             RuleArming(time_rules).run,
             bulk.run,
-            *mail_listeners(mail, store, settings),
-            *senders,
-            *([room.hub.run, SilenceWatch(room.desk).run] if room else []),
+            *(task for one in built for task in one.tasks),
+            *([build_sender(house, sends).run] if sends else []),
         ],
-        websockets=room is not None,
-        on_drain=[room.hub.close] if room else [],
+        websockets=any(one.websockets for one in built),
+        on_drain=[close for one in built for close in one.on_drain],
         needs_kafka=False,  # it goes on accepting while Kafka is away and catches up
     )
 
@@ -194,63 +155,12 @@ def _contents(settings: Settings) -> AttachmentStore:
     )
 
 
-def _chat(
-    intake: Intake,
-    store: EventStore[Ticket],
-    committer: GroupCommitter[Ticket],
-    channels: Channels,
-    identity: IdentityTokens,
-    settings: Settings,
-) -> Room | None:
-    if channels.chat is None:
-        return None
-    reading = ChatReading(store)
-    hub = Hub(
-        reading,
-        redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None,
-        channel=f"{settings.topic_prefix}intake.chat",
-    )
-    desk = ChatDesk(intake, committer, channels.chat, hub.announce)
-    return Room(desk, hub, reading, identity, Secret("chat"), store)
-
-
-def _form_pace(channels: Channels, settings: Settings) -> SenderPace | None:
-    forms = channels.forms
-    if forms is None:
-        return None
-    return SenderPace(
-        settings.redis_url.get_secret_value() if settings.redis_url else None,
-        prefix=f"{settings.topic_prefix}intake.forms.",
-        count_max=forms.per_address_max,
-        seconds=forms.per_address_seconds,
-    )
-
-
 def _help_pace(settings: Settings) -> SenderPace:
     return SenderPace(
         settings.redis_url.get_secret_value() if settings.redis_url else None,
         prefix=f"{settings.topic_prefix}intake.help.",
         count_max=settings.help_per_address_max,
         seconds=60.0,
-    )
-
-
-def _mail(
-    intake: Intake,
-    store: EventStore[Ticket],
-    contents: AttachmentStore,
-    mailboxes: Mailboxes,
-    out: MailOutbox | None,
-    settings: Settings,
-) -> MailIn:
-    within = timedelta(seconds=settings.mail_per_sender_seconds)
-    return MailIn(
-        intake,
-        store,
-        contents,
-        mailboxes,
-        pace=Pace(settings.mail_per_sender_max, within),
-        out=out,
     )
 
 

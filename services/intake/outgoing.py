@@ -1,13 +1,36 @@
 """The way of an agent's words to where the customer reads them: each channel that sends has an outbox behind this."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
 
 from services.intake.domain import Ticket
 from shared.database import Transaction
 from shared.events import Channel
 from shared.events.steps import NoticeRequested
 from shared.events.tickets import AgentReplied, Person, TicketEvent, TicketOpened
+
+
+class Reader(msgspec.Struct, frozen=True):
+    """Whom an agent's words are for, and where their ticket came from.
+
+    Attributes:
+        requester: the customer.
+        via: how the ticket came.
+        fields: its custom fields, in which channels write what it came from.
+        is_outbound: an agent wrote first.
+    """
+
+    requester: Person
+    via: Channel
+    fields: Mapping[str, Any]
+    is_outbound: bool = False
+
+    @classmethod
+    def of(cls, ticket: Ticket) -> "Reader":
+        """The requester of this ticket."""
+        return cls(ticket.requester, ticket.via, ticket.fields, ticket.is_outbound)
 
 
 class Outgoing(Protocol):
@@ -19,14 +42,8 @@ class Outgoing(Protocol):
 
     name: str
 
-    def takes(self, requester: Person, via: Channel, *, is_outbound: bool) -> bool:
-        """Whether what is written on such a ticket leaves by this channel.
-
-        Args:
-            requester: whom it is written to.
-            via: how the ticket came.
-            is_outbound: an agent wrote first.
-        """
+    def takes(self, reader: Reader) -> bool:
+        """Whether what is written on this reader's ticket leaves by this channel."""
         ...
 
     def put(self, tx: Transaction, ticket: Ticket, event: AgentReplied | TicketOpened) -> None:
@@ -48,12 +65,10 @@ class NoticeChannel(Protocol):
         ...
 
 
-def carrier(
-    outgoing: Sequence[Outgoing], requester: Person, via: Channel, *, is_outbound: bool
-) -> str | None:
+def carrier(outgoing: Sequence[Outgoing], reader: Reader) -> str | None:
     """The channel that carries what is written to this customer; None: they read it here."""
     for channel in outgoing:
-        if channel.takes(requester, via, is_outbound=is_outbound):
+        if channel.takes(reader):
             return channel.name
     return None
 

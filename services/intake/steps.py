@@ -49,7 +49,7 @@ from services.intake.domain.status import ENDED
 from services.intake.domain.survey_policy import NO_SURVEY, SurveyTerms
 from services.intake.external_ids import ExternalIds
 from services.intake.numbers import Numbers
-from services.intake.outgoing import NoticeChannel, Outgoing, carrier, hand_over
+from services.intake.outgoing import NoticeChannel, Outgoing, Reader, carrier, hand_over
 from services.intake.owners import owner_of
 from services.intake.postponements import Postponements
 from services.intake.ruling import Ruling
@@ -119,7 +119,8 @@ class Steps:
         if beside:
             command = replace(command, fields={**command.fields, **beside})
         if command.is_outbound:
-            leaves_by = carrier(self.outgoing, command.requester, asking.via, is_outbound=True)
+            reader = Reader(command.requester, asking.via, command.fields, is_outbound=True)
+            leaves_by = carrier(self.outgoing, reader)
             context = replace(context, leaves_by=leaves_by)
         check_opening(command, context)
         if command.external_id is not None:
@@ -298,9 +299,7 @@ class Steps:
         if self.notices is not None:
             context = replace(context, notices_leave_by=self.notices.name)
         if _writes(command) and not context.is_import:
-            leaves_by = carrier(
-                self.outgoing, ticket.requester, ticket.via, is_outbound=ticket.is_outbound
-            )
+            leaves_by = carrier(self.outgoing, Reader.of(ticket))
             context = replace(context, leaves_by=leaves_by)
         if ticket.waits_for_children and _ends(command):
             context = replace(context, open_children=open_children(tx, ticket))

@@ -23,7 +23,7 @@ class SatisfactionOffered(
         survey_id: of the question; its answers name it.
         resolution_count: which solution is meant.
         expires_at: until when it may be answered.
-        leaves_by: the channel whose outbox has it (`email`); none: it is asked on the ticket's page and by the API.
+        leaves_by: the channel that brings it (`email`, `messenger`, `chat`); none: the ticket's page and the API ask.
         group_id, agent_id: who had the ticket, as far as intake has heard; they are who is judged.
         policy_group, policy_version: the survey policy that asks (`*`: that of all other groups).
     """

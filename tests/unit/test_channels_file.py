@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.intake.channels.installed import Channels, ChannelsAreWrong, SecretIn
-from services.intake.channels.messengers.parts import build_messengers
+from services.intake.channels.messengers.parts import adapters
 
 PAGE = Path(__file__).parents[2] / "docs" / "channels.md"
 
@@ -29,7 +29,7 @@ def test_the_example_of_the_documentation_is_a_file_of_channels(tmp_path: Path):
 def test_without_a_file_everything_is_off():
     channels = Channels.read(None)
     assert (channels.phone, channels.forms, channels.chat) == (None, None, None)
-    assert build_messengers(channels.messengers) == {}
+    assert adapters(channels.messengers) == {}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The verbs of surveys: asking when it is due, showing the question, taking the answer."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -12,12 +13,12 @@ from services.intake.domain.commands import OfferSurvey, RateSatisfaction
 from services.intake.domain.parts import Survey
 from services.intake.domain.refusals import NoSurveyIsOpen
 from services.intake.domain.survey_policy import SurveyPolicy
+from services.intake.outgoing import Reader
 from services.intake.owners import owner_of
 from services.intake.surveys.links import Asked
 from shared.database import Transaction
 from shared.events import Actor, ActorKind, Channel
 from shared.events.satisfaction import SatisfactionOffered, Score
-from shared.events.tickets import Person
 
 _SYSTEM: Final = Actor(kind=ActorKind.SYSTEM, id="intake")
 
@@ -26,16 +27,18 @@ class SurveyChannel(Protocol):
     """A channel that brings the question to the customer.
 
     Attributes:
-        name: what `leaves_by` of the event says.
+        name: what `leaves_by` of the event says: a `Channel`.
     """
 
     name: str
 
-    def takes(self, requester: Person, via: Channel, *, is_outbound: bool) -> bool:
+    def takes(self, reader: Reader) -> bool:
         """Whether it reaches this requester (see `outgoing.Outgoing`)."""
         ...
 
-    def ask(self, tx: Transaction, ticket: Ticket, event: SatisfactionOffered) -> None:
+    def ask(
+        self, tx: Transaction, ticket: Ticket, event: SatisfactionOffered, policy: SurveyPolicy
+    ) -> None:
         """Keep the question for sending, in the transaction of its event. Cheap, and refuses nothing."""
         ...
 
@@ -53,12 +56,13 @@ class Surveys:
 
     Args:
         intake: whose steps they are made of.
-        channel: how the question leaves; None: it stands on the ticket's page and in the API only.
+        channels: how the question leaves: by the first that reaches the requester; by none, it stands on the ticket's
+            page and in the API only.
     """
 
-    def __init__(self, intake: Intake, channel: SurveyChannel | None) -> None:
+    def __init__(self, intake: Intake, channels: Sequence[SurveyChannel]) -> None:
         self.intake = intake
-        self._channel = channel
+        self._channels = tuple(channels)
 
     def offer_due(self, correlation_id: str) -> datetime | None:
         """Ask about the solved tickets whose moment has come. Returns when the next one comes. Blocks."""
@@ -78,24 +82,25 @@ class Surveys:
 
     def _offer(self, tx: Tx, ticket: Ticket, survey_at: datetime, asking: Asking) -> None:
         owner = owner_of(tx, ticket.id)
+        channel = self._channel(ticket)
         command = OfferSurvey(
             survey_at=survey_at,
-            leaves_by=self._leaves_by(ticket),
+            leaves_by=None if channel is None else channel.name,
             group_id=owner.group_id,
             agent_id=owner.agent_id,
         )
         events = self.intake.decided(tx, ticket, command, asking)
         after = self.intake.save(tx, ticket, events)
         for event in events:
-            if self._channel and isinstance(event, SatisfactionOffered) and event.leaves_by:
-                self._channel.ask(tx, after, event)
+            if channel is not None and isinstance(event, SatisfactionOffered):
+                channel.ask(tx, after, event, self._policy(event.policy_group))
 
-    def _leaves_by(self, ticket: Ticket) -> str | None:
-        channel = self._channel
-        if channel is None:
-            return None
-        is_reached = channel.takes(ticket.requester, ticket.via, is_outbound=ticket.is_outbound)
-        return channel.name if is_reached else None
+    def _channel(self, ticket: Ticket) -> SurveyChannel | None:
+        reader = Reader.of(ticket)
+        return next((one for one in self._channels if one.takes(reader)), None)
+
+    def _policy(self, group: str | None) -> SurveyPolicy:
+        return self.intake.configuration.house.survey(group).policy
 
     async def question(self, asked: Asked) -> Question:
         """What a link is about, and what was answered so far.
@@ -109,8 +114,7 @@ class Surveys:
             survey = ticket.survey(asked.survey_id)
             if survey is None:
                 raise NoSurveyIsOpen(ticket.number)
-            policy = self.intake.configuration.house.survey(survey.policy_group).policy
-            return Question(ticket.number, survey, policy)
+            return Question(ticket.number, survey, self._policy(survey.policy_group))
 
         return await asyncio.to_thread(self.intake.read, look)
 
@@ -134,7 +138,9 @@ class Surveys:
             ticket = self._ticket(tx, asked)
             person = ticket.requester
             actor = Actor(kind=ActorKind.CUSTOMER, id=person.id, name=person.name, ip=ip)
-            asking = Asking(actor=actor, via=Channel.EMAIL, correlation_id=correlation_id)
+            channel = self._channel(ticket)
+            via = Channel.EMAIL if channel is None else Channel(channel.name)
+            asking = Asking(actor=actor, via=via, correlation_id=correlation_id)
             command = RateSatisfaction(
                 survey_id=asked.survey_id, score=score, comment=comment, reason=reason
             )

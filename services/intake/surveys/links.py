@@ -9,6 +9,7 @@ import msgspec
 
 from services.intake.secrets import is_signature, signature
 from shared.errors import NotFound
+from shared.events.satisfaction import Score
 
 PATH: Final = "/survey"
 _ID_BYTES: Final = 16
@@ -31,6 +32,12 @@ def token(key: bytes, asked: Asked) -> str:
     )
     raw = asked.ticket_id.bytes + asked.survey_id.bytes + signed
     return base64.urlsafe_b64encode(raw).decode()
+
+
+def answers(key: bytes, asked: Asked, public_url: str) -> dict[Score, str]:
+    """The link of each answer; it leads to the page with that answer chosen."""
+    page = f"{public_url.rstrip('/')}{PATH}?token={token(key, asked)}"
+    return {score: f"{page}&score={score.value}" for score in Score}
 
 
 def read(key: bytes, given: str) -> Asked:

@@ -10,13 +10,14 @@ import pytest
 from services.intake.channels.messengers import sender as messenger_sender
 from services.intake.channels.messengers.sender import MessengerSender
 from shared.security.issuer import LocalIssuer
-from tests.integration.intake.conftest import agent, caller, supervisor
+from tests.integration.intake.conftest import agent, caller, importer, supervisor
 from tests.integration.intake.desk import Desk
+from tests.integration.intake_channels.served import served
 from tests.integration.intake_channels.vendors import Vendors, open_vendors
 from tests.integration.intake_mail.post import open_post
 from tests.support.database import Database
 
-__all__ = ["agent", "caller", "supervisor"]
+__all__ = ["agent", "caller", "importer", "supervisor"]
 
 IDENTITY_SECRET = "a secret that the shop and the desk share"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -128,6 +129,13 @@ async def sender(desk: Desk) -> AsyncIterator[MessengerSender]:
         yield found
         work.cancel()
         await asyncio.wait([work])
+
+
+@pytest.fixture(scope="session")
+async def address(desk: Desk) -> AsyncIterator[str]:
+    """Where the desk listens."""
+    async with served(desk) as at:
+        yield at
 
 
 @pytest.fixture(scope="session")

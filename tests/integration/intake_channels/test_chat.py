@@ -25,12 +25,6 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="session")
-async def address(desk: Desk) -> AsyncIterator[str]:
-    async with served(desk) as at:
-        yield at
-
-
-@pytest.fixture(scope="session")
 async def other_address(second_desk: Desk) -> AsyncIterator[str]:
     async with served(second_desk) as at:
         yield at

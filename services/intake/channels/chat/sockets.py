@@ -210,7 +210,7 @@ class _VisitorSide:
         visitor, session = await self._known(hello)
         self._visitor = visitor
         self._page = hello.page
-        chat = await self._room.reading.running_chat(visitor.id)
+        chat = await self._room.reading.shown_chat(visitor.id)
         await line.send(
             {
                 "type": "welcome",

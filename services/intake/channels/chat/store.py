@@ -104,8 +104,8 @@ def chat_of_visitor(tx: Transaction, visitor: Visitor, page: str | None) -> UUID
     return id_
 
 
-def add(tx: Transaction, chat_id: UUID, writing: Writing) -> Message:
-    """Store the message; the same one again gives what is stored.
+def add(tx: Transaction, chat_id: UUID, writing: Writing, *, is_late: bool = False) -> Message:
+    """Store the message; the same one again gives what is stored. `is_late`: also in an ended chat.
 
     Raises:
         ChatHasEnded: nobody writes there any more.
@@ -114,13 +114,18 @@ def add(tx: Transaction, chat_id: UUID, writing: Writing) -> Message:
     tx.cursor.execute(
         "WITH known AS (SELECT * FROM chat_messages WHERE conversation_id = %(chat)s AND id = %(id)s),"  # noqa: S608
         " moved AS (UPDATE chat_conversations SET last_sequence = last_sequence + 1,"
-        "  heard_at = %(now)s WHERE id = %(chat)s AND (state <> 'ended' OR %(side)s = 'system')"
+        "  heard_at = %(now)s WHERE id = %(chat)s AND (state <> 'ended' OR %(is_late)s)"
         "  AND NOT EXISTS (SELECT 1 FROM known) RETURNING last_sequence),"
         " added AS (INSERT INTO chat_messages (conversation_id, sequence, id, side, author_id,"
         "  author, text, at) SELECT %(chat)s, last_sequence, %(id)s, %(side)s, %(author_id)s,"
         "  %(author)s, %(text)s, %(now)s FROM moved RETURNING *)"
         f" SELECT {_MESSAGE} FROM known UNION ALL SELECT {_MESSAGE} FROM added",
-        {**msgspec.structs.asdict(writing), "chat": chat_id, "now": tx.now},
+        {
+            **msgspec.structs.asdict(writing),
+            "chat": chat_id,
+            "now": tx.now,
+            "is_late": is_late or writing.side == "system",
+        },
     )
     if (row := tx.cursor.fetchone()) is None:
         raise ChatHasEnded("This chat has ended.")
@@ -210,6 +215,30 @@ def link(
     )
 
 
+def of_ticket(tx: Transaction, ticket_id: UUID) -> Chat | None:
+    """The chat that a ticket was made of."""
+    tx.cursor.execute(
+        f"SELECT {_CHAT} FROM chat_conversations WHERE id ="  # noqa: S608
+        " (SELECT conversation_id FROM chat_tickets WHERE ticket_id = %s LIMIT 1)",
+        (ticket_id,),
+    )
+    row = tx.cursor.fetchone()
+    return None if row is None else Chat(**row)
+
+
+def show_until(tx: Transaction, chat_id: UUID, moment: datetime) -> None:
+    """A visitor who comes back sees this chat until then, ended or not.
+
+    Raises:
+        NotFound: there is none.
+    """
+    tx.cursor.execute(
+        "UPDATE chat_conversations SET shown_until = %s WHERE id = %s", (moment, chat_id)
+    )
+    if tx.cursor.rowcount == 0:
+        raise NotFound("there is no such chat")
+
+
 def is_ticketed(tx: Transaction, chat_id: UUID) -> bool:
     """Whether any stretch of it has become a ticket."""
     tx.cursor.execute("SELECT 1 FROM chat_tickets WHERE conversation_id = %s LIMIT 1", (chat_id,))
@@ -226,11 +255,13 @@ class ChatReading:
     def __init__(self, store: EventStore[Any]) -> None:
         self._store = store
 
-    async def running_chat(self, visitor_id: str) -> Chat | None:
-        """The visitor's chat that has not ended."""
+    async def shown_chat(self, visitor_id: str) -> Chat | None:
+        """The visitor's chat that has not ended; else the last one in which something was written after its end."""
         found = await self._rows(
-            f"SELECT {_CHAT} FROM chat_conversations WHERE visitor_id = %s AND state <> 'ended'",  # noqa: S608
-            (visitor_id,),
+            f"(SELECT {_CHAT} FROM chat_conversations WHERE visitor_id = %(visitor)s AND state <> 'ended')"  # noqa: S608
+            f" UNION ALL (SELECT {_CHAT} FROM chat_conversations WHERE visitor_id = %(visitor)s"
+            "  AND state = 'ended' AND shown_until > now() ORDER BY opened_at DESC LIMIT 1) LIMIT 1",
+            {"visitor": visitor_id},
         )
         return Chat(**found[0]) if found else None
 

@@ -129,7 +129,24 @@ class NotNow(Exception):
         self.seconds = seconds
 
 
-class Messenger(Protocol):
+class Sends(Protocol):
+    """Brings what leaves the outbox to where the customer reads it."""
+
+    async def send(self, message: Leaving, now: datetime) -> str | None:
+        """Hand it over; returns the id over there.
+
+        Raises:
+            Rejected: it will never be taken; what is a file then leaves as a link.
+            NotNow: it was not taken now.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        ...
+
+
+class Messenger(Sends, Protocol):
     """An adapter.
 
     Attributes:
@@ -149,23 +166,10 @@ class Messenger(Protocol):
         """
         ...
 
-    async def send(self, message: Leaving, now: datetime) -> str | None:
-        """Hand it over; returns the id over there.
-
-        Raises:
-            Rejected: it will never be taken; what is a file then leaves as a link.
-            NotNow: it was not taken now.
-        """
-        ...
-
     async def locate(self, media: Media) -> Place:
         """Ask where a file is that came with a message of this messenger.
 
         Raises:
             Rejected, NotNow: it is not to be had.
         """
-        ...
-
-    async def close(self) -> None:
-        """Give the connections back."""
         ...

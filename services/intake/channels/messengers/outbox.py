@@ -13,15 +13,22 @@ import msgspec
 
 from services.intake.channels.messengers.kind import TEXT_CHARS_MAX, Told
 from services.intake.domain import Ticket
+from services.intake.domain.survey_policy import SurveyPolicy
+from services.intake.outgoing import Reader
+from services.intake.secrets import Secret
+from services.intake.surveys import links
+from services.intake.surveys.words import invitation
 from shared.database import Transaction
 from shared.errors import NotFound
 from shared.events import Channel
 from shared.events.messages import AttachedFile
-from shared.events.tickets import AgentReplied, Person, TicketOpened
+from shared.events.satisfaction import SatisfactionOffered
+from shared.events.tickets import AgentReplied, TicketOpened
 from shared.eventstore import EventStore
 from shared.identifiers import new_id
 
 NAME: Final = "messenger"
+CHAT: Final = "chat"
 LISTED_MAX: Final = 200
 LEASE: Final = timedelta(seconds=60)
 FILE_LEASE: Final = timedelta(minutes=10)
@@ -31,6 +38,10 @@ _COLUMNS: Final = (
     "id, ticket_id, message_id, part, source, thread, text, author, heard_at, attempts, created_at,"
     " finished_at, file, kind"
 )
+Kind = Literal["reply", "survey"]
+_Part = tuple[str, str | None]
+"""Words, or a file's name and the file as the event has it (JSON)."""
+
 State = Literal["waiting", "claimed", "sent", "dead", "discarded"]
 
 
@@ -56,7 +67,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     finished_at: datetime | None = None
     file: AttachedFile | None = None
-    kind: Literal["reply", "survey"] = "reply"
+    kind: Kind = "reply"
+
+    @property
+    def sent_by(self) -> str:
+        """What `MessageSent` calls the way."""
+        return CHAT if self.source == CHAT else NAME
 
     @property
     def lease(self) -> timedelta:
@@ -64,34 +80,80 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return LEASE if self.file is None else FILE_LEASE
 
 
+class Conversation(msgspec.Struct, frozen=True):
+    """Where a ticket's customer reads. `source`: which messenger; `heard_at`: when they last wrote."""
+
+    source: str
+    thread: str
+    heard_at: datetime
+
+
 class MessengerOutbox:
-    """Takes replies on tickets that came by a messenger (see `outgoing.Outgoing`)."""
+    """Takes what is written on tickets that came by a messenger (see `outgoing.Outgoing`), and surveys.
+
+    Args:
+        public_url: where customers reach us; only questions need it.
+    """
 
     name = NAME
 
-    def takes(self, requester: Person, via: Channel, *, is_outbound: bool) -> bool:  # noqa: ARG002
-        """Whether the ticket came by a messenger."""
-        return via is Channel.MESSENGER and not is_outbound
+    def __init__(self, public_url: str | None) -> None:
+        self._public_url = public_url
+        self._secret = Secret("mail")
 
-    def put(self, tx: Transaction, ticket: Ticket, event: AgentReplied | TicketOpened) -> None:
-        """Keep the reply for its conversation; one that has none is told by the sender."""
+    def takes(self, reader: Reader) -> bool:
+        """Whether the ticket came by a messenger."""
+        return reader.via is Channel.MESSENGER and not reader.is_outbound
+
+    def conversation(self, tx: Transaction, ticket_id: UUID) -> Conversation | None:
+        """The one in which the customer wrote last."""
         tx.cursor.execute(
             "SELECT source, thread, heard_at FROM channel_threads WHERE ticket_id = %s"
             " ORDER BY heard_at DESC LIMIT 1",
-            (ticket.id,),
+            (ticket_id,),
         )
-        row = tx.cursor.fetchone() or {"source": None, "thread": None, "heard_at": None}
-        files = [one for one in event.attachments if one.withheld is None]
-        leaving: list[tuple[str, str | None]] = [(one, None) for one in parts(event.body.strip())]
-        leaving += [(one.name, msgspec.json.encode(one).decode()) for one in files]
+        row = tx.cursor.fetchone()
+        return None if row is None else Conversation(**row)
+
+    def put(self, tx: Transaction, ticket: Ticket, event: AgentReplied | TicketOpened) -> None:
+        """Keep the reply for its conversation; one that has none is told by the sender."""
+        leaving: list[_Part] = [(one, None) for one in parts(event.body.strip())]
+        leaving += [
+            (one.name, msgspec.json.encode(one).decode())
+            for one in event.attachments
+            if one.withheld is None
+        ]
+        self._keep(tx, ticket, "reply", event.message_id, leaving, event.actor.signature)
+
+    def ask(
+        self, tx: Transaction, ticket: Ticket, event: SatisfactionOffered, policy: SurveyPolicy
+    ) -> None:
+        """See `surveys.desk.SurveyChannel`: the words of the policy, with a link for each answer."""
+        assert self._public_url is not None, "who builds us asks nobody then"
+        asked = links.Asked(ticket.id, event.survey_id)
+        answers = links.answers(self._secret.key(tx), asked, self._public_url)
+        words = invitation(policy, ticket.number, answers)
+        self._keep(tx, ticket, "survey", event.survey_id, [(words, None)], None)
+
+    def _keep(
+        self,
+        tx: Transaction,
+        ticket: Ticket,
+        kind: Kind,
+        message_id: UUID,
+        leaving: Sequence[_Part],
+        author: str | None,
+    ) -> None:
+        at = self.conversation(tx, ticket.id)
+        where = (None, None, None) if at is None else (at.source, at.thread, at.heard_at)
         tx.cursor.executemany(
-            "INSERT INTO messenger_outbox (id, ticket_id, message_id, part, source, thread, text,"
-            " file, author, heard_at, state, next_attempt_at, created_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'waiting', %s, %s)",
+            "INSERT INTO messenger_outbox (id, ticket_id, kind, message_id, part, text, file, author,"
+            " source, thread, heard_at, state, next_attempt_at, created_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'waiting', %s, %s)",
             [
                 (
-                    new_id(), ticket.id, event.message_id, part, row["source"], row["thread"],
-                    words, file, event.actor.signature, row["heard_at"], tx.now, tx.now,
+                    new_id(), ticket.id, kind, message_id, part, words, file, author, *where,
+                    tx.now, tx.now,
                 )
                 for part, (words, file) in enumerate(leaving)
             ],

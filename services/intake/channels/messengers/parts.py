@@ -1,13 +1,53 @@
-"""The messengers that are configured, each with its secrets read."""
+"""Messengers, as the file of channels has them, each with its secrets read."""
+
+from collections.abc import Mapping
+from datetime import timedelta
 
 from services.intake.channels.installed import ChannelsAreWrong, Messengers
-from services.intake.channels.messengers.kind import Messenger
+from services.intake.channels.kind import House, Parts
+from services.intake.channels.messengers.files import FilesOut
+from services.intake.channels.messengers.kind import Messenger, Sends
+from services.intake.channels.messengers.media import MediaIn
+from services.intake.channels.messengers.outbox import MessengerOutbox
+from services.intake.channels.messengers.receiving import MessengersIn
+from services.intake.channels.messengers.routes import messenger_router
+from services.intake.channels.messengers.sender import MessengerSender
 from services.intake.channels.messengers.telegram import TelegramAdapter
 from services.intake.channels.messengers.webhook import WebhookAdapter
 from services.intake.channels.messengers.whatsapp import WhatsAppAdapter
 
 
-def build_messengers(settings: Messengers) -> dict[str, Messenger]:
+def build(house: House) -> Parts:
+    """See `channels.kind`.
+
+    Raises:
+        ChannelsAreWrong: a secret is not there or has another form.
+    """
+    intake, settings = house.intake, house.settings
+    messengers = adapters(house.channels.messengers)
+    media = MediaIn(house.contents, bytes_max=settings.attachment_bytes_max)
+    router = messenger_router(MessengersIn(intake), media, messengers, house.store, house.clock)
+    return Parts(
+        routers=[router],
+        outgoing=MessengerOutbox(settings.public_url) if messengers else None,
+        sends=messengers,
+    )
+
+
+def build_sender(house: House, sends: Mapping[str, Sends]) -> MessengerSender:
+    """What empties the outbox, for every channel whose parts bring something to its readers."""
+    settings = house.channels.messengers
+    files = FilesOut(
+        house.store,
+        house.contents,
+        public_url=house.settings.public_url,
+        link_lives=timedelta(days=settings.file_link_days),
+    )
+    give_up = timedelta(hours=settings.give_up_hours)
+    return MessengerSender(house.intake, house.store, sends, files, give_up=give_up)
+
+
+def adapters(settings: Messengers) -> dict[str, Messenger]:
     """All of them by source, such as `telegram:support`.
 
     Raises:

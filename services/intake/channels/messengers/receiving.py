@@ -90,7 +90,7 @@ class MessengersIn:
         command = RecordNotDelivered(
             message_id=row.message_id,
             kind=row.kind,
-            sent_by=outbox.NAME,
+            sent_by=row.sent_by,
             recipients=(row.thread or "",),
             cause=cause,
             reason=reason[: limits.REASON_CHARS_MAX],

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from services.intake.app import Asking, Intake, Tx
 from services.intake.channels.messengers import outbox
 from services.intake.channels.messengers.files import FilesOut
-from services.intake.channels.messengers.kind import Leaving, Messenger, NotNow, Rejected
+from services.intake.channels.messengers.kind import Leaving, NotNow, Rejected, Sends
 from services.intake.channels.messengers.outbox import Row
 from services.intake.channels.messengers.receiving import MessengersIn
 from services.intake.domain import Ticket
@@ -45,7 +45,7 @@ class MessengerSender:
     Args:
         intake: the verbs, to note on the ticket what became of a reply.
         store: where the outbox is.
-        messengers: by source.
+        messengers: what sends, by source: messengers and the chat.
         files: what replies enclose.
         give_up: how long a reply is tried.
         spread: gives 0..1 for the jitter of pauses.
@@ -55,7 +55,7 @@ class MessengerSender:
         self,
         intake: Intake,
         store: EventStore[Ticket],
-        messengers: Mapping[str, Messenger],
+        messengers: Mapping[str, Sends],
         files: FilesOut,
         *,
         give_up: timedelta,
@@ -143,7 +143,7 @@ class MessengerSender:
             await self._transact(lambda tx: self._sent(tx, row, external_id))
             log.info("messenger_sent", ticket_id=row.ticket_id, source=row.source)
 
-    async def _hand_over(self, messenger: Messenger, leaving: Leaving, now: datetime) -> str | None:
+    async def _hand_over(self, messenger: Sends, leaving: Leaving, now: datetime) -> str | None:
         """As it is; a file that the messenger never takes, as a link. Raises Rejected, NotNow."""
         try:
             return await messenger.send(leaving, now)
@@ -167,7 +167,7 @@ class MessengerSender:
         command = RecordSent(
             message_id=row.message_id,
             kind=row.kind,
-            sent_by=outbox.NAME,
+            sent_by=row.sent_by,
             recipients=(row.thread or "",),
         )
         asking = Asking(actor=_SENDER, via=Channel.SYSTEM, correlation_id=new_correlation_id())

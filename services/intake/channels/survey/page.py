@@ -1,30 +1,14 @@
 """The survey as HTML: the question with what was answered so far, and the words after it."""
 
-from collections.abc import Mapping
 from typing import Final
 
-from msgspec.structs import asdict
 from starlette.responses import HTMLResponse, Response
 
 from services.intake.channels.templates import templates_of
 from services.intake.domain import limits
 from services.intake.surveys.desk import Question
+from services.intake.surveys.words import texts_of
 from shared.events.satisfaction import Score
-
-TEXTS: Final[Mapping[str, str]] = {
-    "title": "Your request {number}",
-    "question": "What do you think of our help?",
-    "good": "It was good",
-    "bad": "It was bad",
-    "reason": "Why?",
-    "choose": "Please choose",
-    "comment": "Would you like to tell us more?",
-    "send": "Send",
-    "thanks": "Thank you, we have noted it.",
-    "change": "You may change your answer until {until}.",
-    "over": "Thank you for looking in. The time for an answer is over.",
-}
-"""Our own words on the page; `texts` of the survey policy replaces any of them."""
 
 _TEMPLATES: Final = templates_of("services.intake.channels.survey")
 _HEADERS: Final = {
@@ -57,10 +41,9 @@ def survey_page(
         error: what was wrong with it.
         status: of HTTP.
     """
-    own = {name: text for name, text in asdict(question.policy.texts).items() if text}
     survey = question.survey
     html = _TEMPLATES.get_template("survey.html").render(
-        texts={**TEXTS, **own},
+        texts=texts_of(question.policy),
         language=question.policy.language,
         number=f"#{question.number}",
         until=f"{survey.expires_at:%Y-%m-%d %H:%M} UTC",

@@ -13,11 +13,24 @@ function uuid() {
   return `${h.slice(0, 8)}-${h.slice(8, 12)}-${h.slice(12, 16)}-${h.slice(16, 20)}-${h.slice(20)}`;
 }
 
+// Words with their links to be pressed; everything else stays text.
+function linked(text) {
+  return text.split(/(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]])/).map((piece, place) => {
+    if (place % 2 === 0) return piece;
+    const link = document.createElement("a");
+    link.href = link.textContent = piece;
+    link.target = "_blank";
+    link.rel = "noopener noreferrer";
+    return link;
+  });
+}
+
 function show(id, side, text, author, at) {
   let item = document.querySelector(`[data-id="${id}"]`);
   if (!item) { item = document.createElement("li"); item.dataset.id = id; }
   item.className = side;
-  item.textContent = text;
+  if (side === "visitor") item.textContent = text;
+  else item.replaceChildren(...linked(text));
   if (side !== "system" && at) {
     const small = document.createElement("small");
     small.textContent = `${side === "visitor" ? "" : `${author || "Agent"} · `}${new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`;

@@ -22,7 +22,7 @@ from services.intake.domain.commands import ParticipantRole
 from services.intake.surveys import links
 from shared.events import Event
 from shared.events.messages import AttachedFile, MailHeaders
-from shared.events.satisfaction import SatisfactionOffered, Score
+from shared.events.satisfaction import SatisfactionOffered
 from shared.events.steps import NoticeRequested
 from shared.events.tickets import (
     AgentReplied,
@@ -295,9 +295,8 @@ def _answers(story: Story, key: bytes, public_url: str | None) -> dict[str, str]
         return {}
     if public_url is None:
         raise Withheld("TICKETING_PUBLIC_URL is not set: the links would lead nowhere")
-    token = links.token(key, links.Asked(event.ticket_id, event.survey_id))
-    page = f"{public_url.rstrip('/')}{links.PATH}?token={token}"
-    return {score.value: f"{page}&score={score.value}" for score in Score}
+    asked = links.Asked(event.ticket_id, event.survey_id)
+    return {score.value: link for score, link in links.answers(key, asked, public_url).items()}
 
 
 def _sender_name(box: OwnMailbox, values: Mapping[str, str]) -> str:

@@ -14,12 +14,14 @@ import msgspec
 from services.intake.channels.mail.mailboxes import Mailboxes
 from services.intake.channels.mail.threading import own_message_id, remember
 from services.intake.domain import Ticket
+from services.intake.domain.survey_policy import SurveyPolicy
+from services.intake.outgoing import Reader
 from services.intake.secrets import Secret
 from shared.database import Transaction
 from shared.events import Channel
 from shared.events.satisfaction import SatisfactionOffered
 from shared.events.steps import NoticeRequested
-from shared.events.tickets import AgentReplied, Person, TicketOpened
+from shared.events.tickets import AgentReplied, TicketOpened
 from shared.identifiers import derived_id, new_id
 
 Kind = Literal["reply", "acknowledgement", "survey", "notice"]
@@ -97,22 +99,32 @@ class MailOutbox:
         self._pacing = pacing
         self._secret = Secret("mail")
 
-    def takes(self, requester: Person, via: Channel, *, is_outbound: bool) -> bool:
+    def takes(self, reader: Reader) -> bool:
         """Mail answers mail, reaches whom an agent writes to first, and those who have nothing but an address."""
         if (
-            requester.email is None
-            or via is Channel.IMPORT
-            or self._mailboxes.is_ours(requester.email)
+            reader.requester.email is None
+            or reader.via is Channel.IMPORT
+            or self._mailboxes.is_ours(reader.requester.email)
         ):
             return False
-        return via is Channel.EMAIL or is_outbound or requester.id.startswith("mailto:")
+        return (
+            reader.via is Channel.EMAIL
+            or reader.is_outbound
+            or reader.requester.id.startswith("mailto:")
+        )
 
     def put(self, tx: Transaction, ticket: Ticket, event: AgentReplied | TicketOpened) -> None:
         """See `Outgoing`: two inserts."""
         self._put(tx, ticket, event.message_id, "reply", event.message_id, event.version)
 
-    def ask(self, tx: Transaction, ticket: Ticket, event: SatisfactionOffered) -> None:
-        """See `surveys.desk.SurveyChannel`."""
+    def ask(
+        self,
+        tx: Transaction,
+        ticket: Ticket,
+        event: SatisfactionOffered,
+        policy: SurveyPolicy,  # noqa: ARG002
+    ) -> None:
+        """See `surveys.desk.SurveyChannel`: the mailbox has the words."""
         self._put(tx, ticket, event.survey_id, "survey", event.survey_id, event.version)
 
     def notify(self, tx: Transaction, ticket: Ticket, event: NoticeRequested) -> None:
@@ -127,7 +139,9 @@ class MailOutbox:
         The caller has made sure that a program may answer (RFC 3834). Returns whether it will be sent.
         """
         address = ticket.requester_email
-        if address is None or not self.takes(ticket.requester, ticket.via, is_outbound=False):
+        if address is None:
+            return False
+        if not self.takes(Reader.of(ticket)):
             return False
         tx.cursor.execute(
             "SELECT count(*) AS count FROM mail_outbox"
