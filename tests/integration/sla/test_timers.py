@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import Gauge
 
 from services.sla.settings import Settings
 from services.sla.tickets import states
@@ -22,6 +23,9 @@ from shared.clock import SystemClock
 from shared.events import Event, sla
 from shared.eventstore import EventStore
 from shared.http.health import HealthState
+from shared.observability.metrics import SLA_TIMER_LAG_SECONDS as LAG
+from shared.observability.metrics import SLA_TIMERS_OPEN as OPEN
+from shared.observability.metrics import SLA_TIMERS_OVERDUE as OVERDUE
 from tests.integration.sla.support import NOON, Desk, Story
 from tests.support.database import Database
 
@@ -119,6 +123,20 @@ async def test_a_deadline_does_not_wait_for_the_work_that_shares_the_loops_threa
         is_over.set()
         await asyncio.gather(*reads)
     assert len(desk.breaches(story.ticket_id)) == 1
+
+
+def test_deadlines_that_nobody_fires_are_counted_all_the_same(
+    desk: Desk, settings: Settings
+) -> None:
+    desk.policy(targets=FIRST_REPLY)
+    desk.hear(Story(number=1).opened(NOON), Story(number=2).opened(datetime.now(UTC)))
+    timers = _timers(desk, settings)
+    desk.store.transact(timers.count)
+    assert _shown(OPEN, OVERDUE) == [2, 1]
+    assert _shown(LAG)[0] > HOUR.total_seconds()
+    timers.fire_due()
+    desk.store.transact(timers.count)
+    assert _shown(OPEN, OVERDUE, LAG) == [1, 0, 0]
 
 
 async def test_after_downtime_everything_overdue_fires_once_before_the_service_is_ready(
@@ -255,6 +273,15 @@ def test_a_process_that_is_killed_between_breach_and_page_loses_and_doubles_noth
     )
     assert Counter(row["ticket_id"] for row in pages) == {story.ticket_id: 1 for story in stories}
     assert {tuple(row["targets"]) for row in pages} == {("agent:anna",)}
+
+
+def _shown(*gauges: Gauge) -> list[float]:
+    return [
+        sample.value
+        for gauge in gauges
+        for (family,) in [gauge.collect()]
+        for sample in family.samples
+    ]
 
 
 def _overdue(desk: Desk, *, count: int, **policy: Any) -> list[Story]:
