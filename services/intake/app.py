@@ -232,14 +232,11 @@ class Intake(Steps):
         """Who is known by the first of these addresses that is anybody's (see `people`)."""
         return await people.look_up(self._store, addresses)
 
-    async def introduce(self, addresses: Sequence[str], person: Person) -> None:
+    async def introduce(self, addresses: Sequence[str], person: Person, asking: Asking) -> None:
         """From now on these addresses are this person's."""
-
-        def work(tx: Tx) -> None:
-            for address in addresses:
-                people.remember(tx, address, person)
-
-        await asyncio.to_thread(self._store.transact, work)
+        await asyncio.to_thread(
+            self._store.transact, lambda tx: self.introducing(tx, addresses, person, asking)
+        )
 
     async def meet(self, external_ids: Collection[str]) -> dict[str, UUID]:
         """Learn at once which tickets these ids stand for, before many commands name them one by one."""

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from services.intake.domain import Context, Ticket
-from shared.events import Actor, Channel, StatusCategory
+from shared.events import Actor, Channel, Stamp, StatusCategory
 from shared.eventstore import Claim
 
 _OPENING_VERSIONS: Final = 2
@@ -49,6 +49,18 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
             recorded_at=now,
             causation_id=self.causation_id,
         )
+
+    def stamp(self, now: datetime) -> Stamp:
+        """The stamp of an event that is no ticket's; its version is still to be said."""
+        return {
+            "version": 0,
+            "occurred_at": self.at(now),
+            "recorded_at": now,
+            "actor": self.actor,
+            "via": self.via,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+        }
 
 
 class ByExternalId(msgspec.Struct, frozen=True):

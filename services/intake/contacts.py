@@ -146,8 +146,8 @@ def define(
         Conflict: the contact has moved on from the expected version.
         IdentityIsTaken, ContactIsMerged: see there. Invalid: the organisation is not known.
     """
-    _lock(tx)
-    found = _find(tx, contact_id)
+    lock(tx)
+    found = find(tx, contact_id)
     version = found.version if found else 0
     if expected not in {None, version}:
         raise Conflict(f"contact {contact_id} is at version {version}, not {expected}")
@@ -177,7 +177,7 @@ def merge(
     Raises:
         NotFound, Conflict, ContactIsMerged, ContactMeetsItself, TooManyIdentities: nothing happens then.
     """
-    _lock(tx)
+    lock(tx)
     goes = _existing(tx, contact_id, expected)
     stays = _existing(tx, into, field="into")
     if goes.merged_into == into:
@@ -216,14 +216,14 @@ def unmerge(
         NotFound, Conflict, ContactIsNotMerged: see there.
         ContactIsMerged: the other one was merged on; undo that first.
     """
-    _lock(tx)
+    lock(tx)
     gone = _existing(tx, contact_id, expected)
     if gone.merged_into is None:
         raise ContactIsNotMerged(contact_id)
     stayed = _existing(tx, gone.merged_into)
     if stayed.merged_into is not None:
         raise ContactIsMerged(stayed.contact_id, stayed.merged_into)
-    taken = _taken(tx, gone.contact.identities, except_of=(contact_id, stayed.contact_id))
+    taken = _owners(tx, gone.contact.identities, except_of=(contact_id, stayed.contact_id))
     back = only(gone.contact, {one for one in gone.contact.identities if one not in taken})
     left = parted(stayed.contact, back)
     tx.append(
@@ -259,7 +259,7 @@ def define_organization(
         Conflict: it has moved on from the expected version.
         DomainIsTaken: see there.
     """
-    _lock(tx)
+    lock(tx)
     found = _organization(tx, organization_id)
     version = found.version if found else 0
     if expected not in {None, version}:
@@ -299,12 +299,13 @@ def define_organization(
     )
 
 
-def _lock(tx: Tx) -> None:
+def lock(tx: Transaction) -> None:
     """One change of contacts at a time, in all processes: an address must not be given away twice. They are rare."""
     tx.cursor.execute("SELECT pg_advisory_xact_lock(hashtext('intake:contacts'))")
 
 
-def _find(tx: Tx, contact_id: UUID) -> ContactDocument | None:
+def find(tx: Transaction, contact_id: UUID) -> ContactDocument | None:
+    """The contact as it is now; None: there is none."""
     tx.cursor.execute(
         "SELECT contact_id, version, definition AS contact, merged_into FROM contacts WHERE contact_id = %s",
         (contact_id,),
@@ -313,10 +314,15 @@ def _find(tx: Tx, contact_id: UUID) -> ContactDocument | None:
     return None if row is None else msgspec.convert(row, ContactDocument)
 
 
+def owners(tx: Transaction, identities: Sequence[str]) -> dict[str, UUID]:
+    """Whose these are, in their order; nobody's are left out."""
+    return _owners(tx, identities, except_of=())
+
+
 def _existing(
     tx: Tx, contact_id: UUID, expected: int | None = None, *, field: str | None = None
 ) -> ContactDocument:
-    found = _find(tx, contact_id)
+    found = find(tx, contact_id)
     if found is None:
         raise NotFound(f"there is no contact {contact_id}", field=field)
     if expected not in {None, found.version}:
@@ -334,17 +340,20 @@ def _organization(tx: Tx, organization_id: str) -> OrganizationDocument | None:
     return None if row is None else msgspec.convert(row, OrganizationDocument)
 
 
-def _taken(tx: Tx, identities: Sequence[str], *, except_of: Sequence[UUID]) -> dict[str, UUID]:
+def _owners(
+    tx: Transaction, identities: Sequence[str], *, except_of: Sequence[UUID]
+) -> dict[str, UUID]:
     tx.cursor.execute(
         "SELECT identity, contact_id FROM contact_identities"
-        " WHERE identity = ANY(%s) AND contact_id <> ALL(%s)",
-        (list(identities), list(except_of)),
+        " WHERE identity = ANY(%(all)s) AND contact_id <> ALL(%(others)s)"
+        " ORDER BY array_position(%(all)s::text[], identity)",
+        {"all": list(identities), "others": list(except_of)},
     )
     return {row["identity"]: row["contact_id"] for row in tx.cursor.fetchall()}
 
 
 def _check_free(tx: Tx, contact_id: UUID, contact: Contact) -> None:
-    for identity, owner in _taken(tx, contact.identities, except_of=(contact_id,)).items():
+    for identity, owner in _owners(tx, contact.identities, except_of=(contact_id,)).items():
         raise IdentityIsTaken(identity, owner)
 
 

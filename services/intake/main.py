@@ -32,6 +32,7 @@ from services.intake.channels.phone import parts as phone
 from services.intake.channels.survey.routes import survey_router
 from services.intake.domain import Ticket, evolve, parts, ticket
 from services.intake.knowledge.desk import Knowledge
+from services.intake.people_moved import PeopleMoved
 from services.intake.settings import Settings
 from services.intake.stream import listen
 from services.intake.surveys.desk import Surveys
@@ -130,6 +131,7 @@ def build(settings: Settings) -> Service:
             ClosingTimer(intake, clock).run,
             SurveyTimer(surveys, clock).run,
             ConfigurationWatch(intake).run,
+            PeopleMoved(intake).run,
             RuleTimer(time_rules, clock).run,
             RuleArming(time_rules).run,
             bulk.run,

@@ -10,7 +10,7 @@ import psycopg
 import structlog
 from msgspec.structs import replace
 
-from services.intake import uses
+from services.intake import people, uses
 from services.intake.asking import Asking, Receipt, Reference
 from services.intake.attachments import shelf
 from services.intake.configuration import Configuration
@@ -179,6 +179,11 @@ class Steps:
             other_ticket_id=ticket.id, other_number=ticket.number, relation=relation.reverse
         )
         return self.both(tx, (ticket, here), (linked, there), asking)
+
+    def introducing(self, tx: Tx, addresses: Sequence[str], person: Person, asking: Asking) -> None:
+        """A step: from now on these addresses are this person's."""
+        people.introduce(tx, addresses, person, asking.stamp(tx.now))
+        self.contacts.is_empty = False
 
     def next_number(self, tx: Tx) -> int:
         """A step: the number of a ticket that is about to be opened by other means than `opening`."""

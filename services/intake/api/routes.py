@@ -63,7 +63,7 @@ def _opening(intake: Intake, clock: Clock) -> Callable[[Request], Awaitable[Resp
             and (said.id is None or said.phone is not None)
             and not principal.is_customer
         ):
-            command = await _introduced(intake, command, said)
+            command = await _introduced(intake, command, said, asking)
         if body.attachments:
             files = await intake.attached(body.attachments, principal.id)
             command = msgspec.structs.replace(command, attachments=files)
@@ -74,12 +74,14 @@ def _opening(intake: Intake, clock: Clock) -> Callable[[Request], Awaitable[Resp
     return open_ticket
 
 
-async def _introduced(intake: Intake, command: OpenTicket, said: bodies.Requester) -> OpenTicket:
+async def _introduced(
+    intake: Intake, command: OpenTicket, said: bodies.Requester, asking: Asking
+) -> OpenTicket:
     """The opening with the person that an agent means; what was said of them beside is newer than what is known."""
     addresses = translate.addresses_of(said)
     person = command.requester
     if said.id is not None:
-        await intake.introduce(addresses, person)
+        await intake.introduce(addresses, person, asking)
         return command
     known = await intake.known_as(addresses)
     if known is None:

@@ -1,5 +1,6 @@
 """Persons on the customer's side: what makes two of them one, and what a ticket is told of them. Pure."""
 
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
@@ -110,6 +111,23 @@ def united(stays: Contact, goes: Contact) -> Contact:
     if max(map(len, (one.emails, one.phones, one.messengers, one.logins))) > IDENTITIES_MAX:
         raise TooManyIdentities
     return one
+
+
+def of_identities(
+    identities: Iterable[str], *, login: str | None = None, name: str | None = None
+) -> Contact:
+    """A person of whom nothing is known but these ids; one that is neither mail, phone nor `login` is a messenger's."""
+    said = tuple(dict.fromkeys(identities))
+    emails = tuple(one for one in said if one.startswith("mailto:"))
+    phones = tuple(one for one in said if one.startswith("tel:"))
+    others = _without(said, (*emails, *phones))
+    return Contact(
+        name=name,
+        emails=tuple(one.removeprefix("mailto:") for one in emails),
+        phones=tuple(one.removeprefix("tel:") for one in phones),
+        messengers=tuple(one for one in others if one != login),
+        logins=tuple(one for one in others if one == login),
+    )
 
 
 def parted(one: Contact, other: Contact) -> Contact:

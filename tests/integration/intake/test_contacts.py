@@ -1,12 +1,15 @@
 """Persons with several addresses: joined at intake, merged, parted again; whose tickets a customer may touch."""
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from services.intake.people_moved import PeopleMoved
 from shared.security import Role
 from tests.integration.intake.desk import Caller
+from tests.integration.intake.test_postponements import intake_of
 
 pytestmark = pytest.mark.integration
 
@@ -15,6 +18,12 @@ pytestmark = pytest.mark.integration
 def ids():
     """Nobody else's login and address."""
     return f"c-{uuid4().hex[:8]}", f"{uuid4().hex[:8]}@example.org"
+
+
+@pytest.fixture
+def phone():
+    """Nobody else's number."""
+    return f"+49{uuid4().int % 10**10:010}"
 
 
 async def known(who, **said):
@@ -129,3 +138,71 @@ async def test_an_outdated_version_and_the_wrong_role_change_nothing(agent, cust
     assert (await agent.send("PUT", path, body, If_Match='"1"')).json()["version"] == 2
     assert (await agent.send("PUT", path, body)).json()["version"] == 2
     assert (await agent.send("PUT", "/v1/organizations/acme", {"name": "A"})).status_code == 403
+
+
+async def calls(desk, agent, phone: str):
+    """Whose a ticket is that an agent opens for this number."""
+    return await requester_of(desk, await agent.open(requester={"phone": phone}))
+
+
+async def contact_of(desk, identity: str) -> dict[str, Any] | None:
+    found = await desk.rows(
+        "SELECT c.* FROM contact_identities JOIN contacts AS c USING (contact_id) WHERE identity = %s",
+        identity,
+    )
+    return found[0]["definition"] if found else None
+
+
+async def test_whose_a_number_is_stands_in_the_contacts_and_the_last_word_counts(
+    desk, agent, ids, phone
+):
+    login, email = ids
+    first = {"id": login, "name": "Carla", "phone": phone, "email": email}
+    await agent.open(requester=first)
+    assert await contact_of(desk, f"tel:{phone}") == {
+        "name": "Carla", "emails": [email], "phones": [phone], "logins": [login],
+    }  # fmt: skip
+    (event,) = await desk.events(str((await calls(desk, agent, phone)).contact_id))
+    assert (type(event).__name__, event.actor.id) == ("ContactDefined", "anna")
+    await agent.open(requester=first)  # the same again is nothing new
+    assert len(await desk.events(str((await calls(desk, agent, phone)).contact_id))) == 1
+
+    await agent.open(requester={"id": f"{login}-b", "name": "Ben", "phone": phone})
+    assert ((await calls(desk, agent, phone)).id) == f"{login}-b"
+    left = await contact_of(desk, login)
+    assert left == {"name": "Carla", "emails": [email], "logins": [login]}
+
+
+async def test_saying_whose_a_number_is_gives_nobody_the_other_tickets_of_who_had_it(
+    desk, agent, caller, ids, phone
+):
+    login, email = ids
+    await known(agent, name="Family", emails=[email], phones=[phone])
+    by_mail = (await agent.open(requester={"id": f"mailto:{email}"}))["ticket_id"]
+    await agent.open(requester={"id": login, "phone": phone})
+    mine = caller(login, Role.CUSTOMER)
+    assert (await mine.post(f"/v1/tickets/{by_mail}/replies", {"body": "?"})).status_code == 404
+    family = await contact_of(desk, f"mailto:{email}")
+    assert family == {"name": "Family", "emails": [email]}
+
+
+async def test_what_older_versions_knew_of_addresses_becomes_contacts_at_start(
+    desk, agent, ids, phone
+):
+    login, email = ids
+    rows = [(f"tel:{phone}", login, "Carla", None), (f"mailto:{email}", login, None, None)]
+
+    def keep(tx):
+        tx.cursor.executemany(
+            "INSERT INTO person_addresses (address, person_id, name, email, recorded_at)"
+            " VALUES (%s, %s, %s, %s, now())",
+            rows,
+        )
+
+    await asyncio.to_thread(desk.store.transact, keep)
+    await PeopleMoved(intake_of(desk)).run()
+    assert await desk.rows("SELECT * FROM person_addresses") == []
+    assert await contact_of(desk, login) == {
+        "name": "Carla", "emails": [email], "phones": [phone], "logins": [login],
+    }  # fmt: skip
+    assert (await calls(desk, agent, phone)).id == login

@@ -120,3 +120,13 @@ def test_a_rule_says_what_started_it_what_it_saw_and_what_it_changed() -> None:
     assert sentence("ticket.rule_not_applied.v1", stopped) == (
         "did nothing, though its turn had come by time, as tags contains vip (was vip x) (refused): it is closed"
     )
+
+
+def test_a_notice_says_whom_it_told_and_who_is_nobody():
+    facts = {"to": ["agent:anna"], "nobody": ["lead"], "subject": "Not happy", "leaves_by": "email"}
+    told = "told agent:anna (the ticket has no group): “Not happy”"
+    assert sentence("ticket.notice_requested.v1", facts) == told
+    no_way = sentence("ticket.notice_requested.v1", facts | {"leaves_by": None})
+    assert no_way == f"{told}, which nothing carries: there is no way out by mail"
+    nobody = facts | {"to": [], "nobody": ["agent"]}
+    assert sentence("ticket.notice_requested.v1", nobody) == "told nobody: nobody has the ticket"

@@ -199,7 +199,9 @@ class _Taking:
     def _written(self, done: Done, why: str, ticket: Ticket | None) -> CallDone:
         call, tx = self._call, self._tx
         if call.person is not None:
-            people.remember(tx, people.tel(call.customers_number), self._person)
+            address = people.tel(call.customers_number)
+            asking = self._asking(self._reporter)
+            self._calls.intake.introducing(tx, (address,), self._person, asking)
         if ticket is not None:
             heard_at = call.started_at
             threads.put(tx, SOURCE, call.customers_number, ticket, heard_at=heard_at)
