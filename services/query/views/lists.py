@@ -145,7 +145,7 @@ async def list_tickets(
     async with pool.connection() as connection:
         walk = await _walk(connection, sort)
         conditions, values = conditions_of(wanted, scope)
-        found = await matches(connection, wanted, values, scope)
+        found = await matches(connection, wanted, conditions, values, scope)
         place: SQL | Composed = SQL("true")
         if after is not None:
             # `infinity` (no deadline) travels as None: Python has no such moment.
@@ -175,7 +175,7 @@ async def count_tickets(
     """How many tickets the list has, counted no further than `at_most`; None when that takes too long."""
     async with pool.connection() as connection:
         conditions, values = conditions_of(wanted, scope)
-        found = await matches(connection, wanted, values, scope)
+        found = await matches(connection, wanted, conditions, values, scope)
         statement = SQL(
             "SELECT count(*) AS n FROM (SELECT FROM tickets AS t WHERE {} LIMIT {}) AS found"
         ).format(SQL(" AND ").join([*conditions, *found.conditions]), at_most)
@@ -195,7 +195,7 @@ async def ids_of(
     async with pool.connection() as connection:
         walk = await _walk(connection, sort)
         conditions, values = conditions_of(wanted, scope)
-        found = await matches(connection, wanted, values, scope)
+        found = await matches(connection, wanted, conditions, values, scope)
         keys = _keys(
             walk, [*conditions, *found.conditions], SQL("true"), is_gathered=found.is_gathered
         )

@@ -3,11 +3,15 @@
 Such a condition has two forms. As a set, its tickets are looked up at once, by an index of the other table; as a test,
 it is put to one ticket after the other. Few matches are gathered whole and then put into the list's order; many are met
 soon by walking the list in its order and testing each. Either is a hundred times too slow for the other's case, so the
-smallest set is measured first, or estimated by the planner where measuring would be looking it up.
+smallest set is measured first, or estimated by the planner where measuring would be looking it up. Within a group more
+are gathered: a walk passes by what is of other groups, and looking up both and keeping what is in both costs little.
 """
 
-from dataclasses import dataclass
-from typing import Final
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from typing import Final, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -17,17 +21,29 @@ from services.query.facets import TAG
 from services.query.views.fields import kinds_of
 from services.query.views.list_filter import TicketFilter
 from services.query.views.scope import Scope
-from services.query.views.text_query import query_of
+from services.query.views.text_query import TextQuery, query_of
 from services.query.views.values import Values
 
 GATHERED_MAX: Final = 6_000
-"""Each match costs a look into an index or a page at another place, and so does each ticket that is tested: with a
-million tickets, looking so many up is as dear as walking until fifty are found."""
+"""Without other conditions. Each match costs a look into an index or a page at another place, and so does each ticket
+that is tested: with a million tickets, looking so many up is as dear as walking until fifty are found."""
 
+_PASSED: Final = 0.15
+"""What it costs a walk to pass by a ticket of another group, beside testing one: measured with a million tickets and
+groups of 1 to 10 % of them. Who passes by more gathers more."""
+
+_GATHERED_A_TEST: Final = 6
+"""Matches that are gathered by an index in the time in which one ticket is tested."""
 
 MEASURED_MAX: Final = 10 * GATHERED_MAX
 """Up to here the planner's word is checked: of words that no sample holds it expects thousands, and a walk for one that
 is nowhere would test every ticket."""
+
+_SAMPLED: Final[LiteralString] = """
+SELECT FROM pg_stats WHERE schemaname = current_schema() AND tablename = 'search_documents' AND attname = 'everything'
+    AND most_common_elems::text::text[] && %s
+"""
+_QUOTED: Final = re.compile(r"'([^']+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +56,22 @@ class Matches:
 
 @dataclass(frozen=True, slots=True)
 class _Elsewhere:
-    """One condition on rows of another table, in both forms."""
+    """One condition on rows of another table, in both forms; `rows`: that table's, `about` so many.
+
+    `is_known`: that was counted, or the planner has met it in its sample.
+    """
 
     as_set: Composed
     as_test: Composed
+    rows: Composed
     about: int
+    is_known: bool
 
 
 async def matches(
     connection: AsyncConnection[DictRow],
     wanted: TicketFilter,
+    conditions: Sequence[SQL | Composed],
     values: Values,
     scope: Scope,
 ) -> Matches:
@@ -58,6 +80,7 @@ async def matches(
     Args:
         connection: to the projections.
         wanted: the filter.
+        conditions: those of the filter on `tickets` alone; the first is that of every list.
         values: those of all conditions; ours are added.
         scope: whose notes are not searched. A customer's tickets are few, so each of them is tested.
 
@@ -73,29 +96,57 @@ async def matches(
         found.append(await _containing(connection, wanted.q, values, scope))
     if not found:
         return Matches([])
-    smallest = min(each.about for each in found)
-    is_gathered = scope.sees_internal and smallest <= GATHERED_MAX
+    smallest = min(found, key=lambda each: each.about)
+    is_gathered = scope.sees_internal and await _is_worth_gathering(
+        connection, smallest, conditions, values
+    )
     return Matches([each.as_set if is_gathered else each.as_test for each in found], is_gathered)
+
+
+async def _is_worth_gathering(
+    connection: AsyncConnection[DictRow],
+    found: _Elsewhere,
+    conditions: Sequence[SQL | Composed],
+    values: Values,
+) -> bool:
+    if found.about <= GATHERED_MAX:
+        return True
+    tickets = SQL("SELECT FROM tickets AS t WHERE {}")
+    rest = await _expected(connection, tickets.format(SQL(" AND ").join(conditions)), values)
+    everything = await _expected(connection, tickets.format(conditions[0]), values)
+    passed = everything / max(rest, 1) - 1
+    if found.about <= min(
+        GATHERED_MAX * sqrt(1 + _PASSED * max(passed, 0)), _GATHERED_A_TEST * rest, MEASURED_MAX
+    ):
+        return True
+    if found.is_known or found.about > MEASURED_MAX:
+        return False
+    return await _counted(connection, found.rows, values) <= GATHERED_MAX
 
 
 async def _tagged(connection: AsyncConnection[DictRow], tag: str, values: Values) -> _Elsewhere:
     test = SQL("f.name = {} AND f.value = {}").format(values.put(TAG), values.put(tag))
     found = await _facet(connection, test, values)
     # A walk that reads the tickets' rows has their tags at hand.
-    return _Elsewhere(found.as_set, SQL("t.tags @> {}").format(values.put([tag])), found.about)
+    return replace(found, as_test=SQL("t.tags @> {}").format(values.put([tag])))
 
 
 async def _facet(
     connection: AsyncConnection[DictRow], test: Composed, values: Values
 ) -> _Elsewhere:
-    about = await _counted(connection, SQL("SELECT FROM facets AS f WHERE {}").format(test), values)
+    rows = SQL("SELECT f.ticket_id FROM facets AS f WHERE {}").format(test)
+    about = await _counted(connection, rows, values)
+    if about > GATHERED_MAX:
+        about = max(about, await _expected(connection, rows, values))
     return _Elsewhere(
-        SQL("t.ticket_id IN (SELECT f.ticket_id FROM facets AS f WHERE {})").format(test),
+        SQL("t.ticket_id IN ({})").format(rows),
         # OFFSET 0, here and below, keeps it a question about each row: as a join, the planner would gather all.
         SQL(
             "(SELECT true FROM facets AS f WHERE f.ticket_id = t.ticket_id AND {} LIMIT 1 OFFSET 0)"
         ).format(test),
+        rows,
         about,
+        is_known=True,
     )
 
 
@@ -104,19 +155,26 @@ async def _containing(
 ) -> _Elsewhere:
     # Notes are not in the public document, so no customer can find a ticket by what a note says.
     document = SQL("d.everything" if scope.sees_internal else "coalesce(d.public, d.everything)")
-    query = values.put((await query_of(connection, words)).whole)
-    found = SQL("SELECT d.ticket_id FROM search_documents AS d WHERE d.everything @@ {}::tsquery")
-    in_index = found.format(query)
-    about = await _expected(connection, in_index, values)
-    if GATHERED_MAX < about <= MEASURED_MAX:
-        about = await _counted(connection, in_index, values)
+    asked = await query_of(connection, words)
+    query = values.put(asked.whole)
+    rows = SQL("SELECT d.ticket_id FROM search_documents AS d WHERE d.everything @@ {}::tsquery")
+    in_index = rows.format(query)
     return _Elsewhere(
-        SQL("t.ticket_id IN ({})").format(in_index),
+        # OFFSET 0 keeps it a set: the planner takes testing a document for as cheap as comparing a number.
+        SQL("t.ticket_id IN ({} OFFSET 0)").format(in_index),
         SQL(
             "(SELECT {} @@ {}::tsquery FROM search_documents AS d WHERE d.ticket_id = t.ticket_id OFFSET 0)"
         ).format(document, query),
-        about,
+        in_index,
+        await _expected(connection, in_index, values),
+        is_known=words.isalnum() and await _is_sampled(connection, asked),
     )
+
+
+async def _is_sampled(connection: AsyncConnection[DictRow], asked: TextQuery) -> bool:
+    """Whether the sample holds the word; looking up thousands only to count them takes as long as the list."""
+    found = await connection.execute(_SAMPLED, (_QUOTED.findall(asked.wanted),))
+    return await found.fetchone() is not None
 
 
 async def _counted(

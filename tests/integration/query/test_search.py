@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
+from psycopg.sql import SQL, Composed
 
 from services.query.views import matches
 from services.query.views.list_filter import TicketFilter
@@ -120,5 +121,43 @@ async def test_a_word_that_is_nowhere_is_looked_up_whatever_the_planner_expects(
         url, row_factory=dict_row, options="-c search_path=query"
     )
     async with connection:
-        found = await matches.matches(connection, TicketFilter(q=words), Values(), Scope())
+        found = await matches.matches(
+            connection, TicketFilter(q=words), [SQL("t.version > 0")], Values(), Scope()
+        )
+    assert found.is_gathered is is_gathered
+
+
+@pytest.mark.parametrize(
+    ("of_the_word", "of_the_group", "is_gathered"),
+    [
+        (15_000, 10_000, True),
+        (15_000, 1_000_000, False),  # no group: fifty are met soon
+        (15_000, 500, False),  # fewer than the word's: they are tested
+        (40_000, 20_000, False),  # fifty of the group are met soon
+        (5_000, 1_000_000, True),
+    ],
+)
+async def test_a_word_of_a_group_is_looked_up_where_a_walk_would_pass_by_too_many(
+    said: Reader,
+    monkeypatch: pytest.MonkeyPatch,
+    of_the_word: int,
+    of_the_group: int,
+    *,
+    is_gathered: bool,
+) -> None:
+    async def expected(_: Any, statement: Composed, __: Values) -> int:
+        asked = statement.as_string()
+        if "search_documents" in asked:
+            return of_the_word
+        return of_the_group if "group_id" in asked else 1_000_000
+
+    async def counted(*_: Any) -> int:
+        return of_the_word
+
+    monkeypatch.setattr(matches, "_expected", expected)
+    monkeypatch.setattr(matches, "_counted", counted)
+    async with (await said.service.store.pool()).connection() as connection:
+        conditions = [SQL("t.version > 0"), SQL("t.group_id = 'desk'")]
+        wanted = TicketFilter(q="word", group=("desk",))
+        found = await matches.matches(connection, wanted, conditions, Values(), Scope())
     assert found.is_gathered is is_gathered
