@@ -197,7 +197,7 @@ async def test_schema_bi_says_the_same_to_its_reader(
             ticket["reopens"], ticket["handoffs"], ticket["agent_messages"], ticket["customer_messages"],
             len(ticket["stints"]),
         )  # fmt: skip
-    for row in enriched:
+    for row in (*enriched, *told):
         ticket = tickets[row["ticket_number"]]
         scores = ticket["scores"]
         offered = "offered" if ticket["surveys"] else None
