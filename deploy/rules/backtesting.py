@@ -1,55 +1,29 @@
-"""`ticketing routing backtest` on a terminal: fetch the history, replay it in this process, print the differences."""
+"""`ticketing routing backtest` on a terminal: fetch the past, replay it in this process, print the differences."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Final
 
-import httpx2
 import msgspec
 
-from deploy.imports.access import address, bearer
-from deploy.local.problems import CannotStart
 from deploy.rules.files import RuleFile
+from deploy.rules.judging import SIDES, Judged, judge
+from deploy.rules.past import fetch, read_saved
 from services.routing.api.documents import RulesBody
 from services.routing.domain.agent import Agent, Group
-from services.routing.domain.backtest import Backtest, Figures, Material, backtest, read_material
+from services.routing.domain.backtest import Backtest, Figures, Material, compare, play
 from services.routing.domain.hours import Calendars
 from services.routing.domain.people import check_rules
 from services.routing.domain.roster import Roster
 from shared.errors import Invalid
-from shared.security.principal import Role
 
-_READ_SECONDS = 120.0
-_OK = 200
-
-
-def fetch(days: int, url: str | None, token: str | None, keep: BinaryIO | None) -> Iterator[bytes]:
-    """The history's lines as they come; written to `keep` as well, to be replayed again.
-
-    Raises:
-        CannotStart: the product does not answer, refuses, or stops in the middle.
-    """
-    headers = {
-        "Authorization": f"Bearer {bearer(token, subject='ticketing-backtest', role=Role.SUPERVISOR)}",
-        "Accept-Encoding": "identity",
-    }
-    try:
-        with (
-            httpx2.Client(base_url=address(url), timeout=_READ_SECONDS, trust_env=False) as http,
-            http.stream("GET", f"/v1/routing/history?days={days}", headers=headers) as answer,
-        ):
-            if answer.status_code != _OK:
-                answer.read()
-                raise CannotStart(f"the history is refused: {answer.status_code} {answer.text}")
-            for line in answer.iter_lines():
-                raw = line.encode()
-                if keep is not None:
-                    keep.write(raw + b"\n")
-                yield raw
-    except httpx2.TransportError as error:
-        raise CannotStart(f"the history broke off: {error}") from None
+MODEL: Final = (
+    "Promises are judged by the policies as they are now, also for what happened. An assignment that comes earlier or"
+    " later moves what its agent did afterwards, and the answers to that, by the same time; what the customer writes"
+    " while the ticket waits stays, and is heard by the agent at the latest when the ticket is given out."
+)
+UNPROMISED: Final = "This history was saved without timelines: promises are not judged."
 
 
 def run(
@@ -67,42 +41,27 @@ def run(
     Raises:
         CannotStart: there is no history, or the rules cannot be used with it.
     """
-    material = _material(history, lambda keep: fetch(days, url, token, keep), save)
+    past = fetch(days, url, token, save) if history is None else read_saved(history)
+    material = past.material
     body = msgspec.convert(file.document, RulesBody)
     rules = body.ordered()
     try:
         check_rules(_known(material), rules, body.mode)
     except Invalid as refusal:
         raise file.refused(list(refusal.errors)) from None
-    told = backtest(material, rules, body.mode)
+    played = play(material, rules, body.mode)
+    judged = judge(played, past)
+    told = compare(played)
+    notes = (*told.notes, MODEL if judged is not None else UNPROMISED)
+    told = msgspec.structs.replace(told, notes=notes)
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
-    else:
-        _show(told, material, file.name)
-
-
-def _material(
-    history: Path | None, fetched: Callable[[BinaryIO | None], Iterator[bytes]], save: Path | None
-) -> Material:
-    try:
-        if history is not None:
-            with history.open("rb") as source:
-                return read_material(source)
-        with _opened(save) as keep:
-            return read_material(fetched(keep))
-    except OSError as error:
-        raise CannotStart(f"{history or save} cannot be used: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CannotStart(f"the history cannot be read: {error}") from None
-
-
-@contextmanager
-def _opened(save: Path | None) -> Iterator[BinaryIO | None]:
-    if save is None:
-        yield None
+        answer = {**msgspec.structs.asdict(told), "promises": judged}
+        sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
         return
-    with save.open("wb") as target:
-        yield target
+    _show(told, material, file.name)
+    _show_promises(judged)
+    for note in told.notes:
+        _say(f"Note: {note}")
 
 
 def _known(material: Material) -> Roster:
@@ -133,7 +92,6 @@ def _show(told: Backtest, material: Material, name: str) -> None:
         ("wait p50", lambda one: _duration(one.wait_p50)),
         ("wait p90", lambda one: _duration(one.wait_p90)),
         ("wait p99", lambda one: _duration(one.wait_p99)),
-        ("first answer late", lambda one: f"{one.breached} of {one.promised}"),
         (
             "tickets per agent",
             lambda one: " / ".join(f"{each:g}" for each in one.tickets_per_agent),
@@ -154,8 +112,26 @@ def _show(told: Backtest, material: Material, name: str) -> None:
         )
     for reason, count in told.left_out.items():
         _say(f"Left out: {count} ({reason})")
-    for note in told.notes:
-        _say(f"Note: {note}")
+
+
+def _show_promises(judged: Judged | None) -> None:
+    """Every metric and policy: what was broken of what was promised; and where."""
+    if judged is None:
+        return
+    _say(f"{'broken promises':<20}")
+    for counts in (judged.metrics, judged.policies):
+        for name, sides in counts.items():
+            figures = [_broken(sides[side]) for side in SIDES]
+            _say(f"{'  ' + name:<20}" + "".join(f"{one:>18}" for one in figures))
+    for group, breaches in judged.breaches_by_group.items():
+        _say(f"{'  in ' + group:<20}" + "".join(f"{breaches[side]:>18}" for side in SIDES))
+    if judged.unknown:
+        _say(f"Without a timeline, so not judged: {judged.unknown}")
+
+
+def _broken(counts: dict[str, int]) -> str:
+    """What was cancelled is promised no more."""
+    return f"{counts['breached']} of {sum(counts.values()) - counts['cancelled']}"
 
 
 def _duration(seconds: float) -> str:

@@ -1,7 +1,6 @@
 """The verb of routing's wishes: priority and tags that its rules ask for, done once and never against a person."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import structlog
 
@@ -9,12 +8,10 @@ from services.intake.domain import Context, decide
 from services.intake.domain.triage import follow
 from services.intake.steps import Steps, Tx
 from shared.errors import Refused
-from shared.events import Actor, ActorKind, Channel
-from shared.events.triage import TriageRequested
+from shared.events import Channel
+from shared.events.triage import RULES, TriageRequested
 
 log = structlog.get_logger(__name__)
-
-_ROUTING: Final = Actor(kind=ActorKind.SYSTEM, id="routing", name="Routing rules")
 
 
 def do_triage(steps: Steps, tx: Tx, wishes: Sequence[TriageRequested]) -> None:
@@ -26,7 +23,7 @@ def do_triage(steps: Steps, tx: Tx, wishes: Sequence[TriageRequested]) -> None:
         if ticket is None or command is None:
             continue
         context = Context(
-            actor=_ROUTING,
+            actor=RULES,
             via=Channel.SYSTEM,
             correlation_id=wish.correlation_id,
             recorded_at=tx.now,

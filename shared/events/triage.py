@@ -1,10 +1,18 @@
 """What routing's rules ask of a ticket that is not routing's to change. Stream = one asking; intake does it."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
-from shared.events.base import Event, Owner, Priority
+from shared.events.base import Actor, ActorKind, Event, Owner, Priority
 from shared.identifiers import derived_id
+
+RULES: Final = Actor(kind=ActorKind.SYSTEM, id="routing", name="Routing rules")
+"""In this name intake does what the rules ask."""
+
+
+def is_of_rules(event: Event) -> bool:
+    """Whether intake did this because the rules asked for it."""
+    return event.actor.kind is RULES.kind and event.actor.id == RULES.id
 
 
 class TriageRequested(Event, frozen=True, kw_only=True, tag="triage.requested.v1"):

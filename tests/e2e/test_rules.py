@@ -10,8 +10,9 @@ import yaml
 from typer.testing import CliRunner
 
 from deploy.commands.intake import app
+from deploy.commands.routing import app as routing
 from shared.security import Role
-from tests.support.product import Product
+from tests.support.product import Product, is_caught_up
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.e2e
@@ -85,3 +86,34 @@ async def test_a_rule_from_a_file_runs_once_a_ticket_though_intake_is_killed_and
     tried = {**RULES[0], "events": ["opened"], "actions": {"add_tags": ["seen"]}}
     file.write_text(yaml.safe_dump({"rules": [tried]}))
     assert "late: on opened: tags +seen" in console("try", str(file), "--ticket", tickets[0])
+
+
+async def test_rules_of_routing_are_tried_on_what_came_with_every_promise_judged(
+    product: Product, tmp_path: Path
+) -> None:
+    body = {"subject": "Slow", "body": "Hello?", "priority": "urgent", "requester": {"id": "carl"}}
+    agent = product.door("agent", "anna")
+    ticket_id = agent.call("POST", "/v1/tickets", body)["ticket_id"]
+    late = "SELECT count(*) FROM sla_events WHERE originator_id = %s AND topic = 'sla.breached.v1'"
+    await eventually(lambda: product.rows("sla", late, ticket_id) == [(1,)], seconds_max=60)
+    await eventually(lambda: is_caught_up(product), seconds_max=60)
+    rules, saved = tmp_path / "rules.yaml", tmp_path / "past.ndjson"
+    rules.write_text("default_group: desk\nrules: []\n")
+    token = product.token(Role.SUPERVISOR, "sue")
+
+    def told(*arguments: str) -> str:
+        result = CliRunner().invoke(
+            routing, ["backtest", "--rules", str(rules), *arguments], catch_exceptions=False
+        )
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    live = ("--days", "1", "--url", product.address, "--token", token)
+    first = json.loads(told(*live, "--save", str(saved), "--json"))
+    promises = first["promises"]
+    assert promises["tickets"] == first["recorded"]["tickets"] > 0 == promises["unknown"]
+    assert promises["metrics"]["first_reply"]["happened"]["breached"] >= 1
+    assert set(promises["policies"]["standard"]) == {"happened", "current", "wanted"}
+    assert sum(promises["breaches_by_group"]["desk"].values()) >= 3
+    assert json.loads(told("--history", str(saved), "--json")) == first
+    assert "  first_reply  " in told("--history", str(saved))

@@ -77,6 +77,7 @@ from shared.events.tickets import (
     TicketUnmerged,
     TypeChanged,
 )
+from shared.events.triage import is_of_rules
 
 FACT_EVENTS: Final = (SubjectChanged, TypeChanged, TagsChanged, FieldsChanged, PriorityChanged)
 """Events that change what rules ask; their tickets are loaded with facts."""
@@ -340,14 +341,14 @@ def _stays_by_hand(ticket: Ticket, agent: Agent) -> bool:
 def _prioritised(desk: Desk, ticket: Ticket, event: PriorityChanged) -> None:
     ticket.rank = RANKS[event.priority]
     _asks_anew(desk, ticket, _cause(event))
-    if not triage.is_ours(event):
+    if not is_of_rules(event):
         trail.note(ticket, event.occurred_at, Mark.PRIORITY, event.priority.value)
     _ask_again(desk, ticket, "priority", event)
 
 
 def _ask_again(desk: Desk, ticket: Ticket, kind: str, event: TicketEvent) -> None:
     """What intake did because the rules asked for it is no reason to ask them again."""
-    if not triage.is_ours(event):
+    if not is_of_rules(event):
         reroute(desk, ticket, kind, _cause(event))
 
 
@@ -361,8 +362,6 @@ def _asks_anew(desk: Desk, ticket: Ticket, cause: Cause) -> None:
 
 def _touched(ticket: Ticket, event: TicketEvent) -> None:
     """Whoever asked for it has begun with it, so it stays."""
-    if isinstance(event, AgentReplied) and not event.is_automatic:
-        trail.note(ticket, event.occurred_at, Mark.REPLIED)
     if ticket.lease_until is not None and event.actor.id == ticket.agent_id:
         ticket.lease_until = None
 

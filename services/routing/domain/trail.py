@@ -1,7 +1,7 @@
 """The trail of a ticket: what a backtest must know of it and routing's own events do not tell.
 
-That an agent's hands became free, that the customer was answered, when a promise was due: these are intake's and sla's
-events, which routing hears and does not store. Entries are only ever added, with the row that is written anyway.
+That an agent's hands became free, when a promise was due: these are intake's and sla's events, which routing hears and
+does not store. Entries are only ever added, with the row that is written anyway.
 """
 
 from datetime import datetime
@@ -22,7 +22,7 @@ class Mark(StrEnum):
     FREED = "freed"
     """It needs nobody any more, for now or for good; the category."""
     REPLIED = "replied"
-    """The customer was answered for the first time since it was opened or since they wrote."""
+    """The customer was answered. Earlier versions noted it, and their rows still tell it; nobody asks any more."""
     DUE = "due"
     """Its first reply is due at the moment in the value (ISO 8601)."""
     PRIORITY = "priority"

@@ -1,20 +1,9 @@
 """What the rules ask of intake: another priority, more tags. Routing records the wish and acts on it at once."""
 
-from typing import Final
-
 from services.routing.domain.desk import Cause, Desk
 from services.routing.domain.rules import Verdict
 from services.routing.domain.ticket import RANKS, Ticket
-from shared.events.base import ActorKind, Event
 from shared.events.triage import TriageRequested
-
-_RULES: Final = "routing"
-"""Under this id, as a system, intake does what the rules ask."""
-
-
-def is_ours(event: Event) -> bool:
-    """Whether intake did this because the rules asked for it."""
-    return event.actor.kind is ActorKind.SYSTEM and event.actor.id == _RULES
 
 
 def ask(desk: Desk, ticket: Ticket, verdict: Verdict, because: str, cause: Cause) -> None:

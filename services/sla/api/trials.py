@@ -1,13 +1,15 @@
-"""`/v1/sla/backtest`, `/v1/sla/judgements`, `/v1/sla/reapplications`: other promises, tried and applied."""
+"""`/v1/sla/backtest`, `…/timelines`, `…/judgements`, `…/reapplications`: other promises, tried and applied."""
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.sla.backtest import Question
+from services.sla.backtest import DAYS_MAX, Question
 from services.sla.backtest.desk import Judgement, TrialDesk
+from services.sla.backtest.timelines import Timeline
 from services.sla.reapplying import Reapplication
 from shared.http.bodies import json_answer, read_json
 from shared.http.ndjson import ndjson_answer
@@ -38,6 +40,17 @@ def router(desk: TrialDesk, reapplication: Reapplication) -> APIRouter:
     )
     async def backtest(request: Request) -> Response:
         return ndjson_answer(await desk.backtest(await read_json(request, Question)))
+
+    @routes.get(
+        "/timelines",
+        summary="What happened to the tickets of the last days and what is promised: NDJSON, to be judged elsewhere.",
+        dependencies=_EDITORS,
+        openapi_extra=openapi_body(answer=Timeline, answer_media_type="application/x-ndjson"),
+    )
+    async def tell(
+        days: Annotated[int, Query(ge=1, le=DAYS_MAX)] = 30, until: datetime | None = None
+    ) -> Response:
+        return ndjson_answer(await desk.timelines(Question(days=days, until=until)))
 
     @routes.post(
         "/judgements",

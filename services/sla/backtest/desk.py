@@ -63,6 +63,14 @@ class TrialDesk:
         """
         return self._runner.run(await self._trial(question))
 
+    async def timelines(self, question: Question) -> Lines:
+        """What happened to the window's tickets, and what is promised: the lines of `timelines.Line`.
+
+        Raises:
+            Invalid: naming what is wrong with the question.
+        """
+        return self._runner.run(await self._trial(question), tells_timelines=True)
+
     async def judge_again(self, judgement: Judgement, *, origin: Origin) -> Lines:
         """The lines; goes on where an interrupted judgement of this label stopped.
 

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from services.sla.backtest.history import History
 from services.sla.backtest.question import Order
 from services.sla.backtest.tally import Tally
+from services.sla.backtest.timelines import End, Line, Progress, Promises, timelines
 
 _NICENESS: Final = 10
 _PROGRESS_EVERY_SECONDS: Final = 0.5
@@ -26,7 +27,7 @@ class _Speaker:
         self._encoder = msgspec.json.Encoder()
         self._told = 0.0
 
-    def say(self, line: dict[str, Any]) -> None:
+    def say(self, line: dict[str, Any] | Line) -> None:
         sys.stdout.buffer.write(self._encoder.encode(line) + b"\n")
         sys.stdout.buffer.flush()
 
@@ -34,6 +35,28 @@ class _Speaker:
         if time.monotonic() - self._told >= _PROGRESS_EVERY_SECONDS or done >= total:
             self._told = time.monotonic()
             self.say({"progress": {"events_read": done, "events_total": total}})
+
+
+async def tell(order: Order) -> None:
+    """Read, and tell what happened."""
+    speaker = _Speaker()
+    unreadable = 0
+
+    def count() -> None:
+        nonlocal unreadable
+        unreadable += 1
+
+    history = History(
+        bootstrap_servers=order.bootstrap_servers,
+        prefix=order.prefix,
+        on_progress=lambda done, total: speaker.say(Progress(events_read=done, events_total=total)),
+        on_unreadable=count,
+    )
+    speaker.say(Promises(trial=order.trial))
+    async for stories in history.stories(order.trial.since, order.trial.until):
+        for timeline in timelines(stories, order.trial):
+            speaker.say(timeline)
+    speaker.say(End(unreadable_events_count=unreadable))
 
 
 async def work(order: Order) -> None:
@@ -64,7 +87,7 @@ def main() -> int:
     os.nice(_NICENESS)
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     try:
-        asyncio.run(work(order))
+        asyncio.run(tell(order) if order.tells_timelines else work(order))
     except (KafkaError, OSError) as error:
         _Speaker().say({"error": f"{type(error).__name__}: {error}"})
         return 1

@@ -60,11 +60,15 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What the working process is told: where the log is, and what is asked."""
+    """What the working process is told: where the log is, and what is asked.
+
+    `tells_timelines`: what happened is wanted, and no judgement.
+    """
 
     bootstrap_servers: str
     prefix: str
     trial: Trial
+    tells_timelines: bool = False
 
 
 def read_trial(

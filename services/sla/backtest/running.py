@@ -41,8 +41,10 @@ class Runner:
         self._settings = settings
         self._is_busy = False
 
-    async def run(self, trial: Trial) -> AsyncIterator[dict[str, Any]]:
-        """The lines of a trial; the last one is `result`.
+    async def run(
+        self, trial: Trial, *, tells_timelines: bool = False
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The lines of a trial; the last one is `result`. Or those of the timelines alone, the last one `end`.
 
         Raises:
             Busy: another one is under way in this service process.
@@ -59,7 +61,7 @@ class Runner:
                 limit=_LINE_BYTES_MAX,
             )
             try:
-                async for line in self._lines(process, trial):
+                async for line in self._lines(process, trial, tells_timelines=tells_timelines):
                     yield line
             finally:
                 if process.returncode is None:
@@ -70,7 +72,7 @@ class Runner:
             self._is_busy = False
 
     async def _lines(
-        self, process: asyncio.subprocess.Process, trial: Trial
+        self, process: asyncio.subprocess.Process, trial: Trial, *, tells_timelines: bool
     ) -> AsyncIterator[dict[str, Any]]:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -78,6 +80,7 @@ class Runner:
             bootstrap_servers=self._settings.kafka_bootstrap_servers,
             prefix=self._settings.topic_prefix,
             trial=trial,
+            tells_timelines=tells_timelines,
         )
         process.stdin.write(msgspec.json.encode(order))
         process.stdin.close()
@@ -89,7 +92,7 @@ class Runner:
             if "failed" in line:
                 log.error("backtest_ticket_failed", **line["failed"])
                 continue
-            is_done = is_done or "result" in line
+            is_done = is_done or "result" in line or line.get("line") == "end"
             yield line
         status = await process.wait()
         if not is_done:

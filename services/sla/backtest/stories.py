@@ -11,6 +11,7 @@ from services.sla.tickets.facts import fact_of
 from services.sla.tickets.states import Row
 from shared.events import assignments, sla, tickets
 from shared.events.base import TAKING_CAPACITY, Channel, Event
+from shared.events.triage import is_of_rules
 
 T = TypeVar("T")
 
@@ -52,13 +53,27 @@ class Past:
 
 
 class Story:
-    """A ticket while its events are read, stream by stream, each in the order of its versions."""
+    """A ticket while its events are read, stream by stream, each in the order of its versions.
 
-    __slots__ = ("_row", "agents", "facts", "groups", "is_imported", "number", "past", "working")
+    `ruled`: those of its facts that are there because routing's rules asked for them.
+    """
+
+    __slots__ = (
+        "_row",
+        "agents",
+        "facts",
+        "groups",
+        "is_imported",
+        "number",
+        "past",
+        "ruled",
+        "working",
+    )
 
     def __init__(self, ticket_id: UUID) -> None:
         self._row = Row(ticket_id=ticket_id)
         self.facts: list[engine.Fact] = []
+        self.ruled: list[engine.Fact] = []
         self.past: dict[tuple[str, int], Past] = {}
         self.agents: list[tuple[datetime, str | None]] = []
         self.groups: list[tuple[datetime, str | None]] = []
@@ -105,6 +120,8 @@ class Story:
             )
         self._note_work(fact)
         self.facts.append(fact)
+        if is_of_rules(event):
+            self.ruled.append(fact)
 
     def timeline(self) -> list[engine.Fact]:
         """What happened, in order of time; who had the ticket is told wherever it changed."""

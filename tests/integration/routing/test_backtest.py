@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.routing.domain.backtest import backtest, read_material
+from services.routing.domain.backtest import compare, play, read_material
 from shared.events.agents import RoutingRule, RuleMode
 from shared.events.base import Channel, StatusCategory
 from shared.security import Role
@@ -57,7 +57,7 @@ async def test_the_history_is_all_that_a_backtest_needs(office: Office) -> None:
         "import",
     )
     rules = (RoutingRule(id="default", group="support"),)
-    told = backtest(material, rules, RuleMode.FIRST)
+    told = compare(play(material, rules, RuleMode.FIRST))
     assert told.left_out == {"imported": 1}
     assert told.recorded.tickets == 2
 
@@ -67,27 +67,30 @@ async def test_agents_do_not_see_the_history(office: Office) -> None:
     assert answer.status_code == 403
 
 
-async def test_a_backtest_is_a_command_and_a_saved_history_tells_the_same(
+async def test_a_saved_history_is_replayed_and_says_that_promises_are_missing(
     office: Office, command: Command, tmp_path: Path
 ) -> None:
     await a_day(office)
     (tmp_path / "rules.yaml").write_text(RULES)
-    rules, saved = str(tmp_path / "rules.yaml"), str(tmp_path / "history.ndjson")
+    history = tmp_path / "history.ndjson"
+    rules, saved = str(tmp_path / "rules.yaml"), str(history)
+    answer = await office.ask("GET", "/v1/routing/history?days=2")
+    history.write_bytes(answer.content)
     status, told, err = await command(
-        *("backtest", "--rules", rules, "--days", "2", "--save", saved, "--json"), group="routing"
+        *("backtest", "--rules", rules, "--history", saved, "--json"), group="routing"
     )
     assert (status, err) == (0, "")
     figures = json.loads(told)
     assert figures["wanted"]["by_group"] == {"care": 1, "support": 1}
     assert figures["moved"] == {"support": {"care": 1}}
-    _, again, _ = await command(
-        *("backtest", "--rules", rules, "--history", saved, "--json"), group="routing"
-    )
-    assert again == told
+    assert figures["promises"] is None
     _, shown, _ = await command(
         *("backtest", "--rules", rules, "--history", saved), group="routing"
     )
     assert "happened       replay, now       replay, new" in shown
+    assert "promises are not judged" in shown
+    status, _, err = await command("backtest", "--rules", rules, group="routing")
+    assert (status, "/v1/sla/timelines is refused: 404" in err) == (1, True), "routing alone"
     (tmp_path / "rules.yaml").write_text(RULES.replace("care", "nowhere"))
     status, _, err = await command(
         *("backtest", "--rules", rules, "--history", saved), group="routing"

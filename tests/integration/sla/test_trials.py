@@ -9,8 +9,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from msgspec.json import decode
 from pydantic import SecretStr
 
+from services.sla.backtest.timelines import End, Line, Promises, Timeline
+from services.sla.engine import evaluate
 from services.sla.main import build
 from services.sla.reapplying import Reapplication
 from services.sla.settings import Settings
@@ -112,6 +115,7 @@ async def test_a_draft_is_tried_on_the_log_and_a_second_judgement_stands_beside_
 
         await eventually(met)
         await eventually(lambda: _is_published(store))
+    await _timelines_are_told(client)
     body = {"policies": [{"id": "standard", **STRICT}], "days": 3}
     *progress, last = await lines(client, "/v1/sla/backtest", body)
     assert progress[-1]["progress"]["events_read"] == progress[-1]["progress"]["events_total"] > 0
@@ -143,6 +147,23 @@ async def test_a_draft_is_tried_on_the_log_and_a_second_judgement_stands_beside_
     assert listed["differing_tickets_count"] == 1
     kept = (await client.get("/v1/sla/judgements/ten minutes")).json()
     assert kept["result"]["changes"]["newly_breached"] == 1
+
+
+async def _timelines_are_told(client: httpx2.AsyncClient) -> None:
+    """What happened, and the promises to judge it by, for a judgement elsewhere."""
+    answer = await client.get("/v1/sla/timelines?days=3", timeout=120)
+    told = [decode(line, type=Line) for line in answer.content.splitlines()]
+    promises = next(line for line in told if isinstance(line, Promises))
+    (timeline,) = (line for line in told if isinstance(line, Timeline))
+    assert told[-1] == End(unreadable_events_count=0)
+    assert [type(fact).__name__ for fact in timeline.facts] == [
+        "Created",
+        "AgentReplied",
+        "Resolved",
+    ]
+    trial = promises.trial
+    judged = evaluate(trial.rules(), timeline.facts, trial.until)
+    assert {verdict.status for verdict in judged.verdicts} == {"met"}
 
 
 async def _is_published(store: EventStore[Any]) -> bool:

@@ -1,6 +1,7 @@
 """What other rules would have done with what really came: the past replayed with the code that decides. Pure."""
 
-from services.routing.domain.backtest.figures import Backtest, Figures, backtest
+from services.routing.domain.backtest.course import Passage, moment_in
+from services.routing.domain.backtest.figures import Backtest, Figures, Played, compare, play
 from services.routing.domain.backtest.material import (
     AgentMoment,
     AgentThen,
@@ -11,6 +12,8 @@ from services.routing.domain.backtest.material import (
     Setting,
     read_material,
 )
+from services.routing.domain.backtest.replay import Replayed
+from services.routing.domain.backtest.script import Script, script_of
 
 __all__ = [
     "AgentMoment",
@@ -20,8 +23,15 @@ __all__ = [
     "Handed",
     "Line",
     "Material",
+    "Passage",
     "PastTicket",
+    "Played",
+    "Replayed",
+    "Script",
     "Setting",
-    "backtest",
+    "compare",
+    "moment_in",
+    "play",
     "read_material",
+    "script_of",
 ]

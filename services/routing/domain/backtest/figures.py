@@ -28,7 +28,7 @@ NOTES: Final = (
     "Groups, capacity units and shifts are those of now; agents' profiles and presence are those of then.",
     "What people gave or took by hand happens at the same moment again, unless routing was faster.",
     "Offers are accepted at once.",
-    "Promises are due when they were due; another priority or group would have moved some of them.",
+    "The queue's order goes by the deadlines as they were; what is kept and broken is judged anew.",
     "A ticket still waiting at the end counts as if its wait had ended there.",
 )
 
@@ -39,7 +39,6 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         tickets: counted. `assigned`: of them. `waiting`: nobody had them at the end. `unrouted`: no group.
         wait_p50, wait_p90, wait_p99: until the first agent had it, in seconds.
-        breached: first answers after their deadline, or none by its end, of `promised`.
         tickets_per_agent: of agents who got any: least, median, most.
         load_spread: standard deviation of tickets per agent over their mean; 0 is perfectly even.
         by_group: tickets that each group got.
@@ -52,8 +51,6 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     wait_p50: float
     wait_p90: float
     wait_p99: float
-    breached: int
-    promised: int
     tickets_per_agent: tuple[int, float, int]
     load_spread: float
     by_group: dict[str, int]
@@ -82,29 +79,59 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-def backtest(material: Material, wanted: tuple[RoutingRule, ...], mode: RuleMode) -> Backtest:
-    """Play the window twice and compare; the same material and rules always give the same figures."""
+class Played(msgspec.Struct, frozen=True, kw_only=True):
+    """The window, played twice.
+
+    Attributes:
+        material: without the tickets that cannot be replayed. `left_out`: those, by reason.
+        rules: on trial.
+        current: what the rules in force came to. `wanted`: what those on trial did.
+        counted: the tickets that came after the warm-up.
+    """
+
+    material: Material
+    left_out: dict[str, int]
+    rules: tuple[RoutingRule, ...]
+    current: Replayed
+    wanted: Replayed
+    counted_from: datetime
+    counted: tuple[PastTicket, ...]
+
+
+def play(material: Material, wanted: tuple[RoutingRule, ...], mode: RuleMode) -> Played:
+    """Play the window twice; the same material and rules always come to the same."""
     kept, left_out = _playable(material.tickets)
     material = msgspec.structs.replace(material, tickets=kept)
     setting = material.setting
-    now = Replay(material, setting.rules, setting.mode).run()
-    then = Replay(material, wanted, mode).run()
     warm = min((setting.until - setting.since) / WARM_SHARE, timedelta(days=WARM_DAYS_MAX))
     counted_from = setting.since + warm
-    counted = [ticket for ticket in kept if ticket.opened_at >= counted_from]
+    return Played(
+        material=material,
+        left_out=left_out,
+        rules=wanted,
+        current=Replay(material, setting.rules, setting.mode).run(),
+        wanted=Replay(material, wanted, mode).run(),
+        counted_from=counted_from,
+        counted=tuple(ticket for ticket in kept if ticket.opened_at >= counted_from),
+    )
+
+
+def compare(played: Played) -> Backtest:
+    """What is different, in figures."""
+    setting, counted = played.material.setting, played.counted
     notes = list(NOTES)
-    if any(asks_of(one, OF_BODY) for rule in (*setting.rules, *wanted) for one in rule.when):
+    if any(asks_of(one, OF_BODY) for rule in (*setting.rules, *played.rules) for one in rule.when):
         notes.append("Messages are not kept: conditions on their words are taken not to hold.")
     return Backtest(
         since=setting.since,
-        counted_from=counted_from,
+        counted_from=played.counted_from,
         until=setting.until,
         recorded=_recorded(counted, setting.until),
-        current=_figures(counted, now, setting.until),
-        wanted=_figures(counted, then, setting.until),
-        same_agent_share=_same(counted, now),
-        moved=_moved(counted, now, then),
-        left_out=left_out,
+        current=_figures(counted, played.current, setting.until),
+        wanted=_figures(counted, played.wanted, setting.until),
+        same_agent_share=_same(counted, played.current),
+        moved=_moved(counted, played.current, played.wanted),
+        left_out=played.left_out,
         notes=tuple(notes),
     )
 
@@ -122,13 +149,11 @@ def _playable(tickets: Iterable[PastTicket]) -> tuple[tuple[PastTicket, ...], di
 
 
 def _recorded(tickets: Sequence[PastTicket], until: datetime) -> Figures:
-    told = Replayed(waits={}, answered={}, given={}, alone=set())
+    told = Replayed(waits={}, given={}, alone=set())
     for ticket in tickets:
         script, name = script_of(ticket), ticket.ticket_id
         told.waits[name] = None if script.waited is None else script.waited.total_seconds()
         told.given[name] = tuple(one.agent_id for one in ticket.handed)
-        if script.replied_at is not None:
-            told.answered[name] = script.replied_at
         if script.waited is None and script.spans and script.spans[0].alone is not None:
             told.alone.add(name)
     return _figures(tickets, told, until)
@@ -136,7 +161,7 @@ def _recorded(tickets: Sequence[PastTicket], until: datetime) -> Figures:
 
 def _figures(tickets: Sequence[PastTicket], told: Replayed, until: datetime) -> Figures:
     waits = []
-    assigned = waiting = breached = promised = 0
+    assigned = waiting = 0
     for ticket in tickets:
         wait = told.waits.get(ticket.ticket_id)
         assigned += wait is not None
@@ -144,10 +169,6 @@ def _figures(tickets: Sequence[PastTicket], told: Replayed, until: datetime) -> 
             waiting += wait is None
             open_for = (until - ticket.opened_at).total_seconds()
             waits.append(open_for if wait is None else wait)
-        due = script_of(ticket).due_at
-        if due is not None and due < until:
-            promised += 1
-            breached += told.answered.get(ticket.ticket_id, until) > due
     given = Counter(agent for ticket in tickets for agent in told.given.get(ticket.ticket_id, ()))
     counts = sorted(given.values())
     groups = Counter(told.groups.get(ticket.ticket_id) or "-" for ticket in tickets)
@@ -159,8 +180,6 @@ def _figures(tickets: Sequence[PastTicket], told: Replayed, until: datetime) -> 
         wait_p50=_percentile(waits, 0.5),
         wait_p90=_percentile(waits, 0.9),
         wait_p99=_percentile(waits, 0.99),
-        breached=breached,
-        promised=promised,
         tickets_per_agent=(counts[0], statistics.median(counts), counts[-1])
         if counts
         else (0, 0.0, 0),

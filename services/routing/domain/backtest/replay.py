@@ -12,6 +12,7 @@ import msgspec
 
 from services.routing.domain import commands, timing
 from services.routing.domain.agent import Agent, Group
+from services.routing.domain.backtest.course import Passage
 from services.routing.domain.backtest.material import AgentMoment, Material, PastTicket
 from services.routing.domain.backtest.script import Script, script_of
 from services.routing.domain.cause import Cause
@@ -26,7 +27,7 @@ from services.routing.domain.simulation.tickets import moved
 from services.routing.domain.ticket import Ticket
 from shared.errors import Refused
 from shared.events.agents import RoutingRule, RuleMode
-from shared.events.assignments import TicketAssigned, TicketUnassigned
+from shared.events.assignments import GroupChanged, TicketAssigned, TicketUnassigned
 from shared.events.base import (
     Actor,
     ActorKind,
@@ -37,6 +38,7 @@ from shared.events.base import (
     StatusCategory,
 )
 from shared.events.tickets import Person, TicketEvent, TicketOpened
+from shared.events.triage import TriageRequested
 
 _REPLAY: Final = Actor(kind=ActorKind.SYSTEM, id="backtest")
 _CAUSE: Final = Cause(_REPLAY, Channel.SYSTEM, "backtest")
@@ -50,17 +52,22 @@ class Replayed(msgspec.Struct):
         waits: until the first agent had it, in seconds; None: still waiting at the end.
         groups: where each went first.
         agents: who had it first.
-        answered: when the customer would have been answered.
         given: everybody who had it, one after the other.
         alone: tickets that were over before anybody had them.
+        courses: when each needed somebody, was worked at, and rested.
+        holders: who had it from when on; None: nobody. `places`: in which group it was from when on.
+        wishes: what the rules asked of intake for it.
     """
 
     waits: dict[UUID, float | None] = {}
     groups: dict[UUID, str | None] = {}
     agents: dict[UUID, str] = {}
-    answered: dict[UUID, datetime] = {}
     given: dict[UUID, tuple[str, ...]] = {}
     alone: set[UUID] = set()
+    courses: dict[UUID, list[Passage]] = {}
+    holders: dict[UUID, list[tuple[datetime, str | None]]] = {}
+    places: dict[UUID, list[tuple[datetime, str | None]]] = {}
+    wishes: dict[UUID, TriageRequested] = {}
 
 
 class Replay:
@@ -138,6 +145,7 @@ class Replay:
     def _open(self, past: PastTicket) -> None:
         script = self._scripts[past.ticket_id] = script_of(past)
         self._span[past.ticket_id] = 0
+        self._told.courses[past.ticket_id] = [Passage(began=self._desk.now)]
         self._told.waits[past.ticket_id] = None
         if script.spans:
             self._left[past.ticket_id] = script.spans[0].work
@@ -176,27 +184,32 @@ class Replay:
 
     def _note(self, events: Iterable[Event]) -> None:
         for event in events:
-            if isinstance(event, TicketAssigned):
-                self._assigned(event)
-            elif isinstance(event, TicketUnassigned):
-                self._taken_away(event)
+            match event:
+                case TicketAssigned():
+                    self._assigned(event)
+                case TicketUnassigned():
+                    self._taken_away(event)
+                case GroupChanged():
+                    told = self._told.places.setdefault(event.ticket_id, [])
+                    told.append((self._desk.now, event.group_id))
+                case TriageRequested():
+                    self._told.wishes[event.ticket_id] = event
+                case _:
+                    pass
 
     def _assigned(self, event: TicketAssigned) -> None:
-        ticket_id, script = event.ticket_id, self._scripts[event.ticket_id]
-        told = self._told
+        ticket_id, told, now = event.ticket_id, self._told, self._desk.now
         told.given[ticket_id] = (*told.given.get(ticket_id, ()), event.agent_id)
-        now = self._desk.now
+        told.holders.setdefault(ticket_id, []).append((now, event.agent_id))
         if self._told.waits[ticket_id] is None:
             opened = self._desk.tickets[ticket_id].opened_at or now
             self._told.waits[ticket_id] = (now - opened).total_seconds()
             self._told.agents[ticket_id] = event.agent_id
-            if script.reply_after is not None:
-                base = opened if script.is_reply_free else now
-                self._told.answered[ticket_id] = base + script.reply_after
         self._begin_work(ticket_id, now)
 
     def _begin_work(self, ticket_id: UUID, now: datetime) -> None:
         self._began[ticket_id] = now
+        self._told.courses[ticket_id][-1].begin_work(now)
         self._turn[ticket_id] += 1
         left, turn = self._left.get(ticket_id), self._turn[ticket_id]
         if left is not None:
@@ -205,6 +218,10 @@ class Replay:
     def _taken_away(self, event: TicketUnassigned) -> None:
         """What was done at it is done; the next agent does the rest."""
         ticket_id = event.ticket_id
+        self._told.holders.setdefault(ticket_id, []).append((self._desk.now, None))
+        passage = self._told.courses[ticket_id][-1]
+        if passage.ended is None:
+            passage.interrupt(self._desk.now)
         self._turn[ticket_id] += 1
         left = self._left.get(ticket_id)
         if left is not None and ticket_id in self._began:
@@ -231,6 +248,7 @@ class Replay:
         span = script.spans[place]
         self._turn[ticket_id] += 1
         self._span[ticket_id] = place + 1
+        self._told.courses[ticket_id][-1].ended = self._desk.now
         self._move(ticket_id, span.then)
         if span.rest is not None and place + 1 < len(script.spans):
             self._at(self._desk.now + span.rest, lambda: self._need_again(ticket_id))
@@ -238,6 +256,7 @@ class Replay:
     def _need_again(self, ticket_id: UUID) -> None:
         span = self._scripts[ticket_id].spans[self._span[ticket_id]]
         self._left[ticket_id] = span.work
+        self._told.courses[ticket_id].append(Passage(began=self._desk.now))
         self._move(ticket_id, StatusCategory.OPEN)
         if span.alone is not None:
             self._over_alone(ticket_id, span.alone)
