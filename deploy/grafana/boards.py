@@ -121,4 +121,23 @@ FLOW: Final = Board(
     ),
 )  # fmt: skip
 
-BOARDS: Final = (OPERATIONS, SLA, AGENTS, FLOW)
+CHANNELS: Final = Board(
+    name="channels",
+    title="channels",
+    says="What comes in and goes out, channel by channel, and whether anything waits or was given up.",
+    since="now-24h",
+    refresh="30s",
+    panels=(
+        Panel(title="Visitors in the chat", says="Visitors connected to the live chat, over all processes.", kind="stat", expressions=(('sum(ticketing_intake_chat_sockets_count{side="visitor"}) or vector(0)', ""),), width=6, height=4),
+        Panel(title="Waiting to be sent", says="Messages in the outboxes that are to be sent yet.", kind="stat", expressions=(("sum(max by (channel) (ticketing_intake_outbox_waiting_count)) or vector(0)", ""),), width=6, height=4),
+        Panel(title="The oldest waits for", says="How long ago the oldest message that is to be sent yet was written.", kind="stat", expressions=(("max(ticketing_intake_outbox_oldest_seconds) or vector(0)", ""),), unit="s", width=6, height=4),
+        Panel(title="Given up", says="Messages that somebody did not get and nobody tries any more: retry or discard them.", kind="stat", expressions=(("sum(max by (channel) (ticketing_intake_outbox_dead_count)) or vector(0)", ""),), width=6, height=4),
+        Panel(title="Came in a minute", says="Messages, forms and calls stored, a minute, by channel.", kind="timeseries", expressions=(("sum by (channel) (rate(ticketing_intake_messages_in_total[5m])) * 60", "{{channel}}"),), width=12),
+        Panel(title="Left a minute", says="Messages handed over, a minute, by channel.", kind="timeseries", expressions=(('sum by (channel) (rate(ticketing_intake_messages_out_total{outcome="sent"}[5m])) * 60', "{{channel}}"),), width=12),
+        Panel(title="Failed a minute", says="Attempts to hand over that failed, a minute, by channel and what follows: later, dead, or away.", kind="timeseries", expressions=(('sum by (channel, outcome) (rate(ticketing_intake_messages_out_total{outcome!="sent"}[5m])) * 60', "{{channel}} {{outcome}}"),)),
+        Panel(title="Waiting by channel", says="Messages that are to be sent yet, by channel.", kind="timeseries", expressions=(("max by (channel) (ticketing_intake_outbox_waiting_count)", "{{channel}}"),)),
+        Panel(title="People in the chat", says="Sockets of the live chat, by side.", kind="timeseries", expressions=(("sum by (side) (ticketing_intake_chat_sockets_count)", "{{side}}"),)),
+    ),
+)  # fmt: skip
+
+BOARDS: Final = (OPERATIONS, SLA, AGENTS, FLOW, CHANNELS)

@@ -27,6 +27,7 @@ from services.intake.channels.kind import Build, House
 from services.intake.channels.mail import parts as mail
 from services.intake.channels.messengers import parts as messengers
 from services.intake.channels.messengers.parts import build_sender
+from services.intake.channels.outbox_watch import OutboxWatch
 from services.intake.channels.pace import SenderPace
 from services.intake.channels.phone import parts as phone
 from services.intake.channels.survey.routes import survey_router
@@ -137,6 +138,7 @@ def build(settings: Settings) -> Service:
             bulk.run,
             *(task for one in built for task in one.tasks),
             *([build_sender(house, sends).run] if sends else []),
+            *([OutboxWatch(store, outgoing).run] if outgoing else []),
         ],
         websockets=any(one.websockets for one in built),
         on_drain=[close for one in built for close in one.on_drain],

@@ -1,7 +1,7 @@
 """The way of an agent's words to where the customer reads them: each channel that sends has an outbox behind this."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, LiteralString, Protocol
 
 import msgspec
 
@@ -33,6 +33,28 @@ class Reader(msgspec.Struct, frozen=True):
         return cls(ticket.requester, ticket.via, ticket.fields, ticket.is_outbound)
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """How an outbox stands: what is to leave yet, what was given up, how long ago the oldest that waits was written."""
+
+    waiting: int
+    dead: int
+    oldest_seconds: float
+
+    @classmethod
+    def read(cls, tx: Transaction, outbox: LiteralString, of: LiteralString = "true") -> "Standing":
+        """Of this table, whose states are those of all outboxes; `of`: a condition."""
+        # Two questions, each answered by an index that holds nothing else: what was sent is most of the table.
+        tx.cursor.execute(
+            f"SELECT count(*) AS waiting, (SELECT count(*) FROM {outbox} WHERE state = 'dead' AND {of}) AS dead,"  # noqa: S608
+            " coalesce(extract(epoch FROM %s - min(created_at)), 0)::float8 AS oldest"
+            f" FROM {outbox} WHERE state IN ('waiting', 'claimed') AND {of}",
+            (tx.now,),
+        )
+        row = tx.cursor.fetchone()
+        assert row is not None, "an aggregate has a row"
+        return cls(row["waiting"], row["dead"], max(row["oldest"], 0.0))
+
+
 class Outgoing(Protocol):
     """A channel that sends.
 
@@ -48,6 +70,10 @@ class Outgoing(Protocol):
 
     def put(self, tx: Transaction, ticket: Ticket, event: AgentReplied | TicketOpened) -> None:
         """Keep the message for sending, in the transaction of its event. Cheap, and refuses nothing."""
+        ...
+
+    def standing(self, tx: Transaction) -> Standing:
+        """How its outbox stands."""
         ...
 
 

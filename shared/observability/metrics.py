@@ -216,17 +216,36 @@ INTAKE_TICKETS_OPENED: Final = _counter(
     "Tickets opened, by channel; a transaction that had to be repeated counts again.",
     "via",
 )
-INTAKE_MAILS_OUT: Final = _counter(
-    "ticketing_intake_mails_out_total",
-    "Attempts to hand a mail over, by outcome: sent, later, dead, or away (the mail server took none at all).",
+INTAKE_MESSAGES_IN: Final = _counter(
+    "ticketing_intake_messages_in_total",
+    "Messages, forms and calls that came and were stored, by channel; a repeated one counts once.",
+    "channel",
+)
+INTAKE_MESSAGES_OUT: Final = _counter(
+    "ticketing_intake_messages_out_total",
+    "Attempts to hand a message over, by channel and outcome: sent, later, dead, or away (the mail server took none).",
+    "channel",
     "outcome",
 )
-INTAKE_MAILS_WAITING: Final = _gauge(
-    "ticketing_intake_mails_waiting_count", "Mails in the outbox that are to be sent yet."
+INTAKE_OUTBOX_WAITING: Final = _gauge(
+    "ticketing_intake_outbox_waiting_count",
+    "Messages in the outbox of a channel that are to be sent yet.",
+    "channel",
 )
-INTAKE_MAILS_DEAD: Final = _gauge(
-    "ticketing_intake_mails_dead_count",
-    "Mails that somebody did not get and nobody tries any more: retry or discard them.",
+INTAKE_OUTBOX_OLDEST_SECONDS: Final = _gauge(
+    "ticketing_intake_outbox_oldest_seconds",
+    "How long ago the oldest message that is to be sent yet was written, by channel; 0: none waits.",
+    "channel",
+)
+INTAKE_OUTBOX_DEAD: Final = _gauge(
+    "ticketing_intake_outbox_dead_count",
+    "Messages that somebody did not get and nobody tries any more, by channel: retry or discard them.",
+    "channel",
+)
+INTAKE_CHAT_SOCKETS: Final = _gauge(
+    "ticketing_intake_chat_sockets_count",
+    "People connected to the live chat, by side: visitor, agent.",
+    "side",
 )
 INTAKE_MAIL_DELAY_SECONDS: Final = _histogram(
     "ticketing_intake_mail_delay_seconds",

@@ -19,6 +19,7 @@ from shared.events import Actor, ActorKind, Channel, Priority
 from shared.events.tickets import Person
 from shared.eventstore import Claim, GroupCommitter
 from shared.identifiers import new_id
+from shared.observability import metrics
 from shared.security import Principal
 
 R = TypeVar("R")
@@ -85,11 +86,15 @@ class ChatDesk:
             id=id_, side="visitor", author_id=visitor.id, author=visitor.name, text=text
         )
 
-        def work(tx: Tx) -> Stored:
+        def work(tx: Tx) -> tuple[Stored, bool]:
             chat_id = store.chat_of_visitor(tx, visitor, page)
-            return Stored(chat_id, store.add(tx, chat_id, writing))
+            message = store.add(tx, chat_id, writing)
+            return Stored(chat_id, message), message.at == tx.now
 
-        return self._told(await self._do(work))
+        stored, is_new = await self._do(work)
+        if is_new:
+            metrics.INTAKE_MESSAGES_IN.labels(Channel.CHAT).inc()
+        return self._told(stored)
 
     async def introduce(self, chat_id: UUID, visitor: Visitor) -> None:
         """Keep what the visitor says of itself."""

@@ -11,7 +11,7 @@ from services.intake.channels.chat.store import Message, Writing
 from services.intake.channels.messengers.kind import Leaving, Rejected
 from services.intake.channels.messengers.outbox import Conversation, MessengerOutbox
 from services.intake.domain import Ticket
-from services.intake.outgoing import Reader
+from services.intake.outgoing import Reader, Standing
 from shared.database import Transaction
 from shared.errors import NotFound
 from shared.events import Channel
@@ -30,6 +30,10 @@ class ChatOutbox(MessengerOutbox):
     def takes(self, reader: Reader) -> bool:
         """Whether one of our chats became the ticket; programs that have a chat of their own open tickets, too."""
         return reader.via is Channel.CHAT and not reader.is_outbound and "chat" in reader.fields
+
+    def standing(self, tx: Transaction) -> Standing:
+        """See `Outgoing`."""
+        return Standing.read(tx, "messenger_outbox", "source = 'chat'")
 
     def conversation(self, tx: Transaction, ticket_id: UUID) -> Conversation | None:
         """The chat that the ticket was made of."""

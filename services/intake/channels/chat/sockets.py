@@ -35,6 +35,7 @@ from services.intake.secrets import Secret
 from shared.database import TRANSIENT
 from shared.errors import Invalid, Refused
 from shared.eventstore import EventStore
+from shared.observability import metrics
 from shared.security import Principal, Role
 from shared.security.guard import COOKIE, bearer_token
 from shared.security.tokens import TokenVerifier, Unauthorized
@@ -73,7 +74,7 @@ def chat_sockets(room: Room | None) -> APIRouter:
         if room is None:
             await socket.close(_FATAL + 404)
             return
-        await _Line(socket, room).run(lambda line: _VisitorSide(line).serve())
+        await _Line(socket, room).run("visitor", lambda line: _VisitorSide(line).serve())
 
     @router.websocket("/v1/channels/chat/{chat_id}/socket")
     async def agent_socket(
@@ -82,7 +83,9 @@ def chat_sockets(room: Room | None) -> APIRouter:
         if room is None:
             await socket.close(_FATAL + 404)
             return
-        await _Line(socket, room).run(lambda line: _AgentSide(line, chat_id, after).serve())
+        await _Line(socket, room).run(
+            "agent", lambda line: _AgentSide(line, chat_id, after).serve()
+        )
 
     return router
 
@@ -97,7 +100,7 @@ class _Line:
         self._watcher: Watcher | None = None
         self._pump: asyncio.Task[None] | None = None
 
-    async def run(self, serve: Callable[["_Line"], Awaitable[None]]) -> None:
+    async def run(self, side: str, serve: Callable[["_Line"], Awaitable[None]]) -> None:
         hub = self.room.hub
         if hub.is_closed or hub.count >= self.room.desk.settings.visitors_max:
             await self.socket.close(_TRY_LATER)
@@ -105,7 +108,8 @@ class _Line:
         await self.socket.accept()
         forget = hub.on_close(lambda: self.socket.close(_RESTART))
         try:
-            await serve(self)
+            with metrics.INTAKE_CHAT_SOCKETS.labels(side).track_inprogress():
+                await serve(self)
         except WebSocketDisconnect:
             pass  # the other end is gone, which is how sockets end
         except TimeoutError:

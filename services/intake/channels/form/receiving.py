@@ -8,6 +8,7 @@ import msgspec
 
 from services.intake import people
 from services.intake.app import Asking, Intake, Tx
+from services.intake.channels.counting import received
 from services.intake.channels.form import guard
 from services.intake.channels.form.answers import values
 from services.intake.channels.identity import IdentityTokens
@@ -98,7 +99,7 @@ class WebForms:
         ]
         return found + _too_long(said) + _email_faults(_first(said, "email"))
 
-    async def take(
+    async def receive(
         self,
         name: str,
         said: Mapping[str, Sequence[str]],
@@ -148,7 +149,9 @@ class WebForms:
             return FormDone(event.ticket_id, event.number)
 
         claim = Claim.of("form", stamp.nonce, b"")
-        return (await self._intake.together(work, FormDone, claim=claim)).result
+        outcome = await self._intake.together(work, FormDone, claim=claim)
+        received(Channel.FORM, outcome)
+        return outcome.result
 
     def _person(self, said: Mapping[str, Sequence[str]]) -> Person:
         email = _first(said, "email").strip()

@@ -140,7 +140,7 @@ def _add_sending(
             try:
                 files = await _files(sent, contents, file_bytes_max)
                 correlation_id = current_correlation_id() or new_correlation_id()
-                done = await web.take(name, said, stamp, files, Sender(address, correlation_id))
+                done = await web.receive(name, said, stamp, files, Sender(address, correlation_id))
             except Invalid as error:
                 return again(error.errors or [FieldError("", error.detail)])
             except Forbidden as error:

@@ -12,6 +12,7 @@ import structlog
 
 from services.intake.app import Asking, Intake, Tx
 from services.intake.attachments.store import AttachmentStore
+from services.intake.channels.counting import received
 from services.intake.channels.email_message import EmailMessage, parse
 from services.intake.channels.mail import files, guard, refusals, threading
 from services.intake.channels.mail.addresses import Mailbox
@@ -120,6 +121,7 @@ class MailIn:
         if not await self._store.is_claimed(incoming.claim):
             await files.put_all(self._contents, incoming.files)
         outcome = await self._intake.together(incoming.work, Received, claim=incoming.claim)
+        received(Channel.EMAIL, outcome)
         done = outcome.result
         log.info(
             "mail_received",

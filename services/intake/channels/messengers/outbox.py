@@ -14,7 +14,7 @@ import msgspec
 from services.intake.channels.messengers.kind import TEXT_CHARS_MAX, Told
 from services.intake.domain import Ticket
 from services.intake.domain.survey_policy import SurveyPolicy
-from services.intake.outgoing import Reader
+from services.intake.outgoing import Reader, Standing
 from services.intake.secrets import Secret
 from services.intake.surveys import links
 from services.intake.surveys.words import invitation
@@ -124,6 +124,10 @@ class MessengerOutbox:
             if one.withheld is None
         ]
         self._keep(tx, ticket, "reply", event.message_id, leaving, event.actor.signature)
+
+    def standing(self, tx: Transaction) -> Standing:
+        """See `Outgoing`; what has no conversation is counted here too."""
+        return Standing.read(tx, "messenger_outbox", "source IS DISTINCT FROM 'chat'")
 
     def ask(
         self, tx: Transaction, ticket: Ticket, event: SatisfactionOffered, policy: SurveyPolicy

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from services.intake import people
 from services.intake.app import Asking, Intake, Tx
 from services.intake.channels import threads
+from services.intake.channels.counting import received
 from services.intake.channels.messengers import outbox
 from services.intake.channels.messengers.kind import Incoming, Messenger, Told
 from services.intake.domain import OpenTicket, Ticket, limits
@@ -63,7 +64,9 @@ class MessengersIn:
         def work(tx: Tx) -> Received:
             return _Receiving(self._intake, messenger, message, files, tx, correlation_id).work()
 
-        return await self._intake.together(work, Received, claim=claim_of(messenger, message))
+        outcome = await self._intake.together(work, Received, claim=claim_of(messenger, message))
+        received(Channel.MESSENGER, outcome)
+        return outcome
 
     async def hear(self, messenger: Messenger, told: Told, correlation_id: str) -> None:
         """Note what became of a message of ours; one that never arrived is told on its ticket, once."""

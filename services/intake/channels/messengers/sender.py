@@ -20,6 +20,7 @@ from services.intake.domain.commands import RecordSent
 from shared.database import TRANSIENT
 from shared.events import Actor, ActorKind, Channel
 from shared.eventstore import EventStore
+from shared.observability import metrics
 from shared.observability.correlation import new_correlation_id
 
 log = structlog.get_logger(__name__)
@@ -141,6 +142,7 @@ class MessengerSender:
             await self._later(row, refusal, now)
         else:
             await self._transact(lambda tx: self._sent(tx, row, external_id))
+            metrics.INTAKE_MESSAGES_OUT.labels(row.sent_by, "sent").inc()
             log.info("messenger_sent", ticket_id=row.ticket_id, source=row.source)
 
     async def _hand_over(self, messenger: Sends, leaving: Leaving, now: datetime) -> str | None:
@@ -181,6 +183,7 @@ class MessengerSender:
         pause = max(pause * (0.75 + self._spread() / 2), refusal.seconds or 0.0)
         at = now + timedelta(seconds=pause)
         await self._transact(lambda tx: outbox.later(tx, row, str(refusal), at))
+        metrics.INTAKE_MESSAGES_OUT.labels(row.sent_by, "later").inc()
         log.warning("messenger_tries_later", source=row.source, reason=str(refusal))
 
     async def _dead(self, row: Row, cause: str, reason: str) -> None:
@@ -191,6 +194,7 @@ class MessengerSender:
             )
 
         await self._transact(work)
+        metrics.INTAKE_MESSAGES_OUT.labels(row.sent_by, "dead").inc()
         log.warning("messenger_gave_up", ticket_id=row.ticket_id, source=row.source, cause=cause)
 
     async def _transact(self, work: Callable[[Tx], R]) -> R:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from services.intake import people
 from services.intake.app import Asking, Intake, Tx
 from services.intake.channels import threads
+from services.intake.channels.counting import received
 from services.intake.channels.installed import Phone, PhoneLine
 from services.intake.channels.phone.call import Call, Done, outcome, subject, words
 from services.intake.channels.phone.numbers import e164
@@ -74,7 +75,7 @@ class PhoneCalls:
             for place, one in enumerate(phone.lines)
         }
 
-    async def take(
+    async def receive(
         self, call: Call, said: bytes, reporter: Actor, correlation_id: str
     ) -> Outcome[CallDone]:
         """Store the call and what follows from it; the same call again gets the first answer.
@@ -94,7 +95,9 @@ class PhoneCalls:
             return _Taking(self, tx, call, reporter, correlation_id).work()
 
         claim = Claim.of(SOURCE, call.call_id, said)
-        return await self._intake.together(work, CallDone, claim=claim)
+        outcome = await self._intake.together(work, CallDone, claim=claim)
+        received(Channel.PHONE, outcome)
+        return outcome
 
     def line(self, number: str) -> PhoneLine:
         """Ours with this number."""

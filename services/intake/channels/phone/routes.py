@@ -90,7 +90,7 @@ def phone_router(calls: PhoneCalls | None, store: EventStore[Any], clock: Clock)
         call = _call(await read_json(request, PhoneCall), phone.region, principal, clock.now())
         origin = Origin.of(request, principal)
         said = msgspec.json.encode(call)
-        outcome = await phone.take(call, said, origin.actor, origin.correlation_id)
+        outcome = await phone.receive(call, said, origin.actor, origin.correlation_id)
         headers = {"Idempotency-Replayed": "true"} if outcome.replayed else {}
         if outcome.result.ticket_id is not None:
             headers["Location"] = f"/v1/tickets/{outcome.result.ticket_id}"

@@ -15,7 +15,7 @@ from services.intake.channels.mail.mailboxes import Mailboxes
 from services.intake.channels.mail.threading import own_message_id, remember
 from services.intake.domain import Ticket
 from services.intake.domain.survey_policy import SurveyPolicy
-from services.intake.outgoing import Reader
+from services.intake.outgoing import Reader, Standing
 from services.intake.secrets import Secret
 from shared.database import Transaction
 from shared.events import Channel
@@ -116,6 +116,10 @@ class MailOutbox:
     def put(self, tx: Transaction, ticket: Ticket, event: AgentReplied | TicketOpened) -> None:
         """See `Outgoing`: two inserts."""
         self._put(tx, ticket, event.message_id, "reply", event.message_id, event.version)
+
+    def standing(self, tx: Transaction) -> Standing:
+        """See `Outgoing`."""
+        return Standing.read(tx, "mail_outbox")
 
     def ask(
         self,
@@ -268,17 +272,6 @@ def settle(
             None if state == "waiting" else tx.now, error, code, item.id,
         ),
     )  # fmt: skip
-
-
-def counts(tx: Transaction) -> dict[str, int]:
-    """How many wait (claimed ones too) and how many are dead."""
-    tx.cursor.execute(
-        "SELECT count(*) FILTER (WHERE state <> 'dead') AS waiting, count(*) FILTER (WHERE state = 'dead') AS dead"
-        " FROM mail_outbox WHERE state IN ('waiting', 'claimed', 'dead')"
-    )
-    row = tx.cursor.fetchone()
-    assert row is not None, "an aggregate has a row"
-    return {"waiting": row["waiting"], "dead": row["dead"]}
 
 
 class Concerned(msgspec.Struct, frozen=True):

@@ -129,9 +129,6 @@ class MailSender:
             )
         )
         if not items:
-            waiting = await self._transact(outbox.counts)
-            metrics.INTAKE_MAILS_WAITING.set(waiting["waiting"])
-            metrics.INTAKE_MAILS_DEAD.set(waiting["dead"])
             return LOOK_SECONDS
         shares = [items[start::CONNECTIONS_MAX] for start in range(CONNECTIONS_MAX)]
         # Well before the lease is over, what is left is given back: it must not be with two at once.
@@ -169,7 +166,7 @@ class MailSender:
         except (ServerIsAway, StoreIsAway) as error:
             reason = str(error)
             log.warning("mail_server_away", reason=reason, count=len(left))
-            metrics.INTAKE_MAILS_OUT.labels("away").inc(len(left))
+            metrics.INTAKE_MESSAGES_OUT.labels("email", "away").inc(len(left))
             await self._transact(lambda tx: self._later(tx, left, reason))
             return False
         return True
@@ -242,7 +239,7 @@ class MailSender:
                 later=tuple(Failure(one, None, str(error)) for one in parcel.recipients)
             )
         outcome = await self._transact(lambda tx: self._settle(tx, item, handed))
-        metrics.INTAKE_MAILS_OUT.labels(outcome).inc()
+        metrics.INTAKE_MESSAGES_OUT.labels("email", outcome).inc()
         log.info("mail_out", mail=str(item.id), ticket_id=str(item.ticket_id), outcome=outcome)
         if broken is not None:
             raise broken
@@ -256,7 +253,7 @@ class MailSender:
         if item.kind == "notice":
             address = item.recipient
         self._note_failures(tx, item, "withheld", [Failure(address or "", None, reason)])
-        metrics.INTAKE_MAILS_OUT.labels("dead").inc()
+        metrics.INTAKE_MESSAGES_OUT.labels("email", "dead").inc()
 
     def _settle(self, tx: Tx, item: Item, handed: Handed) -> str:
         """Row and ticket in one transaction, unless another sender has the mail by now."""
