@@ -10,11 +10,11 @@ import pytest
 from services.sla.settings import Settings
 from services.sla.tickets import imports, states
 from shared.errors import NotFound
-from shared.events import assignments, sla
+from shared.events import assignments, sla, tickets
 from shared.events.base import ActorKind, Channel, Owner, StatusCategory
 from shared.eventstore import EventStore
 from shared.identifiers import new_id
-from tests.integration.sla.support import ADMIN, NOON, Desk, Story, received
+from tests.integration.sla.support import ADMIN, ANNA, NOON, Desk, Story, received
 
 pytestmark = pytest.mark.integration
 HOUR = timedelta(hours=1)
@@ -154,6 +154,33 @@ def test_an_assignment_before_the_opening_names_group_and_agent_in_the_breach(de
     desk.time_is(NOON + 2 * HOUR)
     (breach,) = desk.breaches(story.ticket_id)
     assert breach.group_id == "network"
+
+
+def test_a_ticket_split_off_has_clocks_of_its_own_and_what_was_moved_answers_nothing(
+    desk: Desk,
+) -> None:
+    desk.policy(targets=[{"metric": m, "seconds": 3_600} for m in ("first_reply", "next_reply")])
+    older, split = Story(number=1), Story(number=2)
+    desk.hear(older.opened(NOON), older.agent_replied(NOON + HOUR / 4))
+    desk.hear(older.customer_replied(NOON + HOUR / 2))
+    at = NOON + HOUR
+    origin = tickets.Origin(kind="split", ticket_id=older.ticket_id, number=1, sent_at=NOON)
+    source = tickets.Copied(
+        ticket_id=older.ticket_id, number=1, message_id=new_id(), sent_at=NOON, author=ANNA
+    )
+    opened = split.opened(at, origin=origin)
+    answer = msgspec.structs.replace(split.agent_replied(at), is_automatic=True, copied=source)
+    question = msgspec.structs.replace(split.customer_replied(at), copied=source)
+    desk.hear(opened, answer, question)
+    (started,) = [
+        event for event in desk.told(split.ticket_id) if isinstance(event, sla.SlaStarted)
+    ]
+    assert (started.metric, started.due_at) == ("first_reply", at + HOUR)
+    desk.time_is(NOON + 3 * HOUR)
+    (breach,) = desk.breaches(split.ticket_id)
+    assert (breach.metric, breach.breached_at) == ("first_reply", at + HOUR)
+    (other,) = desk.breaches(older.ticket_id)
+    assert (other.metric, other.breached_at) == ("next_reply", NOON + HOUR * 3 / 2)
 
 
 def test_a_condition_on_the_group_sees_a_group_that_came_before_there_was_such_a_condition(
