@@ -32,6 +32,16 @@ _IS_READY: Final = """
         SELECT 1 FROM deliveries AS earlier
         WHERE earlier.alert_id = d.alert_id AND earlier.sink = d.sink AND earlier.step < d.step
           AND earlier.status IN ('waiting', 'claimed', 'grouped'))
+    AND NOT (d.action = 'trigger' AND EXISTS (
+        SELECT 1 FROM alerts AS mine
+          JOIN alerts AS former ON former.ticket_id = mine.ticket_id
+           AND former.dedupe_key = mine.dedupe_key AND former.state = 'resolved'
+          JOIN deliveries AS ending ON ending.alert_id = former.alert_id AND ending.sink = d.sink
+           AND ending.action = 'resolve' AND ending.status IN ('waiting', 'claimed', 'grouped')
+        WHERE mine.alert_id = d.alert_id AND mine.state <> 'resolved'))
+"""
+"""One alert is told in order. One that breaks again after it was taken back has the same key: said before the
+former one's end, that end would silence it.
 """
 
 
@@ -143,18 +153,24 @@ def settle(tx: Transaction, sink: Sink, attempts: Sequence[Attempt], *, now: dat
 
 
 def claim_refresh(tx: Transaction, sink: Sink, *, now: datetime) -> list[Notice]:
-    """What a forgetful receiver is to be told again now; the next time is set beforehand."""
+    """What a forgetful receiver is to be told again now; the next time is set beforehand.
+
+    An end is not said again once the same key burns anew: it would put that out.
+    """
     every = sink.refresh_every
     assert every is not None
     tx.cursor.execute(
         "WITH due AS ("  # noqa: S608  # a constant of that module
-        "  SELECT delivery_id FROM deliveries WHERE sink = %(sink)s AND refresh_at <= %(now)s"
+        "  SELECT delivery_id, action = 'resolve' AND EXISTS ("
+        "    SELECT 1 FROM alerts AS mine JOIN alerts AS other USING (dedupe_key)"
+        "    WHERE mine.alert_id = deliveries.alert_id AND other.state <> 'resolved') AS is_untrue"
+        "  FROM deliveries WHERE sink = %(sink)s AND refresh_at <= %(now)s"
         "  ORDER BY refresh_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)"
         " UPDATE deliveries AS d SET refresh_at = CASE"
-        "   WHEN d.action = 'resolve' AND d.delivered_at < %(repeated_since)s THEN NULL"
+        "   WHEN is_untrue OR d.action = 'resolve' AND d.delivered_at < %(repeated_since)s THEN NULL"
         "   ELSE %(next)s::timestamptz END"
         " FROM due WHERE d.delivery_id = due.delivery_id"
-        f" RETURNING {reading.COLUMNS}",
+        f" RETURNING {reading.COLUMNS}, is_untrue",
         {
             "sink": sink.name,
             "now": now,
@@ -163,7 +179,8 @@ def claim_refresh(tx: Transaction, sink: Sink, *, now: datetime) -> list[Notice]
             "limit": sink.batch_max,
         },
     )
-    return reading.notices(tx, sink, tx.cursor.fetchall())
+    due = [row for row in tx.cursor.fetchall() if not row["is_untrue"]]
+    return reading.notices(tx, sink, due)
 
 
 def retry_refresh(tx: Transaction, delivery_ids: Sequence[UUID], *, at: datetime) -> None:

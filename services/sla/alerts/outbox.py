@@ -82,8 +82,9 @@ class AlertBatch:
     def write(self, tx: Transaction, sinks: Sequence[Sink], *, now: datetime) -> bool:
         """Write all of it; returns whether there is something to send."""
         opened = [alert for alerts in self._opened.values() for alert in alerts]
-        lasting = _insert(tx, opened, now=now)
+        # Endings are of what was there before; of those opened here, `end` has marked the ones it meant.
         ended = _end(tx, self._endings)
+        lasting = _insert(tx, opened, now=now)
         if not lasting and not ended:
             return False
         routes = registry.routes(tx, sinks)

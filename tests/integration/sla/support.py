@@ -135,6 +135,11 @@ class Story:
     def customer_replied(self, at: datetime) -> tickets.CustomerReplied:
         return tickets.CustomerReplied(**self._stamp(at, CARL), message_id=new_id(), body="well?")
 
+    def priority(self, at: datetime, priority: Priority) -> tickets.PriorityChanged:
+        return tickets.PriorityChanged(
+            **self._stamp(at, ANNA), priority=priority, previous=Priority.NORMAL
+        )
+
     def status(self, at: datetime, category: StatusCategory) -> tickets.StatusChanged:
         return tickets.StatusChanged(
             **self._stamp(at, ANNA), category=category, previous_category=StatusCategory.OPEN

@@ -19,7 +19,7 @@ from shared.events.base import Priority
 from shared.eventstore import EventStore
 from tests.integration.sla.receivers import Receiver, receiver
 from tests.integration.sla.support import NOON, Story
-from tests.integration.sla.test_alerts import OnCall
+from tests.integration.sla.test_alerts import BY_PRIORITY, FIRST_REPLY, OnCall
 
 pytestmark = pytest.mark.integration
 HOUR = timedelta(hours=1)
@@ -38,10 +38,10 @@ async def on_duty(
 ) -> AsyncIterator[Callable[..., OnCall]]:
     made: list[OnCall] = []
 
-    def make(url: str, **changes: Any) -> OnCall:
+    def make(url: str, targets: Any = FIRST_REPLY, **changes: Any) -> OnCall:
         values = {"alertmanager_url": url, "alertmanager_resend_seconds": EVERY}
         duty = OnCall(stores(), settings.model_copy(update=values | changes))
-        duty.desk.policy(targets=[{"metric": "first_reply", "seconds": 3_600}])
+        duty.desk.policy(targets=targets)
         duty.sinks[0]._now = duty.clock.now  # type: ignore[attr-defined]
         made.append(duty)
         return duty
@@ -107,6 +107,24 @@ async def test_an_ended_alert_has_its_end_and_is_not_revived(
     said = [_moment(sent.json[0]["endsAt"]) for sent in manager.got[1:]]
     assert set(said) == {NOON + 3 * HOUR}
     assert len(said) <= MISSED_RESENDS_MAX + 2, "an end is repeated for a while and not for ever"
+
+
+async def test_an_end_is_not_repeated_once_the_same_promise_is_broken_again(
+    on_duty: Callable[..., OnCall], manager: Receiver
+) -> None:
+    duty = on_duty(manager.url, targets=BY_PRIORITY)
+    story = duty.breach()
+    await duty.send()
+    duty.hear(story.priority(NOON + HOUR / 2, Priority.LOW))
+    duty.desk.time_is(NOON + 3 * HOUR)
+    await duty.send()
+    began = len(manager.got)
+    for _ in range(2 * MISSED_RESENDS_MAX):
+        duty.clock.forward(seconds=EVERY + 1)
+        await duty.send()
+    said = [_moment(sent.json[0]["endsAt"]) for sent in manager.got[began:]]
+    assert len(said) == 2 * MISSED_RESENDS_MAX
+    assert min(said) > datetime.now(UTC), "it burns on"
 
 
 async def test_many_alerts_go_in_one_request_and_none_into_a_summary(

@@ -23,6 +23,11 @@ pytestmark = pytest.mark.integration
 HOUR = timedelta(hours=1)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+FIRST_REPLY = [{"metric": "first_reply", "seconds": 3_600}]
+BY_PRIORITY = [
+    {"metric": "first_reply", "priority": "normal", "seconds": 3_600},
+    {"metric": "first_reply", "priority": "low", "seconds": 7_200},
+]
 
 
 class OnCall:
@@ -79,10 +84,10 @@ async def on_call(
 ) -> AsyncIterator[Callable[..., OnCall]]:
     made: list[OnCall] = []
 
-    def make(**changes: Any) -> OnCall:
+    def make(targets: Any = FIRST_REPLY, **changes: Any) -> OnCall:
         values = {"alert_webhook_url": pager.url, "alert_webhook_secret": SecretStr(SECRET)}
         duty = OnCall(stores(), settings.model_copy(update=values | changes))
-        duty.desk.policy(targets=[{"metric": "first_reply", "seconds": 3_600}])
+        duty.desk.policy(targets=targets)
         made.append(duty)
         return duty
 
@@ -240,6 +245,32 @@ async def test_a_late_reply_that_was_in_time_takes_the_page_back(
     duty.hear(story.agent_replied(NOON + HOUR / 2))
     await duty.send()
     assert [sent.json["data"].get("resolution") for sent in pager.got] == [None, "retracted"]
+
+
+async def test_a_breach_taken_back_that_comes_again_is_told_after_the_end_of_the_first(
+    on_call: Callable[..., OnCall], pager: Receiver
+) -> None:
+    duty = on_call(targets=BY_PRIORITY)
+    story = duty.breach()
+    await duty.send()
+    # In time it had a later deadline, which has passed by now as well: both in one transaction.
+    duty.hear(
+        story.customer_replied(NOON + 3 * HOUR), story.priority(NOON + HOUR / 2, Priority.LOW)
+    )
+    pager.answers = [(503, {})]
+    await duty.send()
+    assert len(pager.got) == 2, "the second does not overtake the end of the first, which failed"
+    duty.clock.forward(seconds=60)
+    await duty.send()
+    told = [sent.json for sent in pager.got]
+    assert [(one["type"], one["data"]["due_at"]) for one in told] == [
+        ("sla.alert.triggered.v1", "2026-03-02T13:00:00Z"),
+        ("sla.alert.resolved.v1", "2026-03-02T13:00:00Z"),
+        ("sla.alert.resolved.v1", "2026-03-02T13:00:00Z"),
+        ("sla.alert.triggered.v1", "2026-03-02T14:00:00Z"),
+    ]
+    assert len({one["data"]["dedupe_key"] for one in told}) == 1
+    assert [alert["state"] for alert in duty.alerts()] == ["firing", "resolved"]
 
 
 async def test_a_breach_that_is_over_before_anybody_was_told_is_logged_and_not_sent(
