@@ -18,7 +18,6 @@ from shared.errors import Forbidden, Invalid
 from shared.security import Principal
 
 _NOT_KEPT: Final = {
-    "q": "a ticket's words are kept without their moments",
     "fields": "values of fields are kept without their moments",
     "group_of": "who was in which group then is not kept",
     "due_within": "deadlines are kept as they are now",
@@ -75,7 +74,7 @@ async def list_answer(
         external_id=wanted.external_id,
         is_open=wanted.is_open,
     )
-    state = StateFilter(wanted.tag, wanted.breached, wanted.at_risk)
+    state = StateFilter(wanted.tag, wanted.breached, wanted.at_risk, wanted.q)
     if state:
         page = await tickets_by_state_at(pool, asked, state, instant, limit=limit, after=after)
     else:

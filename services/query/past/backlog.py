@@ -58,6 +58,9 @@ _EVER_TAGGED: Final[LiteralString] = """
  WHERE e.stream_id = s.ticket_id AND e.topic = 'tickets.v1'
    AND e.type IN ('ticket.opened.v1', 'ticket.tags_changed.v1')) ?& %(ever_tagged)s
 """
+_EVER_SAID: Final[LiteralString] = """
+s.ticket_id IN (SELECT d.ticket_id FROM search_documents AS d WHERE d.everything @@ %(ever_said)s::tsquery)
+"""
 _EVER_MISSED: Final[LiteralString] = (
     "EXISTS (SELECT FROM sla_cycles AS k WHERE k.ticket_id = s.ticket_id AND k.{} IS NOT NULL)"
 )
@@ -67,7 +70,8 @@ _EVER_MISSED: Final[LiteralString] = (
 class PastFilter:
     """Which tickets; everything that is given must hold, within a tuple any one may.
 
-    `none` as a group or assignee: tickets without one. `ever_…`: that had the tags, a breach or a warning at any time.
+    `none` as a group or assignee: tickets without one. `ever_…`: that had words (as text of type tsquery), the tags, a
+    breach or a warning at any time.
     """
 
     status: tuple[StatusCategory, ...] = ()
@@ -78,6 +82,7 @@ class PastFilter:
     requester: str | None = None
     external_id: str | None = None
     is_open: bool | None = None
+    ever_said: str | None = None
     ever_tagged: tuple[str, ...] = ()
     ever_breached: bool = False
     ever_warned: bool = False
@@ -174,6 +179,7 @@ def _conditions(wanted: PastFilter) -> tuple[list[SQL | Composed], dict[str, Any
     equal: dict[str, LiteralString] = {
         "requester": "t.requester_id = %(requester)s",
         "external_id": "t.external_id = %(external_id)s",
+        "ever_said": _EVER_SAID,
     }
     for name, test in equal.items():
         if (one := getattr(wanted, name)) is not None:

@@ -1,4 +1,4 @@
-"""Lists at an instant by what stands in no table of the past: tags, breaches, warnings; each ticket is told anew."""
+"""Lists at an instant by what stands in no table of the past: words, tags, breaches; each ticket is told anew."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,7 +9,10 @@ import msgspec
 
 from services.query.past.backlog import PastFilter, scope_of, tickets_at
 from services.query.past.ticket import states_at
+from services.query.past.words import having
+from services.query.projections.writes import Writes
 from services.query.views.pools import Pool
+from services.query.views.text_query import TextQuery, query_of
 from shared.errors import Invalid
 from shared.http import cursor
 
@@ -19,11 +22,12 @@ TOLD_MAX: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class StateFilter:
-    """What the state of the time must say; all of the tags."""
+    """What the state of the time must say; all of the tags. `q`: words, "phrases", -exclusions."""
 
     tag: tuple[str, ...] = ()
     breached: bool | None = None
     at_risk: bool | None = None
+    q: str | None = None
 
     def __bool__(self) -> bool:
         return self != StateFilter()
@@ -48,15 +52,18 @@ async def tickets_by_state_at(
 ) -> dict[str, Any]:
     """As `tickets_at`, for tickets whose state of the time also fits.
 
-    Tables first leave out those that never had such a tag or breach; the rest is folded by the code that keeps the
-    present, so the answer is exact.
+    Tables first leave out those that never had such words, tags or breaches; the rest is folded by the code that keeps
+    the present, so the answer is exact.
 
     Raises:
         Invalid: more than `TOLD_MAX` tickets may fit; or `after` is not a cursor of this very list.
     """
     name = f"{scope_of(wanted, instant)}:{msgspec.json.encode(state).decode()}"
+    asked = await _asked(pool, state.q) if state.q else None
     ever = replace(
         wanted,
+        # Words that a ticket once had stay in its document.
+        ever_said=(asked.wanted or None) if asked else None,
         ever_tagged=state.tag,
         ever_breached=state.breached is True,
         ever_warned=state.at_risk is True,
@@ -65,14 +72,16 @@ async def tickets_by_state_at(
     if may_fit["next"] is not None:
         raise Invalid.of(
             "as_of",
-            f"tags, breaches and warnings of the past are told ticket by ticket, and {may_fit['count']:,} may fit;"
+            f"words, tags, breaches and warnings of the past are told ticket by ticket; {may_fit['count']:,} may fit,"
             f" narrow the list to {TOLD_MAX:,} by status, group, assignee, priority, channel or requester",
         )
-    states = await states_at(pool, may_fit["ids"], instant)
+    written = Writes()
+    states = await states_at(pool, may_fit["ids"], instant, writes=written)
+    said = await having(pool, written, asked) if asked else states.keys()
     fitting = [
         row
         for ticket_id, row in may_fit["ids"].items()
-        if ticket_id in states and state.fits(states[ticket_id])
+        if ticket_id in states and ticket_id in said and state.fits(states[ticket_id])
     ]
     rest = fitting
     if after is not None:
@@ -86,6 +95,11 @@ async def tickets_by_state_at(
         "ids": {row["ticket_id"]: row for row in page},
         "next": following,
     }
+
+
+async def _asked(pool: Pool, words: str) -> TextQuery:
+    async with pool.connection() as connection:
+        return await query_of(connection, words)
 
 
 def _key(row: dict[str, Any]) -> tuple[datetime, UUID]:

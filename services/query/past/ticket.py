@@ -66,9 +66,12 @@ async def ticket_at(pool: Pool, ticket_id: UUID, instant: datetime) -> dict[str,
 
 
 async def states_at(
-    pool: Pool, ticket_ids: Iterable[UUID], instant: datetime
+    pool: Pool, ticket_ids: Iterable[UUID], instant: datetime, *, writes: Writes | None = None
 ) -> dict[UUID, dict[str, Any]]:
-    """These tickets as they were, without conversation; one that was opened later is left out."""
+    """These tickets as they were, without conversation; one that was opened later is left out.
+
+    `writes` collects what the present would have written beside the tickets' own rows.
+    """
     ids = list(ticket_ids)
     async with pool.connection() as connection:
         rows = await (await connection.execute(_EVENTS, (ids, _TOPICS))).fetchall()
@@ -84,7 +87,7 @@ async def states_at(
             streams.setdefault(key, []).append(event)
     fields = await fields_at(pool, ids, instant)
     return {
-        ticket_id: _folded(ticket_id, streams) | _agreed(fields[ticket_id])
+        ticket_id: _folded(ticket_id, streams, writes or Writes()) | _agreed(fields[ticket_id])
         for ticket_id in ids
         if (ticket_id, Topic.TICKETS.value) in streams and ticket_id in fields
     }
@@ -101,14 +104,15 @@ def _agreed(fields: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _folded(ticket_id: UUID, streams: dict[tuple[UUID, str], list[Event]]) -> dict[str, Any]:
-    unused = Writes()  # what the present writes beside the ticket's own row
+def _folded(
+    ticket_id: UUID, streams: dict[tuple[UUID, str], list[Event]], writes: Writes
+) -> dict[str, Any]:
     facts = tickets.TicketFacts(ticket_id=ticket_id)
     for event in streams[ticket_id, Topic.TICKETS]:
-        tickets.fold(facts, cast(TicketEvent, event), unused)
+        tickets.fold(facts, cast(TicketEvent, event), writes)
     routing = assignments.RoutingFacts(ticket_id=ticket_id)
     for event in streams.get((ticket_id, Topic.ASSIGNMENTS.value), ()):
-        assignments.fold(routing, cast(AssignmentEvent, event), unused)
+        assignments.fold(routing, cast(AssignmentEvent, event), writes)
     promises = Promises(PromiseFacts(ticket_id=ticket_id), [])
     for event in streams.get((ticket_id, Topic.SLA.value), ()):
         promises.fold(cast(SlaEvent, event))

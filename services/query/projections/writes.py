@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -106,19 +106,26 @@ _STINT_ENDS = Table(
     "assignments", ("ticket_id", "version", "ended_at", "end_reason"), key=("ticket_id", "version")
 )
 
-# Old words of a changed subject stay: whoever remembers the old subject finds the ticket too. Reading words out of
-# text is the dearest thing a projection does: once is enough (OFFSET keeps the planner from doing it in each place).
-_SEARCH: Final = """
-INSERT INTO search_documents AS d (ticket_id, everything, public, indexed_bytes)
+# Reading words out of text is the dearest thing a projection does: once is enough (OFFSET keeps the planner from doing
+# it in each place).
+DOCUMENTS: Final[LiteralString] = """
 SELECT ticket_id,
        CASE WHEN internal = '' THEN said.words
-            ELSE said.words || to_tsvector('simple', internal) || to_tsvector(stems::regconfig, internal) END,
-       CASE WHEN internal <> '' THEN said.words END,
-       octet_length(public) + octet_length(internal)
+            ELSE said.words || to_tsvector('simple', internal) || to_tsvector(stems::regconfig, internal) END
+           AS everything,
+       CASE WHEN internal <> '' THEN said.words END AS public,
+       octet_length(public) + octet_length(internal) AS indexed_bytes
 FROM json_to_recordset(%s::json) AS r (ticket_id uuid, public text, internal text, stems text),
      LATERAL (
          SELECT to_tsvector('simple', public) || to_tsvector(stems::regconfig, public) AS words OFFSET 0
      ) AS said
+"""
+"""Of `Writes.documents`: what is searched; `public` is null where nothing is internal."""
+
+# Old words of a changed subject stay: whoever remembers the old subject finds the ticket too.
+_SEARCH: Final[LiteralString] = (
+    f"INSERT INTO search_documents AS d (ticket_id, everything, public, indexed_bytes) {DOCUMENTS}"
+    """
 ON CONFLICT (ticket_id) DO UPDATE
 SET everything = d.everything || EXCLUDED.everything,
     public = CASE WHEN d.public IS NOT NULL OR EXCLUDED.public IS NOT NULL
@@ -126,6 +133,7 @@ SET everything = d.everything || EXCLUDED.everything,
     indexed_bytes = d.indexed_bytes + EXCLUDED.indexed_bytes
 WHERE d.indexed_bytes + EXCLUDED.indexed_bytes <= %s
 """
+)
 
 
 class Writes:
@@ -269,7 +277,7 @@ class Writes:
         _STINTS.upsert(cursor, self._stints.values())
         _STINT_ENDS.update(cursor, self._stint_ends.values())
         if self._words:
-            cursor.execute(_SEARCH, (as_json(list(self._documents())), SEARCHED_BYTES_MAX))
+            cursor.execute(_SEARCH, (as_json(list(self.documents())), SEARCHED_BYTES_MAX))
 
     def _flush_splits(self, cursor: psycopg.Cursor[DictRow]) -> None:
         _SPLITS.upsert(
@@ -284,7 +292,8 @@ class Writes:
         if rows := [row for rows in self._facets.values() for row in rows]:
             _FACETS.copy(cursor, rows)
 
-    def _documents(self) -> Iterator[dict[str, Any]]:
+    def documents(self) -> Iterator[dict[str, Any]]:
+        """The new words of each ticket, as rows for `DOCUMENTS`."""
         for ticket_id in sorted(self._words):
             words = self._words[ticket_id]
             public = cut("\n".join(words.public))
