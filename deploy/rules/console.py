@@ -55,8 +55,9 @@ class Rules:
             _say(f"Nothing to change: version {version} says the same.")
             return 0
         # Checked before anything is shown, so that nobody reads a difference that cannot be applied.
-        self._check(file)
+        checked = self._check(file)
         _say("\n".join(lines))
+        _show_overshadowed(checked.get("overshadowed", []))
         if is_dry_run:
             _say("Nothing is applied (--dry-run).")
             return 0
@@ -108,8 +109,8 @@ class Rules:
         assert whole is not None, "there is at least one request"
         return whole
 
-    def _check(self, file: RuleFile) -> None:
-        self._call(
+    def _check(self, file: RuleFile) -> dict[str, Any]:
+        return self._call(
             "POST", f"{self._kind.path}/dry-run", file.document | self._kind.check, file=file
         )
 
@@ -204,10 +205,21 @@ def show_trial(told: dict[str, Any], *, as_json: bool) -> None:
     for before, after in told["moved"].items():
         for group, count in after.items():
             _say(f"  {before} → {group}: {count}")
+    _show_overshadowed(told["overshadowed"])
     if told.get("is_cut_short"):
         _say("There are more tickets than are looked at; the newest were.")
     for note in told.get("notes", []):
         _say(f"Note: {note}")
+
+
+def _show_overshadowed(rules: list[dict[str, Any]]) -> None:
+    """A warning each: what logic alone cannot say of two regular expressions, tickets can."""
+    for one in rules:
+        others = ", ".join(f"{rule} {count}" for rule, count in one["by"].items())
+        _say(
+            f"Warning: rule {one['rule']} decides none of the {one['held_count']} tickets for which its conditions"
+            f" hold; rules before it do ({others}; for example {one['example']})."
+        )
 
 
 def _ticket_line(ticket: dict[str, Any]) -> str:
@@ -257,6 +269,14 @@ def _added(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
         for group, count in after.items():
             counts[group] = counts.get(group, 0) + count
     whole["tickets"] += part["tickets"]
+    shaded = {one["rule"]: one for one in whole["overshadowed"]}
+    for one in part["overshadowed"]:
+        known = shaded.setdefault(one["rule"], one)
+        if known is not one:
+            known["held_count"] += one["held_count"]
+            for rule, count in one["by"].items():
+                known["by"][rule] = known["by"].get(rule, 0) + count
+    whole["overshadowed"] = [one for name, one in shaded.items() if not whole["by_rule"][name]]
     return whole
 
 

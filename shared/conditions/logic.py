@@ -1,16 +1,17 @@
 """What conditions say about each other: that some can never hold together, that one set holds whenever another does.
 
-Sound and not complete: what is found is so; what asks too much thinking (overlapping regular expressions, say) is not
-found. A rule set is refused only for what is found.
+Sound and not complete: what is found is so; what asks too much thinking (two regular expressions that are no plain
+words, say) is not found. A rule set is refused only for what is found; a dry run looks for the rest among tickets.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any, Final
 
-from shared.conditions.operators import comparable
+from shared.conditions.operators import OPERATORS, comparable
 from shared.conditions.question import CLOSED, CUSTOM, HOURS, OPEN, Vocabulary, fold
+from shared.conditions.words import plain
 from shared.events.conditions import Condition
 
 _OPPOSITES: Final = {
@@ -40,7 +41,7 @@ class Shape:
     """
 
     def __init__(self, when: Sequence[Condition], vocabulary: Vocabulary) -> None:
-        self.terms = _flat(when)
+        self.terms = _flat([plain(one, vocabulary) for one in when])
         self._vocabulary = vocabulary
         self._keyed = [(term, _key(term)) for term in self.terms]
         self._keys = {key for _, key in self._keyed}
@@ -170,12 +171,10 @@ def _can_hold(tests: Sequence[Condition], vocabulary: Vocabulary) -> bool:
     unwanted = frozenset[Any]().union(*(_values(t) for t in tests if t.op in {"is_not", "not_in"}))
     if any(values <= unwanted for values in wanted):
         return False
-    if (
-        tests[0].field in vocabulary.single
-        and wanted
-        and not frozenset.intersection(*wanted) - unwanted
-    ):
-        return False
+    if tests[0].field in vocabulary.single and wanted:
+        # One of few values, so all of them can be tried.
+        tried = frozenset.intersection(*wanted)
+        return any(all(_holds(test, value) for test in tests) for value in tried)
     held = frozenset[Any]().union(*(_values(t) for t in tests if t.op == "contains"))
     if held & frozenset[Any]().union(*(_values(t) for t in tests if t.op == "not_contains")):
         return False
@@ -194,13 +193,26 @@ def _bounds_meet(tests: Sequence[Condition]) -> bool:
     return True
 
 
+def _holds(test: Condition, value: Any) -> bool:
+    """Whether a test holds for a field that has this one value."""
+    if test.op == "matches":
+        return OPERATORS[test.op].ask(value, _pattern(test.value))
+    operator = OPERATORS[test.op]
+    return operator.ask(value, operator.prepare(test.value))
+
+
+_pattern = lru_cache(maxsize=2_048)(OPERATORS["matches"].prepare)
+
+
 def _test_implies(test: Condition, wanted: Condition, vocabulary: Vocabulary) -> bool:
     """Whether one test of a field holds only if another of it does."""
     if wanted.op == "exists":
         is_held = test.op not in _NEGATIVE and (test.op != "exists" or test.value is True)
         return wanted.value is True and is_held
+    if test.op in {"is", "in"} and (test.field in vocabulary.single or wanted.op == "matches"):
+        return all(_holds(wanted, value) for value in _values(test))
     if test.op in _EXACT and wanted.op in _EXACT:
-        return _exact_implies(test, wanted, vocabulary)
+        return _exact_implies(test, wanted)
     if test.op in _ORDERS and wanted.op in _ORDERS:
         return _bound_implies(test, wanted)
     return wanted.op in {"contains", "starts_with", "contains_any"} and _text_implies(
@@ -208,12 +220,12 @@ def _test_implies(test: Condition, wanted: Condition, vocabulary: Vocabulary) ->
     )
 
 
-def _exact_implies(test: Condition, wanted: Condition, vocabulary: Vocabulary) -> bool:
+def _exact_implies(test: Condition, wanted: Condition) -> bool:
     is_positive = test.op not in _NEGATIVE
     if is_positive and wanted.op not in _NEGATIVE:
         return _values(test) <= _values(wanted)
     if is_positive:
-        return test.field in vocabulary.single and not _values(test) & _values(wanted)
+        return False  # a list may hold both; of a single field every value was tried
     return wanted.op in _NEGATIVE and _values(wanted) <= _values(test)
 
 

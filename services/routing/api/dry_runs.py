@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.routing.api.answers import Staff
 from services.routing.api.documents import RuleBody, RulesBody
-from services.routing.app.dry_run import DryRun
+from services.routing.app.dry_run import TICKETS_MAX, DryRun
 from services.routing.app.routing import Routing
 from services.routing.domain.rules.trial import Sample
 from services.routing.domain.ticket import Facts
@@ -53,7 +53,10 @@ class SampleTicket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DryRunBody(RulesBody, frozen=True, forbid_unknown_fields=True):
-    """Rules on trial, and either `tickets` (at most 2,000) or `days`; `show`: how many changed tickets of the days."""
+    """Rules on trial, and either `tickets` (at most 2,000) or `days`.
+
+    `show`: how many changed tickets of the days are named. `at_most`: so many of them are looked at, the newest.
+    """
 
     rules: tuple[RuleBody, ...]
     default_group: str | None = None
@@ -61,6 +64,7 @@ class DryRunBody(RulesBody, frozen=True, forbid_unknown_fields=True):
     tickets: tuple[SampleTicket, ...] | None = None
     days: Annotated[int, msgspec.Meta(ge=1, le=DAYS_MAX)] | None = None
     show: Annotated[int, msgspec.Meta(ge=0, le=SHOWN_MAX)] = 100
+    at_most: Annotated[int, msgspec.Meta(ge=1, le=TICKETS_MAX)] = TICKETS_MAX
 
 
 def router(routing: Routing) -> APIRouter:
@@ -79,7 +83,9 @@ def router(routing: Routing) -> APIRouter:
             raise Invalid.of("tickets", "either tickets or days")
         if body.days is not None:
             return json_answer(
-                await routing.trials.on_days(rules, body.mode, body.days, show=body.show)
+                await routing.trials.on_days(
+                    rules, body.mode, body.days, show=body.show, at_most=body.at_most
+                )
             )
         tickets = body.tickets or ()
         if len(tickets) > SAMPLE_MAX:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from services.routing.app import tables
+from services.routing.app.overshadowed import Overshadowed, Shadows
 from services.routing.domain.people import check_rules
 from services.routing.domain.roster import Roster
 from services.routing.domain.rules import RuleBook
@@ -42,6 +43,7 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
         doubtful_count: of which the message decides, and it is not kept here.
         by_rule: how many tickets each rule takes; a rule that takes none is here with 0.
         moved: group now → group then → how many tickets.
+        overshadowed: rules that take none although their conditions hold for some, because others come before.
         tickets: those asked for, in order.
         is_cut_short: there were more than could be looked at.
         notes: what the figures cannot know.
@@ -55,6 +57,7 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
     by_rule: dict[str, int]
     moved: dict[str, dict[str, int]]
     tickets: list[Tried]
+    overshadowed: list[Overshadowed] = []
     is_cut_short: bool = False
     notes: list[str] = []
 
@@ -79,12 +82,14 @@ class Trial:
         self._moved: dict[str, Counter[str]] = {}
         self._counts: Counter[str] = Counter()
         self._shown: list[Tried] = []
+        self._shadows = Shadows(self._wanted)
 
     def judge(self, samples: Iterable[Sample], *, show: int, only_changed: bool) -> None:
         """Judge these too; as many are shown as fit."""
         for sample in samples:
             tried = try_rules(self._current, self._wanted, sample)
             self._count(tried)
+            self._shadows.look(sample, tried.outcome.rules)
             if len(self._shown) < show and (tried.changes or tried.doubt or not only_changed):
                 self._shown.append(tried)
 
@@ -99,6 +104,7 @@ class Trial:
             by_rule=dict(self._by_rule),
             moved={now: dict(then) for now, then in sorted(self._moved.items())},
             tickets=self._shown,
+            overshadowed=self._shadows.told(),
             is_cut_short=is_cut_short,
             notes=list(notes),
         )
@@ -141,9 +147,17 @@ class Trials:
             return trial.told()
 
     async def on_days(
-        self, rules: tuple[RoutingRule, ...], mode: RuleMode, days: int, *, show: int
+        self,
+        rules: tuple[RoutingRule, ...],
+        mode: RuleMode,
+        days: int,
+        *,
+        show: int,
+        at_most: int = TICKETS_MAX,
     ) -> DryRun:
         """On the tickets that came in the last days, newest first; the first `show` that change are shown.
+
+        No more than about `at_most` are looked at.
 
         Raises:
             Invalid: the rules have faults.
@@ -153,7 +167,7 @@ class Trials:
             trial = Trial(roster, rules, mode)
             before, since = None, datetime.now(UTC) - timedelta(days=days)
             count = 0
-            while count < TICKETS_MAX:
+            while count < at_most:
                 rows = await asyncio.to_thread(self._read, since, before)
                 await asyncio.to_thread(trial.judge, _samples(rows), show=show, only_changed=True)
                 count += len(rows)
@@ -161,7 +175,7 @@ class Trials:
                     break
                 before = rows[-1]["opened_at"], rows[-1]["ticket_id"]
             return trial.told(
-                is_cut_short=count >= TICKETS_MAX,
+                is_cut_short=count >= at_most,
                 notes=_NOTES,
             )
 

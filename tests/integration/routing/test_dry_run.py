@@ -92,3 +92,28 @@ async def test_faults_and_odd_requests_are_refused(office: Office) -> None:
         answer = await office.ask("POST", "/v1/routing/rules/dry-run", body)
         assert answer.status_code == 422, answer.text
         assert [one["field"] for one in answer.json()["errors"]] == [field]
+
+
+async def test_a_rule_in_the_shade_of_others_is_found_among_tickets(office: Office) -> None:
+    await office.ready("ann")
+    pay, bill = ({"field": "tags", "op": "matches", "value": word} for word in ("pa[iy]", "bil+"))
+    wanted = rules(
+        {"id": "pay", "group": "support", "when": [pay]},
+        {"id": "bill", "group": "support", "when": [bill]},
+        {"id": "never", "group": "support", "when": [VIP]},
+    )
+    sample = [{"id": "a", "tags": ["paid", "bill"]}, {"id": "b", "tags": ["pay"]}]
+    told = await tried(office, wanted, tickets=sample)
+    assert told["overshadowed"] == [
+        {"rule": "bill", "held_count": 1, "by": {"pay": 1}, "example": "a"}
+    ]
+    told = await tried(office, wanted, tickets=[*sample, {"id": "c", "tags": ["Bill"]}])
+    assert told["overshadowed"] == [], "it decides one"
+    every = {**wanted, "mode": "all"}
+    told = await tried(office, every, tickets=sample)
+    assert [one["rule"] for one in told["overshadowed"]] == ["bill"], "its group was set already"
+    await office.opened(tags=("paid", "bill"))
+    for at_most, cut in ((1, True), (10, False)):
+        told = await tried(office, wanted, days=2, at_most=at_most)
+        assert [one["rule"] for one in told["overshadowed"]] == ["bill"]
+        assert told["is_cut_short"] is cut

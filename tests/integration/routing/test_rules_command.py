@@ -28,6 +28,14 @@ rules:
 """
 
 
+SHADE = """\
+default_group: support
+rules:
+  - {id: money, group: care, when: [{field: tags, op: matches, value: "mon.y"}]}
+  - {id: back, group: support, when: [{field: tags, op: matches, value: "ba[ck]+"}]}
+"""
+
+
 @pytest.fixture
 async def command(office: Office, tmp_path: Path) -> AsyncIterator[Command]:
     server = uvicorn.Server(
@@ -64,6 +72,10 @@ async def test_a_file_is_compared_applied_shown_and_written_out_again(
     file = tmp_path / "rules.yaml"
     file.write_text(FILE)
 
+    await office.opened(tags=("money", "back"))
+    (tmp_path / "shade.yaml").write_text(SHADE)
+    status, warned, _ = await command("apply", str(tmp_path / "shade.yaml"), "--dry-run")
+    assert (status, "Warning: rule back decides none of the 1 tickets" in warned) == (0, True)
     status, looked, _ = await command("apply", str(file), "--dry-run")
     assert status == 0
     assert "+- id: refunds" in looked
@@ -124,6 +136,13 @@ async def test_rules_are_tried_on_a_sample_and_on_what_came(
         "By rule: refunds 1, default 1",
         "  support → care: 1",
     ]
+    sample.write_text(
+        '{"id": "a", "tags": ["money", "back"]}\n{"id": "b", "tags": ["back", "money"]}\n'
+    )
+    (tmp_path / "shade.yaml").write_text(SHADE)
+    _, shaded, _ = await command("try", str(tmp_path / "shade.yaml"), "--sample", str(sample))
+    warning = "Warning: rule back decides none of the 2 tickets for which its conditions hold"
+    assert f"{warning}; rules before it do (money 2; for example a)." in shaded
     _, month, _ = await command("try", str(tmp_path / "rules.yaml"), "--days", "31")
     assert "Tickets: 1; 0 change against version 1, 0 taken by no rule, 1 doubtful." in month
     sample.write_text('{"id": "a"}\n{"id":\n')

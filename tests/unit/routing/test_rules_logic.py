@@ -35,6 +35,9 @@ def told(*rules: RoutingRule, mode: RuleMode = RuleMode.FIRST) -> list[tuple[str
         (("fields.x", "gte", 5), ("fields.x", "lt", 5)),
         (("fields.x", "gt", "b"), ("fields.x", "lte", "B")),
         (("hours.office", "is", "open"), ("hours.office", "is", "closed")),
+        (("language", "in", ["de", "fr"]), ("language", "matches", "^e")),
+        (("requester.email", "is", "ann@here.example"), ("requester.email", "contains", "there")),
+        (("subject", "matches", "refund"), ("subject", "not_contains", "Refund")),
     ],
 )
 def test_conditions_that_exclude_each_other_are_refused(
@@ -56,6 +59,14 @@ def test_conditions_that_exclude_each_other_are_refused(
         ((("subject", "contains", "pay"),), (("subject", "contains", "Payment"),)),
         ((("fields.n", "gte", 3),), (("fields.n", "gt", 4),)),
         ((("fields.n", "exists", True),), (("fields.n", "gt", 4),)),
+        ((("language", "matches", "^d|^e"),), (("language", "is", "DE"),)),
+        ((("tags", "matches", "^vip-"),), (("tags", "is", "vip-gold"),)),
+        ((("subject", "matches", "pay"),), (("subject", "matches", r"^payment\."),)),
+        ((("subject", "contains_any", ["cash", "pay"]),), (("subject", "matches", "repay|cash!"),)),
+        (
+            (("requester.email", "matches", r"@vip\.example$"),),
+            (("requester.email", "in", ["a@vip.example", "b@VIP.example"]),),
+        ),
     ],
 )
 def test_a_rule_behind_one_that_takes_all_of_its_tickets_is_refused(
@@ -137,6 +148,18 @@ _TESTS = st.one_of(
         st.just("subject"),
         st.sampled_from(["contains", "not_contains", "starts_with"]),
         st.sampled_from(["x", "xy", "y"]),
+    ),
+    st.builds(
+        Condition,
+        st.sampled_from(["subject", "language", "tags", "text"]),
+        st.just("matches"),
+        st.sampled_from(["x", "^x", "X|y", "y$", "^d", "e", "a|b", "^.$", r"x\.", "[xy]"]),
+    ),
+    st.builds(
+        Condition,
+        st.sampled_from(["subject", "tags", "text"]),
+        st.sampled_from(["is", "is_not"]),
+        st.sampled_from(["x", "xy", "y", "a"]),
     ),
 )
 _CONDITIONS = st.recursive(

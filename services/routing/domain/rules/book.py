@@ -1,6 +1,6 @@
 """A rule set made ready for asking, and what it says of a ticket."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -90,6 +90,14 @@ class RuleBook:
             return verdict, verdict
         helped, failed = self._without_body
         return self._judge(helped, question), self._judge(failed, question)
+
+    def holding(
+        self, question: Question, among: Collection[str], *, is_body_known: bool
+    ) -> Iterator[str]:
+        """Which of these rules' conditions hold, whatever the rules before them say; doubtful ones do not."""
+        rules = self._compiled if is_body_known else self._without_body[1]
+        chosen = [asked for asked in rules if asked[0].id in among]
+        return (rule.id for rule in _matching(chosen, question))
 
     @cached_property
     def _without_body(self) -> tuple[list[Asked], list[Asked]]:

@@ -68,9 +68,14 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     doubt: str | None = None
 
 
+def question_of(sample: Sample) -> Question:
+    """The ticket as the conditions see it."""
+    return Question(sample.facts, RANKS[sample.priority], sample.at, sample.group)
+
+
 def try_rules(current: RuleBook, wanted: RuleBook, sample: Sample) -> Tried:
     """What becomes of the ticket under the wanted rules and under the current ones."""
-    question = Question(sample.facts, RANKS[sample.priority], sample.at, sample.group)
+    question = question_of(sample)
     after, doubt = _judged(wanted, question, is_body_known=sample.is_body_known)
     before, doubt_before = _judged(current, question, is_body_known=sample.is_body_known)
     told, was = _outcome(sample, after), _outcome(sample, before)
