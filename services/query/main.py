@@ -75,6 +75,7 @@ def build(settings: Settings) -> Service:
         store=store,
         handler=Projections(),
         after_commit=after_commit,
+        lanes=settings.consumer_lanes,
     )
     return Service(
         "query",

@@ -7,24 +7,30 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 import structlog
-from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
-from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 from faststream.kafka.schemas import Topic as KafkaTopic
 
 from shared.database import Database, Transaction
 from shared.messaging.applying import Applied, Applying, TooManyUnreadable, passes
+from shared.messaging.lanes import Share, share_out, side_by_side
 from shared.messaging.offsets import OffsetCommits
 from shared.messaging.parking import ParkedStream
 from shared.messaging.places import LogReplaced, Places
 from shared.messaging.positions import Fenced, Positions, Slot
 from shared.messaging.records import Received, id_of
+from shared.messaging.subscribing import (
+    FETCH_BYTES_MAX,
+    PARTITION_FETCH_BYTES_MAX,
+    Assignments,
+    make_broker,
+)
 from shared.observability import metrics
 from shared.settings import ServiceSettings
-from shared.topics import RECORD_BYTES_MAX, Topic
+from shared.topics import Topic
 
 log = structlog.get_logger(__name__)
 
@@ -64,24 +70,6 @@ class RecordsGone(Exception):
     """Kafka deleted records that this consumer has not applied."""
 
 
-class _Unwrapped:
-    """FastStream codec that hands over the aiokafka records themselves: no decoding per message."""
-
-    async def decode(self, msg: Any) -> Any:
-        return msg
-
-    async def decode_batch(self, msg: Any) -> Any:
-        return [msg]
-
-    async def encode(self, msg: Any, serializer: Any = None) -> tuple[bytes, str | None]:
-        raise NotImplementedError("the relay publishes; FastStream only reads here")
-
-    async def encode_batch(
-        self, msgs: Any, serializer: Any = None
-    ) -> list[tuple[bytes, str | None]]:
-        raise NotImplementedError("the relay publishes; FastStream only reads here")
-
-
 class Consumer:
     """Reads topics for one service, exactly once in effect.
 
@@ -93,6 +81,8 @@ class Consumer:
         handler: applies a batch.
         after_commit: told (from the worker thread) what was applied, after it is durable.
         wanted: of these topics only these wire types; others cost no more than reading their envelope.
+        lanes: transactions side by side when a batch is large; `handler` is then called by as many threads at a time,
+            each with streams of its own.
     """
 
     def __init__(
@@ -105,12 +95,14 @@ class Consumer:
         handler: Handler,
         after_commit: Callable[[Sequence[Received]], None] | None = None,
         wanted: Mapping[Topic, Collection[str]] | None = None,
+        lanes: int = 1,
     ) -> None:
         self.name = name
         self.topics = tuple(topics)
         self._settings = settings
         self._store = store
         self._after_commit = after_commit
+        self._lanes = lanes
         self._handler = handler
         self._applying = Applying(name, handler, settings.topic_prefix, wanted=wanted)
         self._positions = Positions(name)
@@ -123,16 +115,7 @@ class Consumer:
         self._idle.set()
         self._quiet_since = time.monotonic()
         self._problem: str | None = "not started"
-        self.broker = KafkaBroker(
-            settings.kafka_bootstrap_servers,
-            client_id=f"{name}-{settings.instance}",
-            apply_types=False,
-            allow_auto_create_topics=False,
-            consumer_only=True,
-            graceful_timeout=float(settings.shutdown_seconds_max),
-            codec=_Unwrapped(),
-            logger=None,
-        )
+        self.broker = make_broker(name, settings)
         # Every option that decides delivery is written out; FastStream's own defaults are at-most-once and `latest`.
         self._subscriber = self.broker.subscriber(
             *(KafkaTopic(settings.topic_prefix + topic, declare=False) for topic in self.topics),
@@ -143,14 +126,15 @@ class Consumer:
             batch_timeout_ms=_POLL_MS,
             fetch_min_bytes=_FILL_BYTES,
             fetch_max_wait_ms=settings.consumer_wait_ms_max,
-            max_partition_fetch_bytes=RECORD_BYTES_MAX,
+            fetch_max_bytes=FETCH_BYTES_MAX,
+            max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             isolation_level="read_committed",
             partition_assignment_strategy=(StickyPartitionAssignor,),
             session_timeout_ms=10_000,
             max_poll_interval_ms=_POLL_INTERVAL_MS_MAX,
-            listener=_Assignments(self._placed, self._sought.clear),
+            listener=Assignments(self._placed, self._sought.clear),
             parser=self._wrap,
             no_reply=True,
             title=f"{name}",
@@ -280,31 +264,52 @@ class Consumer:
         self._places.require_the_same_log(slots)
         if any(self._is_missing(slot, raws[0].offset) for slot, raws in slots.items()):
             return {slot: self._places.next[slot] for slot in slots}
-        moves: dict[Slot, tuple[int, int]] = {}
-        fresh: list[Any] = []
+        fresh: dict[Slot, Sequence[Any]] = {}
         for slot, raws in slots.items():
             position = self._places.next[slot]
-            news = [raw for raw in raws if raw.offset >= position]
-            if news:
-                moves[slot] = position, news[-1].offset + 1
-                fresh.extend(news)
+            if news := [raw for raw in raws if raw.offset >= position]:
+                fresh[slot] = news
         if fresh:
             with metrics.CONSUMER_BATCH_SECONDS.labels(self.name).time():
-                last = {slot: id_of(slots[slot][-1]) for slot in moves}
-                applied = self._store.transact(lambda tx: self._apply(tx, fresh, moves, last))
-            self._places.note({slot: after for slot, (_, after) in moves.items()}, last)
-            self._tell(applied)
+                shares = share_out(fresh, self._lanes)
+                outcomes = side_by_side(self._apply_share, shares, lanes=self._lanes)
+            self._conclude(shares, outcomes)
         return {}
 
-    def _apply(
-        self,
-        tx: Transaction,
-        raws: Sequence[Any],
-        moves: dict[Slot, tuple[int, int]],
-        last_records: dict[Slot, str | None],
-    ) -> Applied:
-        self._positions.advance(tx, moves, last_records)
-        return self._applying.apply(tx, raws)
+    def _apply_share(self, share: Share[Any]) -> Applied:
+        """One transaction: the positions of these partitions and all that follows from their records."""
+        moves = {
+            slot: (self._places.next[slot], raws[-1].offset + 1) for slot, raws in share.items()
+        }
+        last = {slot: id_of(raws[-1]) for slot, raws in share.items()}
+        raws = [raw for some in share.values() for raw in some]
+
+        def work(tx: Transaction) -> Applied:
+            self._positions.advance(tx, moves, last)
+            return self._applying.apply(tx, raws)
+
+        return self._store.transact(work)
+
+    def _conclude(
+        self, shares: Sequence[Share[Any]], outcomes: Sequence[Applied | Exception]
+    ) -> None:
+        """Note and tell what was applied.
+
+        Raises:
+            Exception: the first that a share failed with; the next attempt passes over what the others applied.
+        """
+        failed: Exception | None = None
+        for share, outcome in zip(shares, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                failed = failed or outcome
+                continue
+            self._places.note(
+                {slot: raws[-1].offset + 1 for slot, raws in share.items()},
+                {slot: id_of(raws[-1]) for slot, raws in share.items()},
+            )
+            self._tell(outcome)
+        if failed is not None:
+            raise failed
 
     def _tell(self, applied: Applied) -> None:
         applied.tell(self.name)
@@ -465,26 +470,6 @@ class Consumer:
         applied, left = self._store.transact(run)
         self._tell(applied)
         return left
-
-
-class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
-    """Tells the consumer when its partitions come and go."""
-
-    def __init__(
-        self,
-        placed: Callable[[Iterable[TopicPartition]], Any],
-        taken: Callable[[], None],
-    ) -> None:
-        self._placed = placed
-        self._taken = taken
-
-    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002  # all of them
-        """The assignment ends."""
-        self._taken()
-
-    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """A new assignment begins."""
-        await self._placed(assigned)
 
 
 __all__ = ["Consumer", "Handler", "LogReplaced", "RecordsGone", "TooManyUnreadable"]

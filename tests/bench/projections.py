@@ -1,7 +1,7 @@
 """Query's projections: alone in memory, and rebuilt from offset zero, beside COPY of the rows that come out."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import psycopg
@@ -10,9 +10,11 @@ from pydantic import SecretStr
 
 from services.query.projections import Projections
 from services.query.settings import Settings
-from shared.database import Database, Transaction
+from shared.database import Database
 from shared.events import Event, encode
 from shared.messaging import Consumer
+from shared.messaging.lanes import Share, share_out, side_by_side
+from shared.messaging.positions import Slot
 from shared.messaging.records import Received
 from shared.topics import PARTITIONS, Topic, topic_of
 from tests.bench import kafka
@@ -64,18 +66,28 @@ def _project(product: Product, events: Sequence[Event]) -> Pace:
     try:
         store.migrate("shared.messaging", "services.query")
         batch = [_received(offset, event) for offset, event in enumerate(events)]
-        projections = Projections()
-        size = settings.consumer_batch_max
+        projections, size = Projections(), settings.consumer_batch_max
+
+        def apply(share: Share[Received]) -> None:
+            part = [received for some in share.values() for received in some]
+            store.transact(lambda tx: projections(tx, part))
+
         clock = Stopwatch(product.pid("postgres"))
         for first in range(0, len(batch), size):
-            store.transact(_applying(projections, batch[first : first + size]))
+            shares = share_out(_by_partition(batch[first : first + size]), settings.consumer_lanes)
+            for outcome in side_by_side(apply, shares, lanes=settings.consumer_lanes):
+                if outcome is not None:
+                    raise outcome
         return clock.pace(len(events))
     finally:
         run(store.close)
 
 
-def _applying(projections: Projections, part: Sequence[Received]) -> Callable[[Transaction], None]:
-    return lambda tx: projections(tx, part)
+def _by_partition(batch: Sequence[Received]) -> Share[Received]:
+    parts: dict[Slot, list[Received]] = {}
+    for received in batch:
+        parts.setdefault((received.topic, received.partition), []).append(received)
+    return {**parts}
 
 
 async def _rebuild(product: Product, events: Sequence[Event]) -> tuple[Pace, Pace]:
@@ -94,6 +106,7 @@ async def _rebuild(product: Product, events: Sequence[Event]) -> tuple[Pace, Pac
         store=store,
         handler=Projections(),
         after_commit=meter,
+        lanes=settings.consumer_lanes,
     )
     return await reading(consumer, store, meter), read
 

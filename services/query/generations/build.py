@@ -18,9 +18,11 @@ from services.query.settings import Settings
 from services.query.views.freshness import CONSUMER
 from shared.database import Database, Transaction
 from shared.messaging.applying import Applying
+from shared.messaging.lanes import Share, share_out, side_by_side
 from shared.messaging.parking import Parking
 from shared.messaging.positions import Positions, Slot
-from shared.topics import RECORD_BYTES_MAX, Topic
+from shared.messaging.subscribing import FETCH_BYTES_MAX, PARTITION_FETCH_BYTES_MAX
+from shared.topics import Topic
 
 log = structlog.get_logger(__name__)
 
@@ -119,7 +121,8 @@ async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         enable_auto_commit=False,
         isolation_level="read_committed",
         auto_offset_reset="none",
-        max_partition_fetch_bytes=RECORD_BYTES_MAX,
+        fetch_max_bytes=FETCH_BYTES_MAX,
+        max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
         fetch_max_wait_ms=100,
     )
     await consumer.start()
@@ -232,10 +235,8 @@ class _Build:
                 if tries > _FETCH_TRIES:
                     raise TimeoutError(f"Kafka does not give what is missing: {_said(missing)}")
             else:
-                tries, has_begun, before = 0, True, own
-                own = await asyncio.to_thread(
-                    self._store.transact, lambda tx, r=records, o=before: self._apply(tx, r, o)
-                )
+                tries, has_begun = 0, True
+                own = await asyncio.to_thread(self._apply_shares, records, own)
             _, target = await asyncio.to_thread(self._store.transact, self._look)
 
     def _place(self, own: dict[Slot, int], target: dict[Slot, int]) -> None:
@@ -243,7 +244,7 @@ class _Build:
         for slot in target:
             self._reader.seek(self._partition(slot), own.get(slot, 0))
 
-    async def _fetch(self, own: dict[Slot, int], target: dict[Slot, int]) -> list[Any]:
+    async def _fetch(self, own: dict[Slot, int], target: dict[Slot, int]) -> Share[Any]:
         """The next records that the live generation has, at most a batch; in order within each partition."""
         assigned = self._reader.assignment()
         if any(self._partition(slot) not in assigned for slot in target):
@@ -252,30 +253,45 @@ class _Build:
         got = await self._reader.getmany(
             *wanted, timeout_ms=_FETCH_MS, max_records=self._settings.consumer_batch_max
         )
-        records: list[Any] = []
+        records: Share[Any] = {}
         for partition, raws in got.items():
             slot = self._slot(partition)
             known = [raw for raw in raws if raw.offset < target[slot]]
-            records += known
+            if known:
+                records[slot] = known
             if len(known) < len(raws):
                 self._reader.seek(partition, raws[len(known)].offset)
         return records
 
-    def _apply(
-        self, tx: Transaction, records: Sequence[Any], own: dict[Slot, int]
-    ) -> dict[Slot, int]:
+    def _apply_shares(self, records: Share[Any], own: dict[Slot, int]) -> dict[Slot, int]:
+        """Side by side, each in a transaction of its own.
+
+        Raises:
+            Exception: what the first of them failed with; the others are applied, and the next build finds them so.
+        """
+        shares = share_out(records, self._settings.consumer_lanes)
         after = dict(own)
-        for raw in records:
-            after[self._slot(raw)] = raw.offset + 1
+        failed: list[Exception] = []
+        for outcome in side_by_side(
+            lambda share: self._store.transact(lambda tx: self._apply(tx, share, own)),
+            shares,
+            lanes=self._settings.consumer_lanes,
+        ):
+            if isinstance(outcome, Exception):
+                failed.append(outcome)
+            else:
+                after |= outcome
+        if failed:
+            raise failed[0]
+        return after
+
+    def _apply(self, tx: Transaction, records: Share[Any], own: dict[Slot, int]) -> dict[Slot, int]:
+        """Apply; returns the positions that follow."""
+        after = {slot: raws[-1].offset + 1 for slot, raws in records.items()}
         self._positions.advance(
-            tx,
-            {
-                slot: (own.get(slot, 0), new)
-                for slot, new in after.items()
-                if new != own.get(slot, 0)
-            },
+            tx, {slot: (own.get(slot, 0), position) for slot, position in after.items()}
         )
-        applied = self._applying.apply(tx, records)
+        applied = self._applying.apply(tx, [raw for raws in records.values() for raw in raws])
         tx.cursor.execute(
             "UPDATE generations SET event_count = event_count + %s WHERE name = %s AND state = 'building'",
             (len(applied.events), self._group),
@@ -319,7 +335,7 @@ class _Build:
                     f"Kafka does not give what is missing: {_said(_missing(own, target))}"
                 )
             if records:
-                own = self._apply(tx, records, own)
+                own |= self._apply(tx, records, own)
         self._progress = msgspec.structs.replace(
             self._progress, done=sum(own.values()), total=sum(target.values())
         )

@@ -6,45 +6,42 @@ from uuid import UUID
 
 import msgspec
 import psycopg
+from msgspec.structs import astuple
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed, Identifier
 
 from services.query.projections import assignments, tickets
-from services.query.projections.changes import changes_of
 from services.query.projections.contacts import write_contact
 from services.query.projections.groups import Group
+from services.query.projections.merging import BY_NUMBER, Merging, Owner
 from services.query.projections.oncall import write_oncall
 from services.query.projections.organisation import Organisation
 from services.query.projections.promises import Cycle, PromiseFacts, Promises
 from services.query.projections.recent import Recent
-from services.query.projections.tables import Table, as_json, as_text
+from services.query.projections.tables import Table, as_json
+from services.query.projections.timeline import copy_timeline
 from services.query.projections.writes import Writes
 from shared.database import Transaction
 from shared.events import Event
 from shared.events.assignments import AssignmentEvent
 from shared.events.sla import SlaEvent
 from shared.events.tickets import TicketEvent
-from shared.events.triage import TriageRequested
 from shared.messaging.records import Received
 from shared.topics import Topic
 
 REMEMBERED_TICKETS_MAX: Final = 10_000
 """Per topic; about 3 kB each, so at most some 90 MB of the service's 300 MB."""
 
-_TICKETS: Final = Table("tickets", tickets.TicketFacts.__struct_fields__, key=("ticket_id",))
-_ROUTING: Final = Table("tickets", assignments.RoutingFacts.__struct_fields__, key=("ticket_id",))
-_PROMISES: Final = Table("tickets", PromiseFacts.__struct_fields__, key=("ticket_id",))
-_CYCLES: Final = Table("sla_cycles", Cycle.__struct_fields__, key=("ticket_id", "metric", "cycle"))
-_TIMELINE: Final = Table(
-    "timeline",
-    (
-        "stream_id", "topic", "version", "ticket_id", "type", "occurred_at", "recorded_at", "actor_kind",
-        "actor_id", "actor_name", "via", "correlation_id", "causation_id", "changes", "raw",
+_TICKETS: Final = Merging(
+    "tickets",
+    key="ticket_id",
+    owners=(
+        Owner(tickets.TicketFacts, version="version"),
+        Owner(assignments.RoutingFacts, version="routing_version"),
+        Owner(PromiseFacts, version="sla_version"),
     ),
-    key=("stream_id", "topic", "version"),
-)  # fmt: skip
-_TICKET_TOPICS: Final = frozenset({Topic.TICKETS, Topic.ASSIGNMENTS, Topic.SLA})
-
+)
+_CYCLES: Final = Table("sla_cycles", Cycle.__struct_fields__, key=("ticket_id", "metric", "cycle"))
 # What is rare is written by itself.
 _ONE_BY_ONE: Final = (
     (Group.ONCALL, (Topic.POLICIES, Topic.SLA), write_oncall),
@@ -82,7 +79,7 @@ class _Routing(msgspec.Struct):
 
 
 class Projections:
-    """The handler of this service's consumer; one per consumer, called by one thread at a time.
+    """The handler of this service's consumer; one per consumer, called by one thread for each of its lanes.
 
     Args:
         groups: only the tables of these; a new generation of one group is built beside the live tables.
@@ -113,7 +110,7 @@ class Projections:
             for event in _of(streams, *topics) if group in self._groups else ():
                 write(cursor, event)
         if Group.TIMELINE in self._groups:
-            _TIMELINE.copy(cursor, map(_timeline_row, batch))
+            copy_timeline(cursor, batch)
         if self._groups == frozenset(Group):
             cursor.execute(_FRESHNESS, (as_json(_progress(batch)),))
         # Only now: an event that PostgreSQL refuses may be discarded, and must then be in no fold.
@@ -128,6 +125,12 @@ class Projections:
         told = self._fold_tickets(cursor, streams[Topic.TICKETS], writes)
         routed = self._fold_routing(cursor, streams[Topic.ASSIGNMENTS], writes)
         promised = self._fold_promises(cursor, streams[Topic.SLA])
+        _TICKETS.write(
+            cursor,
+            {facts.ticket_id: facts for facts in told},
+            {entry.facts.ticket_id: entry.facts for entry in routed},
+            {promises.facts.ticket_id: promises.facts for promises in promised},
+        )
         writes.flush(cursor)
 
         def remember() -> None:
@@ -165,12 +168,11 @@ class Projections:
         for row in _load(cursor, _LOAD_TICKETS, missing):
             folded[row["ticket_id"]] = msgspec.convert(row, tickets.TicketFacts)
         rows = []
-        for ticket_id in sorted(streams):
+        for ticket_id in sorted(streams, key=BY_NUMBER):
             facts = folded.get(ticket_id) or tickets.TicketFacts(ticket_id=ticket_id)
             for event in streams[ticket_id]:
                 tickets.fold(facts, cast(TicketEvent, event), writes)
             rows.append(facts)
-        _TICKETS.upsert(cursor, rows)
         return rows
 
     def _fold_routing(
@@ -190,12 +192,11 @@ class Projections:
         for row in _load(cursor, _LOAD_ROUTING, missing):
             folded[row["ticket_id"]] = _Routing(msgspec.convert(row, assignments.RoutingFacts))
         entries = []
-        for ticket_id in sorted(streams):
+        for ticket_id in sorted(streams, key=BY_NUMBER):
             entry = folded.get(ticket_id) or _Routing(assignments.RoutingFacts(ticket_id=ticket_id))
             for event in streams[ticket_id]:
                 assignments.fold(entry.facts, cast(AssignmentEvent, event), writes)
             entries.append(entry)
-        _ROUTING.upsert(cursor, [entry.facts for entry in entries])
         return entries
 
     def _fold_promises(
@@ -218,14 +219,15 @@ class Projections:
                 facts = msgspec.convert(row, PromiseFacts)
                 folded[ticket_id] = Promises(facts, cycles.get(ticket_id, []))
         entries = []
-        for ticket_id in sorted(streams):
+        for ticket_id in sorted(streams, key=BY_NUMBER):
             promises = folded.get(ticket_id) or Promises(PromiseFacts(ticket_id=ticket_id), [])
             for event in streams[ticket_id]:
                 promises.fold(cast(SlaEvent, event))
             promises.summarise()
             entries.append(promises)
-        _PROMISES.upsert(cursor, [promises.facts for promises in entries])
-        _CYCLES.upsert(cursor, [cycle for promises in entries for cycle in promises.take_changed()])
+        moved = [promises.take_changed() for promises in entries]
+        _CYCLES.copy(cursor, [astuple(cycle) for begun, _ in moved for cycle in begun])
+        _CYCLES.update(cursor, [cycle for _, changed in moved for cycle in changed])
         return entries
 
 
@@ -263,34 +265,6 @@ _LOAD_TICKETS: Final = _select("tickets", tickets.TicketFacts, where="version > 
 _LOAD_ROUTING: Final = _select("tickets", assignments.RoutingFacts, where="routing_version > 0")
 _LOAD_PROMISES: Final = _select("tickets", PromiseFacts, where="sla_version > 0")
 _LOAD_CYCLES: Final = _select("sla_cycles", Cycle, where="true")
-
-
-def _ticket_of(received: Received) -> UUID | None:
-    """The ticket on whose timeline it stands; None for what is about people and promises in general."""
-    if isinstance(received.event, TriageRequested):
-        return received.event.ticket_id
-    return received.event.stream_id if received.topic in _TICKET_TOPICS else None
-
-
-def _timeline_row(received: Received) -> tuple[Any, ...]:
-    event, actor = received.event, received.event.actor
-    return (
-        event.stream_id,
-        received.topic.value,
-        event.version,
-        _ticket_of(received),
-        event.wire_type,
-        event.occurred_at,
-        event.recorded_at,
-        actor.kind.value,
-        as_text(actor.id),
-        as_text(actor.name) if actor.name is not None else None,
-        event.via.value,
-        event.correlation_id,
-        event.causation_id,
-        as_json(changes_of(event)),
-        received.raw.decode(),
-    )
 
 
 def _progress(batch: Sequence[Received]) -> list[dict[str, Any]]:

@@ -110,6 +110,7 @@ class Promises:
     def __init__(self, facts: PromiseFacts, cycles: list[Cycle]) -> None:
         self.facts = facts
         self.cycles = {(cycle.metric, cycle.cycle): cycle for cycle in cycles}
+        self._begun: dict[tuple[str, int], Cycle] = {}
         self._changed: dict[tuple[str, int], Cycle] = {}
 
     @property
@@ -131,7 +132,7 @@ class Promises:
         key = (event.metric, event.cycle)
         cycle = self.cycles.get(key)
         if cycle is None:
-            cycle = self.cycles[key] = Cycle(
+            cycle = self.cycles[key] = self._begun[key] = Cycle(
                 ticket_id=event.ticket_id,
                 metric=event.metric,
                 cycle=event.cycle,
@@ -144,13 +145,15 @@ class Promises:
                 target_seconds=event.target_seconds,
                 started_at=getattr(event, "started_at", event.occurred_at),
             )
-        self._changed[key] = cycle
+        if key not in self._begun:
+            self._changed[key] = cycle
         return cycle
 
-    def take_changed(self) -> list[Cycle]:
-        """The clocks that moved since the last call, in the order of their keys."""
-        changed, self._changed = self._changed, {}
-        return [changed[key] for key in sorted(changed)]
+    def take_changed(self) -> tuple[list[Cycle], list[Cycle]]:
+        """The clocks that began since the last call, and the others that moved; in the order of their keys."""
+        begun, changed = self._begun, self._changed
+        self._begun, self._changed = {}, {}
+        return [begun[key] for key in sorted(begun)], [changed[key] for key in sorted(changed)]
 
     def summarise(self) -> None:
         """Bring the ticket's own columns in line with its clocks; once after a batch is enough."""

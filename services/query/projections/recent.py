@@ -1,6 +1,7 @@
 """Folded tickets that were written lately, so that their next events need no reading."""
 
 from collections import OrderedDict
+from threading import Lock
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -20,20 +21,23 @@ class Recent(Generic[V]):
 
     A fold is a pure function of a stream's events 1 … n, so an entry at version n is right for event n + 1, whoever
     wrote what meanwhile; an entry at any other version (a rolled back batch, another process) is not used.
-    Not for several threads at once.
+    Several threads may share it, as long as each has streams of its own.
     """
 
     def __init__(self, *, size_max: int) -> None:
         self._size_max = size_max
         self._entries: OrderedDict[UUID, V] = OrderedDict()
+        self._lock = Lock()  # a UUID is compared in Python, so another thread may come in between
 
     def take(self, stream_id: UUID, *, before: int) -> V | None:
         """The fold of everything before event `before`, when it is here. It is taken out: it will be changed."""
-        entry = self._entries.pop(stream_id, None)
+        with self._lock:
+            entry = self._entries.pop(stream_id, None)
         return entry if entry is not None and entry.version == before - 1 else None
 
     def put(self, stream_id: UUID, entry: V) -> None:
         """Remember; the longest unused goes when there are too many."""
-        self._entries[stream_id] = entry
-        if len(self._entries) > self._size_max:
-            self._entries.popitem(last=False)
+        with self._lock:
+            self._entries[stream_id] = entry
+            if len(self._entries) > self._size_max:
+                self._entries.popitem(last=False)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
+from msgspec.structs import astuple
 from psycopg.rows import DictRow
 
 from services.query.languages import dictionary
@@ -264,17 +265,16 @@ class Writes:
 
     def flush(self, cursor: psycopg.Cursor[DictRow]) -> None:
         """Write everything that was collected."""
-        if self._messages:
-            _MESSAGES.copy(cursor, self._messages)
+        _MESSAGES.copy(cursor, self._messages)
         _TASKS.upsert(cursor, (self._tasks[task_id] for task_id in sorted(self._tasks)))
         _SURVEYS.upsert(cursor, (self._surveys[key] for key in sorted(self._surveys)))
         self._flush_splits(cursor)
         self._flush_facets(cursor)
-        _SPANS.upsert(cursor, self._spans.values())
+        # An event opens a span or a stint once, and comes here once.
+        _SPANS.copy(cursor, [astuple(span) for span in self._spans.values()])
         _SPAN_ENDS.update(cursor, self._span_ends.values())
-        if self._periods:
-            _PERIODS.copy(cursor, self._periods)
-        _STINTS.upsert(cursor, self._stints.values())
+        _PERIODS.copy(cursor, self._periods)
+        _STINTS.copy(cursor, [astuple(stint) for stint in self._stints.values()])
         _STINT_ENDS.update(cursor, self._stint_ends.values())
         if self._words:
             cursor.execute(_SEARCH, (as_json(list(self.documents())), SEARCHED_BYTES_MAX))
@@ -289,8 +289,7 @@ class Writes:
     def _flush_facets(self, cursor: psycopg.Cursor[DictRow]) -> None:
         if self._refaceted:
             cursor.execute("DELETE FROM facets WHERE ticket_id = ANY(%s)", (list(self._refaceted),))
-        if rows := [row for rows in self._facets.values() for row in rows]:
-            _FACETS.copy(cursor, rows)
+        _FACETS.copy(cursor, [row for rows in self._facets.values() for row in rows])
 
     def documents(self) -> Iterator[dict[str, Any]]:
         """The new words of each ticket, as rows for `DOCUMENTS`."""

@@ -20,10 +20,17 @@ class Table:
         place: where.
         instance: tells apart readers of one group.
         database: a prepared one, instead of an ordinary one.
+        lanes: of the consumer.
     """
 
     def __init__(
-        self, place: Place, instance: str = "1", database: Database | None = None, **settings: Any
+        self,
+        place: Place,
+        instance: str = "1",
+        database: Database | None = None,
+        *,
+        lanes: int = 1,
+        **settings: Any,
     ) -> None:
         self.settings = place.settings("query", instance, **settings)
         self.database = database or Database(self.settings, schema="query")
@@ -40,6 +47,7 @@ class Table:
             store=self.database,
             handler=self._hand_over,
             after_commit=self._note,
+            lanes=lanes,
         )
 
     def handle(self, tx, batch) -> None:
