@@ -14,6 +14,7 @@ from services.intake.api import (
     shortcuts,
 )
 from services.intake.api.attachments import attachments_router
+from services.intake.api.pictures import pictures_router
 from services.intake.api.rules import rules_router
 from services.intake.app import Intake
 from services.intake.attachments.store import AttachmentStore, BucketStore, FolderStore
@@ -108,6 +109,7 @@ def build(settings: Settings) -> Service:
     time_rules = TimeRules(intake, store)
     knowledge = Knowledge(intake)
     api.include_router(articles_router(knowledge, clock))
+    api.include_router(pictures_router(knowledge, contents))
     api.include_router(help_router(knowledge, store, _help_pace(settings), clock))
     bulk = Bulk(intake, Toolbox(intake))
     api.include_router(bulk_router(bulk))

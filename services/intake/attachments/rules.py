@@ -21,6 +21,14 @@ REFUSED_ENDINGS: Final = frozenset(
 )
 """What Gmail does not deliver either: files that run when they are opened."""
 
+PICTURE_HEAD_BYTES: Final = 12
+_PICTURE_MARKS: Final = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+}
+
 _DANGEROUS: Final = re.compile(r"(?:html|xml|script|svg|xhtml|multipart|message/)", re.IGNORECASE)
 _TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f<>:\"|?*\u202a-\u202e\u2066-\u2069]+")
@@ -48,6 +56,15 @@ def refusal(name: str) -> str | None:
 def served_type(content_type: str) -> str:
     """The type it is sent with: what a browser could run is bytes and nothing else."""
     return "application/octet-stream" if _DANGEROUS.search(content_type) else content_type
+
+
+def picture_type(head: bytes) -> str | None:
+    """Which picture without script begins with these `PICTURE_HEAD_BYTES`; None: none does."""
+    if head[:4] == b"RIFF":
+        return "image/webp" if head[8:12] == b"WEBP" else None
+    if head[4:8] == b"ftyp":
+        return "image/avif" if head[8:12] in {b"avif", b"avis"} else None
+    return next((kind for mark, kind in _PICTURE_MARKS.items() if head.startswith(mark)), None)
 
 
 def disposition(name: str, content_type: str, *, wants_inline: bool) -> str:

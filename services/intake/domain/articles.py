@@ -14,6 +14,7 @@ _Line = Annotated[str, Meta(pattern=r"^[^\r\n]*\S[^\r\n]*$", max_length=limits.N
 _Word = Annotated[str, Meta(pattern=r"^[^\r\n]*\S[^\r\n]*$", max_length=limits.WORD_CHARS_MAX)]
 _Text = Annotated[str, Meta(pattern=r"\S", max_length=limits.ARTICLE_CHARS_MAX)]
 
+_PICTURE: Final = re.compile(r"picture:([0-9a-f]{64})")
 _PLACEHOLDER: Final = re.compile(r"\{\{[^{}]*\}\}")
 
 
@@ -21,7 +22,7 @@ class Article(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """One article.
 
     Attributes:
-        body: in Markdown.
+        body: in Markdown; `![words](picture:<hash>)` shows a picture that was sent before.
         language: of title and body (BCP 47); it is searched by the words of that language.
         audience: `public`: everybody, without a login; `internal`: people who work here.
         status: only what is published is suggested, and shown to customers.
@@ -47,6 +48,11 @@ class Article(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     def is_for_everybody(self) -> bool:
         """Whether customers may read it."""
         return self.audience == "public" and self.status == "published"
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The hashes of the pictures that it shows, each once."""
+        return tuple(dict.fromkeys(_PICTURE.findall(self.body)))
 
     @property
     def dictionary(self) -> str:

@@ -10,7 +10,8 @@ from services.intake.app import Intake, Tx
 from services.intake.configuration import Document, document, documents
 from services.intake.domain.actions import Answer
 from services.intake.domain.articles import Article
-from services.intake.knowledge import words
+from services.intake.knowledge import pictures, words
+from services.intake.knowledge.pictures import Picture
 from services.intake.knowledge.words import Chosen, Found
 from services.intake.uses import Uses, uses_of
 from shared.errors import Forbidden, NotFound, Refused
@@ -115,6 +116,7 @@ class Knowledge:
 
         Raises:
             Conflict, NotFound: see `Configuration.define`.
+            Invalid: it names a picture that nobody has sent.
             Forbidden: it is or was published, and the caller may not publish.
         """
 
@@ -128,15 +130,26 @@ class Knowledge:
     def _write(
         self, tx: Tx, name: str, article: Article | None, stamp: Stamp, *, expected: int | None
     ) -> Document:
+        if article is not None:
+            pictures.check(tx, article)
         said = None if article is None else msgspec.to_builtins(article)
         done = self._intake.configuration.define(
             tx, "article", name, said, stamp, expected=expected
         )
+        pictures.note(tx, name, article)
         if article is None:
             words.take_away(tx, name)
         else:
             words.put(tx, name, article)
         return done
+
+    async def keep_picture(self, picture: Picture, *, by: str) -> None:
+        """From now on articles can show it."""
+        await asyncio.to_thread(self._intake.read, lambda tx: pictures.keep(tx, picture, by=by))
+
+    async def picture(self, sha256: str) -> tuple[Picture, bool] | None:
+        """A picture, and whether everybody may see it."""
+        return await asyncio.to_thread(self._intake.read, lambda tx: pictures.find(tx, sha256))
 
     async def judge(
         self, name: str, *, is_helpful: bool, stamp: Stamp, to_everybody: bool

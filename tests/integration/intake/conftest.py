@@ -17,8 +17,10 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> LocalIssuer:
 
 
 @pytest.fixture(scope="session")
-async def desk(database: Database, issuer: LocalIssuer) -> AsyncIterator[Desk]:
-    async with open_desk(database, issuer) as opened:
+async def desk(
+    database: Database, issuer: LocalIssuer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Desk]:
+    async with open_desk(database, issuer, tmp_path_factory.mktemp("files")) as opened:
         yield opened
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -80,12 +81,16 @@ class Caller:
 
 
 @asynccontextmanager
-async def open_desk(database: Database, issuer: LocalIssuer) -> AsyncIterator[Desk]:
+async def open_desk(
+    database: Database, issuer: LocalIssuer, folder: Path | None = None
+) -> AsyncIterator[Desk]:
+    """`folder`: where files are kept, for tests that send any."""
     settings = Settings(
         database_url=SecretStr(database.url("intake")),
         kafka_bootstrap_servers="127.0.0.1:1",  # nothing here publishes
         jwks_file=issuer.jwks_file,
         database_pool_size=4,
+        attachments_folder=folder or Path("/dev/null/no-folder"),
     )
     service = build(settings)
 

@@ -6,6 +6,7 @@ import pytest
 
 from shared.events.articles import judgements_stream
 from shared.events.tickets import AgentReplied
+from shared.markdown import PICTURES_AT
 from shared.security import Role
 from tests.integration.intake.test_life import FOR_BEN
 
@@ -225,3 +226,55 @@ async def test_everybody_finds_reads_and_judges_the_public_pages(desk, agent, su
     assert (await desk.http.post(f"/help/{name}", data={"helped": "maybe"})).status_code == 422
     assert (await desk.http.get("/help/-/suggest?q=%20")).json() == {"articles": []}
     assert (await desk.http.get("/help?q=%00")).status_code == 422
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
+
+
+async def sent(who, picture: bytes):
+    return await who.post(PICTURES_AT.rstrip("/"), picture, content_type="text/plain")
+
+
+async def seen(desk, sha256: str, who=None) -> int:
+    if who is None:
+        return (await desk.http.get(f"{PICTURES_AT}{sha256}")).status_code
+    return (await who.send("GET", f"{PICTURES_AT}{sha256}")).status_code
+
+
+async def test_a_picture_is_seen_by_whoever_may_read_an_article_that_shows_it(
+    desk, agent, customer, supervisor, word
+):
+    answer = await sent(agent, PNG + word.encode())
+    assert answer.status_code == 201, answer.text
+    picture = answer.json()
+    assert picture["content_type"] == "image/png"
+    sha256, text = picture["sha256"], f"Look: {picture['markdown']}"
+    assert [await seen(desk, sha256, who) for who in (None, customer, agent)] == [401, 404, 200]
+
+    name = await written(supervisor, body=text, audience="public")
+    assert await seen(desk, sha256) == 401, "it is a draft"
+    await written(supervisor, name, body=text, **PUBLIC)
+    shown = await desk.http.get(f"{PICTURES_AT}{sha256}")
+    assert (shown.content, shown.headers["content-type"]) == (PNG + word.encode(), "image/png")
+    assert shown.headers["x-content-type-options"] == "nosniff"
+    page = await desk.http.get(f"/help/{name}")
+    assert f'<img src="{PICTURES_AT}{sha256}"' in page.text
+    assert "img-src 'self'" in page.headers["content-security-policy"]
+
+    await written(supervisor, name, body="No picture.", **PUBLIC)
+    assert await seen(desk, sha256) == 401, "nothing shows it any more"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<svg onload=alert(1)>", b"RIFF0000WAVE", b"%PDF-1.7", b"\x89PNG\r\n"]
+)
+async def test_what_is_no_picture_is_refused(agent, customer, body):
+    assert (await sent(agent, body)).status_code == 415
+    assert (await sent(customer, PNG)).status_code == 403
+
+
+async def test_an_article_names_only_pictures_that_were_sent(agent):
+    body = f"![x](picture:{'ab' * 32})"
+    answer = await agent.send("PUT", "/v1/articles/none", ARTICLE | {"body": body})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "body")
+    assert (await agent.send("GET", "/v1/articles/none")).status_code == 404, "nothing is kept"

@@ -253,3 +253,32 @@ async def test_an_answer_does_not_leave_before_its_files_are_there(
     await browser_page.press("#body", "Control+Enter")
     await expect(browser_page.locator("#body")).to_have_value("")
     assert [(one["body"], one["attachments"]) for one in sent] == [("See the trace.", ["f-1"])]
+
+
+async def test_a_picture_is_sent_and_stands_where_the_cursor_was(
+    served: Served, browser_page: Page
+) -> None:
+    bodies: list[bytes | None] = []
+
+    async def answer(route: Route) -> None:
+        bodies.append(route.request.post_data_buffer)
+        if len(bodies) == 1:
+            await route.fulfill(status=415, json={"title": "No picture", "detail": "This is none."})
+        else:
+            await route.fulfill(status=201, json={"sha256": "ab" * 32})
+
+    await browser_page.route(re.compile(r"/v1/articles/-/pictures$"), answer)
+    await signed_in(browser_page, served)
+    await browser_page.goto(f"{served.address}/articles/new")
+    text = browser_page.get_by_label("Text, in Markdown")
+    await text.fill("Look:  here.")
+    for _ in " here.":
+        await text.press("ArrowLeft")
+    file: Any = {"name": "the [door].png", "mimeType": "image/png", "buffer": b"picture"}
+    chooser = browser_page.get_by_label("Add a picture")
+    await chooser.set_input_files([file])
+    await expect(browser_page.get_by_role("alert")).to_contain_text("the [door].png was not sent")
+    await chooser.set_input_files([file])
+    await expect(text).to_have_value(f"Look: ![the  door ](picture:{'ab' * 32}) here.")
+    await expect(browser_page.get_by_role("alert")).to_be_hidden()
+    assert bodies == [b"picture", b"picture"]

@@ -3,7 +3,7 @@
 import { element } from "./asking.js";
 import { problemOf } from "./problems.js";
 
-const WAIT_MS = 10_000, PAUSE_MS = 250, USED_MAX = 10;
+const WAIT_MS = 10_000, SEND_MS = 60_000, PAUSE_MS = 250, USED_MAX = 10;
 
 export async function call(method, path, body) {
   const answer = await fetch(path, {
@@ -80,6 +80,24 @@ const form = document.getElementById("article");
 if (form) {
   form.elements["a-name"]?.addEventListener("input", (event) => {
     form.dataset.action = `/v1/articles/${encodeURIComponent(event.target.value)}`;
+  });
+  const chooser = form.elements["a-picture"];
+  chooser.addEventListener("change", async () => {
+    const [file] = chooser.files, error = form.querySelector(".error");
+    chooser.value = "";
+    error.hidden = true;
+    try {
+      const answer = await fetch("/v1/articles/-/pictures", { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file, signal: AbortSignal.timeout(SEND_MS) });
+      if (!answer.ok) throw new Error(await problemOf(answer));
+      const body = form.elements.body, { sha256 } = await answer.json();
+      const words = file.name.replace(/\.[^.]*$/, "").replace(/[\[\]\\]/g, " "); // read aloud in the picture's place
+      body.setRangeText(`![${words}](picture:${sha256})`, body.selectionStart, body.selectionEnd, "end");
+      body.dispatchEvent(new Event("input", { bubbles: true }));
+      body.focus();
+    } catch (failure) {
+      error.textContent = `${file.name} was not sent: ${failure.message}`;
+      error.hidden = false;
+    }
   });
   form.addEventListener("done", (event) => open(event.detail.result.name, event.detail.result.version));
 }
