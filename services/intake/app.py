@@ -1,7 +1,7 @@
 """The verbs of intake: each loads, decides and saves in one transaction, whatever entrance asked."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -25,6 +25,7 @@ from services.intake.domain.commands import (
 )
 from services.intake.domain.refusals import ChildrenAreOpen
 from services.intake.domain.status import ENDED
+from services.intake.postponements import Postponements
 from services.intake.steps import Steps, Tx, without_conditions
 from services.intake.walks import end_of_chain
 from shared.errors import Refused
@@ -276,19 +277,10 @@ class Intake(Steps):
         """
 
         def work(tx: Tx) -> datetime | None:
-            due = self.postponements.due(tx)
-            tx.prefetch([one.ticket_id for one in due])
-            for one in due:
-                asking = Asking(
-                    actor=_SYSTEM,
-                    via=Channel.SYSTEM,
-                    correlation_id=correlation_id,
-                    occurred_at=one.until,
-                )
-                ticket = self.load(tx, one.ticket_id, asking)
-                events = self.decided(tx, ticket, EndPostponement(until=one.until), asking)
+            for until, ticket, asking in self._due(tx, self.postponements, correlation_id):
+                events = self.decided(tx, ticket, EndPostponement(until=until), asking)
                 if events:
-                    late = (tx.now - one.until).total_seconds()
+                    late = (tx.now - until).total_seconds()
                     metrics.INTAKE_POSTPONEMENT_DELAY_SECONDS.observe(max(late, 0.0))
                 if not self.save(tx, ticket, events).until:
                     continue
@@ -299,6 +291,21 @@ class Intake(Steps):
 
         return self._store.transact(work)
 
+    def _due(
+        self, tx: Tx, moments: Postponements, correlation_id: str
+    ) -> Iterator[tuple[datetime, Ticket, Asking]]:
+        """The tickets whose moment has come, each with it and with an asking that says it happened then."""
+        due = moments.due(tx)
+        tx.prefetch([one.ticket_id for one in due])
+        for one in due:
+            asking = Asking(
+                actor=_SYSTEM,
+                via=Channel.SYSTEM,
+                correlation_id=correlation_id,
+                occurred_at=one.until,
+            )
+            yield one.until, self.load(tx, one.ticket_id, asking), asking
+
     def close_due(self, correlation_id: str) -> datetime | None:
         """Close the solved tickets whose moment has come. Returns when the next one closes. Blocks.
 
@@ -306,23 +313,14 @@ class Intake(Steps):
         """
 
         def work(tx: Tx) -> datetime | None:
-            due = self.closings.due(tx)
-            tx.prefetch([one.ticket_id for one in due])
-            for one in due:
-                asking = Asking(
-                    actor=_SYSTEM,
-                    via=Channel.SYSTEM,
-                    correlation_id=correlation_id,
-                    occurred_at=one.until,
-                )
-                ticket = self.load(tx, one.ticket_id, asking)
+            for _, ticket, asking in self._due(tx, self.closings, correlation_id):
                 if ticket.close_at is None or ticket.close_at > tx.now:
                     self.closings.note(tx, ticket.id, ticket.close_at)  # the row was behind
                     continue
                 command = CloseWhenDue(close_at=ticket.close_at)
-                asking = replace(asking, occurred_at=ticket.close_at)
+                then = replace(asking, occurred_at=ticket.close_at)
                 try:
-                    events = self.decided(tx, ticket, command, asking)
+                    events = self.decided(tx, ticket, command, then)
                 except ChildrenAreOpen:
                     self.closings.note(tx, ticket.id, tx.now + LOOK_AT_CHILDREN_AGAIN)
                     continue

@@ -17,10 +17,9 @@ from services.intake.steps import Tx
 from shared.clock import Clock
 from shared.errors import NotFound
 from shared.http.bodies import json_answer, read_json
-from shared.http.conditional import ExpectedVersion, etag
-from shared.http.idempotency import OptionalKey
+from shared.http.changes import Change
+from shared.http.conditional import etag
 from shared.http.openapi import openapi_body
-from shared.http.origin import RequestOrigin
 from shared.rule_history import RulesVersion
 from shared.security import Principal, Role, require
 
@@ -76,23 +75,19 @@ def rules_router(intake: Intake, clock: Clock) -> APIRouter:
         openapi_extra=openapi_body(RuleSet, answer=RulesDocument),
     )
     async def put_rules(
-        request: Request,
         _: Supervisor,
-        origin: RequestOrigin,
-        expected: ExpectedVersion,
-        key: OptionalKey,
+        change: Change,
     ) -> Response:
-        rules = await read_json(request, RuleSet)
+        rules = await change.read(RuleSet)
         await check(intake, rules)
         now = clock.now()
-        claim = None if key is None else key.claim(await request.body())
         stored = await intake.define(
             "rules",
             RULES,
             msgspec.to_builtins(rules),
-            origin.stamp(0, now, now),
-            expected=expected,
-            claim=claim,
+            change.origin.stamp(0, now, now),
+            expected=change.expected,
+            claim=await change.claim(),
         )
         return _answer(RulesDocument.of(stored))
 

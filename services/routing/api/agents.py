@@ -12,7 +12,8 @@ from services.routing.domain.agent import ABSENT
 from shared.errors import Invalid
 from shared.events.agents import AgentProfile, Presence
 from shared.http.bodies import json_answer, read_json
-from shared.http.conditional import ExpectedVersion, etag
+from shared.http.changes import Change
+from shared.http.conditional import etag
 from shared.http.idempotency import OptionalKey
 from shared.http.openapi import openapi_body
 from shared.http.origin import RequestOrigin
@@ -70,18 +71,20 @@ def router(routing: Routing) -> APIRouter:
     )
     async def define_agent(
         agent_id: str,
-        request: Request,
         _: Supervisor,
-        origin: RequestOrigin,
-        expected: ExpectedVersion,
-        key: OptionalKey,
+        change: Change,
     ) -> Response:
-        body = await read_json(request, AgentBody)
+        body = await change.read(AgentBody)
         outcome = await routing.command(
             lambda tx: routing.asking.define_agent(
-                tx, agent_id, body.profile(), body.presence, cause_of(origin), expected
+                tx,
+                agent_id,
+                body.profile(),
+                body.presence,
+                cause_of(change.origin),
+                change.expected,
             ),
-            key.claim(await request.body()) if key else None,
+            await change.claim(),
         )
         return answer(outcome)
 

@@ -3,17 +3,16 @@
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 
 from services.routing.api.answers import Staff, answer, cause_of
 from services.routing.app.asking import GroupView
 from services.routing.app.routing import Routing
 from shared.events.agents import GroupProfile
-from shared.http.bodies import json_answer, read_json
-from shared.http.conditional import ExpectedVersion, etag
-from shared.http.idempotency import OptionalKey
+from shared.http.bodies import json_answer
+from shared.http.changes import Change
+from shared.http.conditional import etag
 from shared.http.openapi import openapi_body
-from shared.http.origin import RequestOrigin
 from shared.security import Principal, Role, require
 
 Supervisor = Annotated[Principal, Depends(require(Role.SUPERVISOR))]
@@ -58,18 +57,15 @@ def router(routing: Routing) -> APIRouter:
     )
     async def define_group(
         group_id: str,
-        request: Request,
         _: Supervisor,
-        origin: RequestOrigin,
-        expected: ExpectedVersion,
-        key: OptionalKey,
+        change: Change,
     ) -> Response:
-        body = await read_json(request, GroupBody)
+        body = await change.read(GroupBody)
         outcome = await routing.command(
             lambda tx: routing.asking.define_group(
-                tx, group_id, body.profile(), cause_of(origin), expected
+                tx, group_id, body.profile(), cause_of(change.origin), change.expected
             ),
-            key.claim(await request.body()) if key else None,
+            await change.claim(),
         )
         return answer(outcome)
 

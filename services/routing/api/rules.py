@@ -3,18 +3,17 @@
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Response
 
 from services.routing.api.answers import Staff, cause_of
 from services.routing.api.documents import RulesBody, RulesDocument
 from services.routing.app.asking import RulesView
 from services.routing.app.routing import Routing
 from services.routing.app.rule_history import RulesVersion
-from shared.http.bodies import json_answer, read_json
-from shared.http.conditional import ExpectedVersion, etag
-from shared.http.idempotency import OptionalKey
+from shared.http.bodies import json_answer
+from shared.http.changes import Change
+from shared.http.conditional import etag
 from shared.http.openapi import openapi_body
-from shared.http.origin import RequestOrigin
 from shared.security import Principal, Role, require
 
 Admin = Annotated[Principal, Depends(require(Role.SUPERVISOR))]
@@ -41,19 +40,16 @@ def router(routing: Routing) -> APIRouter:
         openapi_extra=openapi_body(RulesBody, answer=RulesDocument),
     )
     async def define_rules(
-        request: Request,
         _: Admin,
-        origin: RequestOrigin,
-        expected: ExpectedVersion,
-        key: OptionalKey,
+        change: Change,
     ) -> Response:
-        body = await read_json(request, RulesBody)
+        body = await change.read(RulesBody)
         rules = body.ordered()
         outcome = await routing.command(
             lambda tx: routing.asking.define_rules(
-                tx, rules, body.mode, cause_of(origin), expected
+                tx, rules, body.mode, cause_of(change.origin), change.expected
             ),
-            key.claim(await request.body()) if key else None,
+            await change.claim(),
         )
         document = RulesDocument.of(msgspec.convert(outcome.result, RulesView))
         return json_answer(document, headers={"ETag": etag(document.version)})

@@ -2,17 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 
 from services.routing.api.answers import Staff, answer, cause_of
 from services.routing.app.asking import SettingsView
 from services.routing.app.routing import Routing
 from shared.events.agents import RoutingSettings
-from shared.http.bodies import json_answer, read_json
-from shared.http.conditional import ExpectedVersion, etag
-from shared.http.idempotency import OptionalKey
+from shared.http.bodies import json_answer
+from shared.http.changes import Change
+from shared.http.conditional import etag
 from shared.http.openapi import openapi_body
-from shared.http.origin import RequestOrigin
 from shared.security import Principal, Role, require
 
 Supervisor = Annotated[Principal, Depends(require(Role.SUPERVISOR))]
@@ -43,18 +42,15 @@ def router(routing: Routing) -> APIRouter:
         openapi_extra=openapi_body(SettingsBody, answer=SettingsView),
     )
     async def define_settings(
-        request: Request,
         _: Supervisor,
-        origin: RequestOrigin,
-        expected: ExpectedVersion,
-        key: OptionalKey,
+        change: Change,
     ) -> Response:
-        body = await read_json(request, SettingsBody)
+        body = await change.read(SettingsBody)
         outcome = await routing.command(
             lambda tx: routing.asking.define_settings(
-                tx, body.settings(), cause_of(origin), expected
+                tx, body.settings(), cause_of(change.origin), change.expected
             ),
-            key.claim(await request.body()) if key else None,
+            await change.claim(),
         )
         return answer(outcome)
 

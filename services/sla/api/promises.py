@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from services.sla.app import Sla
 from services.sla.promises.define import Defined
 from shared.http.bodies import json_answer, read_json
-from shared.http.conditional import ExpectedVersion, etag
+from shared.http.changes import Change
+from shared.http.conditional import etag
 from shared.http.idempotency import OptionalKey
 from shared.http.openapi import openapi_body
 from shared.http.origin import RequestOrigin
@@ -114,15 +115,14 @@ def _add_documents(routes: APIRouter, called: tuple[str, str], verbs: _Verbs, *,
     )
     async def define(
         document_id: Annotated[str, Path(alias=f"{one}_id")],
-        request: Request,
-        origin: RequestOrigin,
-        expected: ExpectedVersion,
-        key: OptionalKey,
+        change: Change,
     ) -> Response:
-        document = await read_json(request, dict[str, Any])
-        claim = key.claim(await request.body()) if key else None
+        document = await change.read(dict[str, Any])
+        claim = await change.claim()
         return _answer(
-            await verbs.define(document_id, document, origin=origin, expected=expected, claim=claim)
+            await verbs.define(
+                document_id, document, origin=change.origin, expected=change.expected, claim=claim
+            )
         )
 
 

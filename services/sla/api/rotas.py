@@ -11,7 +11,8 @@ from services.sla.oncall.desk import RotaDesk
 from services.sla.oncall.rotas import NewOverride, RotaView
 from shared.errors import Invalid, NotFound
 from shared.http.bodies import json_answer, read_json
-from shared.http.conditional import ExpectedVersion, etag
+from shared.http.changes import Change
+from shared.http.conditional import etag
 from shared.http.idempotency import OptionalKey
 from shared.http.openapi import openapi_body
 from shared.http.origin import RequestOrigin
@@ -86,15 +87,14 @@ def _add_rotas(routes: APIRouter, desk: RotaDesk) -> None:
     )
     async def put_rota(
         rota_id: str,
-        request: Request,
-        origin: RequestOrigin,
-        expected: ExpectedVersion,
-        key: OptionalKey,
+        change: Change,
     ) -> Response:
-        document = await read_json(request, dict[str, Any])
-        claim = key.claim(await request.body()) if key else None
+        document = await change.read(dict[str, Any])
+        claim = await change.claim()
         return _answer(
-            await desk.define(rota_id, document, origin=origin, expected=expected, claim=claim)
+            await desk.define(
+                rota_id, document, origin=change.origin, expected=change.expected, claim=claim
+            )
         )
 
     @routes.post(

@@ -55,6 +55,20 @@ def post(desk: Desk, agent: Caller) -> Post:
 
 
 @pytest.fixture(scope="module")
+def boxes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The module's own `MAILBOXES`, for a house that sends."""
+    file = tmp_path_factory.mktemp("own-mailboxes") / "mailboxes.yaml"
+    file.write_text(request.module.MAILBOXES, encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where that house keeps files."""
+    return tmp_path_factory.mktemp("own-files")
+
+
+@pytest.fixture(scope="module")
 def outside() -> Iterator[Outside]:
     """The mail server that this module's mails go to."""
     world = Outside()

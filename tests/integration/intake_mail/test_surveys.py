@@ -43,18 +43,6 @@ mailboxes:
 
 
 @pytest.fixture(scope="module")
-def boxes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("survey-boxes") / "mailboxes.yaml"
-    file.write_text(MAILBOXES, encoding="utf-8")
-    return file
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("survey-files")
-
-
-@pytest.fixture(scope="module")
 async def house(
     database: Database, issuer: LocalIssuer, boxes: Path, folder: Path
 ) -> AsyncIterator[Desk]:
