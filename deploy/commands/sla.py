@@ -101,6 +101,24 @@ def reapply(*, url: _Url = None, token: _Token = None) -> None:
     )
 
 
+@app.command()
+def timers(
+    *,
+    mend: Annotated[bool, typer.Option(help="Put them where they belong.")] = False,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TICKETING_DATABASE_URL",
+            help="PostgreSQL URL of sla's role; default: the one of `make run`.",
+        ),
+    ] = None,
+) -> None:
+    """Work the timers of all tickets out anew from their clocks, beside the running service; 1 when some are wrong."""
+    from deploy.timers import run  # noqa: PLC0415 - keeps `--help` fast
+
+    raise typer.Exit(run(database, mends=mend))
+
+
 def _question(
     files: list[Path] | None, days: int, until: str | None, timezone: str, show: int
 ) -> dict[str, Any]:

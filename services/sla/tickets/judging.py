@@ -128,6 +128,18 @@ class Judging:
         self._finish(work, touched)
         return len(touched), changed
 
+    def rebuild_timers(self, tx: Tx, rows: Sequence[Row], *, mends: bool) -> int:
+        """Work timers out anew from clocks and ladders (S23); how many were stored otherwise."""
+        work = self._work(tx, self._books.current(tx))
+        for row in rows:
+            work.calling.settle(row, Cause(row.correlation_id, None, tx.now))
+        wrong = [
+            row for row in rows if states.timer_of(row, now=tx.now) != (row.next_due, row.held_due)
+        ]
+        if mends:
+            self._finish(work, wrong)
+        return len(wrong)
+
     def review(
         self,
         tx: Tx,

@@ -188,7 +188,8 @@ def _row(found: dict[str, object]) -> Row:
     return row
 
 
-def _values(row: Row, now: datetime) -> tuple[object, ...]:
+def timer_of(row: Row, *, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """When time next speaks about this ticket, and the same for one that is held back while an import runs."""
     state = row.state
     moments = (engine.next_due(state) if state is not None else None, row.escalation_due)
     due = min((moment for moment in moments if moment is not None), default=None)
@@ -196,12 +197,16 @@ def _values(row: Row, now: datetime) -> tuple[object, ...]:
         due = max(due, row.retry_at)
     # While an import runs, what is due in the past may be met by its next line (import_window).
     is_held = row.is_imported and due is not None and due <= now
+    return (None, due) if is_held else (due, None)
+
+
+def _values(row: Row, now: datetime) -> tuple[object, ...]:
+    state = row.state
     return (
         row.ticket_id,
         engine.encode(state) if state is not None else None,
         row.stream_version,
-        None if is_held else due,
-        due if is_held else None,
+        *timer_of(row, now=now),
         state is not None and any(clock.is_open for clock in state.clocks),
         row.is_imported,
         row.number,

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from prometheus_client import Gauge
 
+import deploy.timers
 from services.sla.settings import Settings
 from services.sla.tickets import states
 from services.sla.timers import CONDITION, Timers
@@ -227,6 +228,33 @@ def test_a_ticket_that_cannot_be_judged_does_not_stop_the_others(
     assert row.next_due > datetime.now(UTC), "put aside for a while, not for good"
     assert desk.time_is(row.next_due) == 1
     assert len(desk.breaches(bad.ticket_id)) == 1
+
+
+def test_an_index_of_timers_that_was_lost_is_rebuilt_from_clocks_and_ladders(
+    desk: Desk, clean_database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = {"percent": 50, "raise_priority": "next"}
+    desk.policy(targets=FIRST_REPLY, escalation=[{"steps": [step]}])
+    url, began = clean_database.url("sla"), datetime.now(UTC)
+    stories = [Story(number=number) for number in range(3)]
+    desk.hear(*(story.opened(began) for story in stories))
+    desk.hear(stories[2].agent_replied(began))
+    dues = "SELECT ticket_id, next_due FROM ticket_states ORDER BY ticket_id"
+    before = desk.store.transact(lambda tx: tx.cursor.execute(dues).fetchall())
+    assert deploy.timers.run(url, mends=False) == 0
+    lose = "UPDATE ticket_states SET next_due = nullif(now(), next_due) WHERE number > 0"
+    desk.store.transact(lambda tx: tx.cursor.execute(lose).rowcount)
+    assert deploy.timers.run(url, mends=False) == 1
+    assert deploy.timers.run(url, mends=True) == 0
+    assert deploy.timers.run(url, mends=False) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if "timers" in line] == [
+        "3 tickets, 0 timers not where their clocks say",
+        "3 tickets, 2 timers not where their clocks say",
+        "3 tickets, 2 timers mended",
+        "3 tickets, 0 timers not where their clocks say",
+    ]
+    assert desk.store.transact(lambda tx: tx.cursor.execute(dues).fetchall()) == before
+    assert desk.time_is(began + HOUR / 2 + timedelta(seconds=1)) == 2, "the steps of two ladders"
 
 
 def test_two_processes_share_the_work_and_no_timer_fires_twice(
