@@ -100,12 +100,13 @@ def _iso_of(value: datetime | str | None) -> str | None:
 
 
 def _time(value: datetime | str | None, kind: str = "date") -> Markup | str:
-    """A moment that the browser turns into its reader's time zone. Kinds: `date`, `clock`, `ago`."""
+    """A moment that the browser turns into its reader's time zone. Kinds: `date`, `exact`, `clock`, `ago`."""
     at = moment(value)
     if at is None:
         return words.NOTHING
     at = at.astimezone(UTC)
-    shown = f"{at:%H:%M:%S} UTC" if kind == "clock" else f"{at:%Y-%m-%d %H:%M} UTC"
+    day = "" if kind == "clock" else f"{at:%Y-%m-%d} "
+    shown = f"{day}{at:%H:%M:%S} UTC" if kind in {"clock", "exact"} else f"{day}{at:%H:%M} UTC"
     return Markup('<time datetime="{}" data-time="{}">{}</time>').format(_iso(at), kind, shown)
 
 

@@ -24,6 +24,7 @@ export function countdown(seconds) {
 const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const dayFormat = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
 const yearFormat = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
+const exactFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hour12: false });
 const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
 export const clock = (ms) => clockFormat.format(ms);
@@ -41,7 +42,9 @@ function date(ms) {
   return (isThisYear ? dayFormat : yearFormat).format(ms);
 }
 
-const WORDS = { clock, ago, date };
+const exact = (ms) => exactFormat.format(ms);
+
+const WORDS = { clock, ago, date, exact };
 
 // A field of the kind datetime-local holds the reader's own time, without a zone.
 export const localText = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);

@@ -66,7 +66,7 @@ function problemNow(age) {
   }
   if (age <= staleSeconds) oldSince = 0;
   else oldSince ||= Date.now();
-  if (oldSince && Date.now() - oldSince >= HOLD_MS) return `These figures are ${Math.round(age)} s old${fresh.behind ? `: ${fresh.behind} events are not applied yet` : ""}${fresh.problem ? ` (${fresh.problem})` : ""}.`;
+  if (oldSince && Date.now() - oldSince >= HOLD_MS) return `These figures are ${Math.round(age)} s old${fresh.behind ? `: ${fresh.behind} ${fresh.behind === 1 ? "event is" : "events are"} not applied yet` : ""}${fresh.problem ? ` (${fresh.problem})` : ""}.`;
   return "";
 }
 

@@ -3,6 +3,7 @@
 const plot = document.getElementById("report-plot");
 const isDark = matchMedia("(prefers-color-scheme: dark)");
 const HEIGHT = 240;
+const CHAR_PX = 8; // of an axis label, about
 let chart = null;
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -22,7 +23,8 @@ function options(content) {
   const { length } = content.labels;
   const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "13px system-ui, sans-serif" };
   const isDays = content.kind === "days";
-  const short = (label) => (label.length > 14 ? `${label.slice(0, 13)}…` : label);
+  const charsMax = Math.max(14, Math.floor(plot.clientWidth / (length + 1) / CHAR_PX));
+  const short = (label) => (label.length > charsMax ? `${label.slice(0, charsMax - 1)}…` : label);
   const place = isDays
     ? { ...axis, size: 30, space: 90, incrs: [1, 2, 7, 14, 28, 91, 182, 364].map((days) => days * 86400), values: (_, all) => all.map((second) => new Date(second * 1000).toISOString().slice(0, 10)) }
     : { ...axis, grid: { show: false }, size: 30, space: 100, incrs: [1, 2, 5, 10, 20], values: (_, all) => all.map((index) => (Number.isInteger(index) ? short(content.labels[index] ?? "") : "")) };
