@@ -5,13 +5,12 @@ import contextlib
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from statistics import quantiles
 from typing import Any, Final
 from uuid import uuid4
 
-import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection, connect
@@ -23,7 +22,7 @@ from tests.bench.figures import Figure, Missed, Report
 from tests.bench.pace import Pace, Stopwatch
 from tests.bench.product import Product, run
 from tests.bench.scale import Scale
-from tests.support.waiting import eventually
+from tests.support.serving import serving
 
 SECTION: Final = "chat"
 _DATABASE: Final = "bench_chat"
@@ -77,7 +76,7 @@ async def _echoed(product: Product, visitors: int) -> tuple[Pace, list[float]]:
                 kind = "welcome" if said["type"] == "hello" else "stored"
                 await socket.send_text(json.dumps({"type": kind, "id": said.get("id")}))
 
-    async with _serving(app) as address:
+    async with serving(app) as address:
         return await _all(product, address, visitors)
 
 
@@ -101,7 +100,7 @@ async def _chatted(product: Product, visitors: int) -> tuple[Pace, list[float], 
 
     await asyncio.to_thread(bring_up)
     try:
-        async with _serving(service.api) as address:
+        async with serving(service.api) as address:
             pace, seconds = await _all(product, address, visitors)
         pool = await store.pool()
         async with pool.connection() as connection:
@@ -145,20 +144,3 @@ async def _wait(socket: ClientConnection, fits: Callable[[dict[str, Any]], bool]
             return
         if frame["type"] == "error":
             raise Missed(f"the chat refused a message: {frame['detail']}")
-
-
-@contextlib.asynccontextmanager
-async def _serving(app: FastAPI) -> AsyncIterator[str]:
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, ws="websockets-sansio", lifespan="off", log_config=None,
-        access_log=False,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started)
-    host, port = server.servers[0].sockets[0].getsockname()[:2]
-    try:
-        yield f"{host}:{port}"
-    finally:
-        server.should_exit = True
-        await serving

@@ -7,40 +7,25 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
-import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
 from services.intake.channels.chat.hub import Hub
 from tests.integration.intake.desk import Desk
-from tests.support.waiting import eventually
+from tests.support.serving import serving
 
 
 @asynccontextmanager
 async def served(desk: Desk) -> AsyncIterator[str]:
     """`127.0.0.1:port` of the desk's API; its hub looks and listens meanwhile."""
-    config = uvicorn.Config(
-        desk.service.api,
-        host="127.0.0.1",
-        port=0,
-        ws="websockets-sansio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-    )
-    server = uvicorn.Server(config)
     hubs = [
         asyncio.create_task(make())
         for make in desk.service._task_makers
         if isinstance(getattr(make, "__self__", None), Hub)
     ]
-    serving = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started)
-    host, port = server.servers[0].sockets[0].getsockname()[:2]
     try:
-        yield f"{host}:{port}"
+        async with serving(desk.service.api) as address:
+            yield address
     finally:
-        server.should_exit = True
-        await serving
         for hub in hubs:
             hub.cancel()
         await asyncio.gather(*hubs, return_exceptions=True)

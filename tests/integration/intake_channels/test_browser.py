@@ -1,13 +1,11 @@
 """Form and chat in a real Chromium, embedded in a page of another site as customers meet them."""
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import uvicorn
 from playwright.async_api import Browser, async_playwright, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -20,7 +18,7 @@ from tests.integration.intake.desk import Caller, Desk
 from tests.integration.intake_channels.served import served
 from tests.integration.intake_mail.post import open_post
 from tests.support.database import Database
-from tests.support.waiting import eventually
+from tests.support.serving import serving
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -51,13 +49,8 @@ async def shop() -> AsyncIterator[tuple[str, list[str]]]:
         return HTMLResponse(page[0])
 
     app = Starlette(routes=[Route("/", show)])
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", page
-    server.should_exit = True
-    await serving
+    async with serving(app) as address:
+        yield f"http://{address}", page
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ The schemas are those of the vendors' documents: https://core.telegram.org/bots/
 https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages and Standard Webhooks 1.0.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +11,6 @@ from itertools import count
 from typing import Any, Final
 
 import jsonschema
-import uvicorn
 from standardwebhooks import Webhook
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
@@ -20,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.support.waiting import eventually
+from tests.support.serving import serving
 
 TELEGRAM: Final = {
     "type": "object",
@@ -254,15 +252,6 @@ async def open_vendors() -> AsyncIterator[Vendors]:
             Route("/webhook", vendors.webhook, methods=["POST"]),
         ]
     )
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, lifespan="off", log_config=None, access_log=False
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started)
-    vendors.port = server.servers[0].sockets[0].getsockname()[1]
-    try:
+    async with serving(app) as address:
+        vendors.port = int(address.rpartition(":")[2])
         yield vendors
-    finally:
-        server.should_exit = True
-        await serving

@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from shared.security import Role
 from tests.integration.routing.office import Office
-from tests.support.waiting import eventually
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.integration
 
@@ -38,18 +37,12 @@ rules:
 
 @pytest.fixture
 async def command(office: Office, tmp_path: Path) -> AsyncIterator[Command]:
-    server = uvicorn.Server(
-        uvicorn.Config(office.service.api, port=0, log_config=None, lifespan="off")
-    )
-    serving = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
     token = office.token("boss", Role.SUPERVISOR)
 
     async def run(*arguments: str, given: str = "", group: str = "rules") -> tuple[int, str, str]:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "deploy.cli", group, *arguments),
-            *("--url", f"http://127.0.0.1:{port}", "--token", token),
+            *("--url", f"http://{address}", "--token", token),
             cwd=Path.cwd(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -59,9 +52,8 @@ async def command(office: Office, tmp_path: Path) -> AsyncIterator[Command]:
         assert process.returncode is not None
         return process.returncode, out.decode(), err.decode()
 
-    yield run
-    server.should_exit = True
-    await serving
+    async with serving(office.service.api) as address:
+        yield run
 
 
 async def test_a_file_is_compared_applied_shown_and_written_out_again(

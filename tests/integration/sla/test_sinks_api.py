@@ -15,7 +15,6 @@ from typing import Any
 import httpx2
 import pytest
 import structlog
-import uvicorn
 
 from services.sla.alerts.sender import Sender
 from services.sla.alerts.senders import Senders
@@ -32,6 +31,7 @@ from shared.service import Service
 from tests.integration.sla.support import MIGRATIONS, NOON, Desk, Story
 from tests.integration.sla.test_vendor_sinks import ROUTING_KEY
 from tests.integration.sla.vendors import Vendor, vendor
+from tests.support.serving import serving
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -422,13 +422,8 @@ async def test_the_loop_follows_a_document_that_another_process_changed(
 @pytest.fixture
 async def address(office: Office) -> AsyncIterator[str]:
     """The service's API on a port, for programs outside."""
-    config = uvicorn.Config(office.api, port=0, log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    await serving
+    async with serving(office.api) as listening:
+        yield f"http://{listening}"
 
 
 async def test_the_command_line_lists_shows_replays_and_discards(
