@@ -11,17 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from services.intake.channels.installed import TelegramBot, WayIn
-from services.intake.channels.messengers.kind import (
-    Enclosed,
-    Forged,
-    Incoming,
-    Leaving,
-    Media,
-    NotNow,
-    Place,
-    Read,
-    Rejected,
-)
+from services.intake.channels.messengers import kind as messenger
 from services.intake.channels.messengers.post import Answer, Poster, check
 from services.intake.domain import limits
 from shared.events.tickets import Person
@@ -104,28 +94,28 @@ class TelegramAdapter:
         self._secret = secret
         self._poster = Poster()
 
-    def read(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> Read:
+    def read(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> messenger.Read:
         """See `Messenger`. One update is one message; `update_id` names it."""
         given = headers.get("x-telegram-bot-api-secret-token", "")
         if not hmac.compare_digest(given.encode(), self._secret.encode()):
-            raise Forged(
+            raise messenger.Forged(
                 "The secret token is wrong.", field="header X-Telegram-Bot-Api-Secret-Token"
             )
         update = decode_json(raw, Update)
         message = update.message or update.edited_message
         if message is None or message.author is None or message.author.is_bot:
-            return Read(passed_over=1)
+            return messenger.Read(passed_over=1)
         body = _body(message)
         if not body:
-            return Read(passed_over=1)
+            return messenger.Read(passed_over=1)
         author = message.author
         address = f"telegram:{author.id}"
         name = f"{author.first_name} {author.last_name}".strip()[: limits.NAME_CHARS_MAX]
         if update.message is None:
             body = f"(changed message)\n{body}"
-        return Read(
+        return messenger.Read(
             messages=(
-                Incoming(
+                messenger.Incoming(
                     external_id=str(update.update_id),
                     thread=str(message.chat.id),
                     person=Person(id=address, name=name or None),
@@ -138,7 +128,7 @@ class TelegramAdapter:
             )
         )
 
-    async def send(self, message: Leaving, now: datetime) -> str | None:  # noqa: ARG002  # the interface's
+    async def send(self, message: messenger.Leaving, now: datetime) -> str | None:  # noqa: ARG002  # the interface's
         """See `Messenger`. Pictures are shown as such, unless Telegram finds them too wide or too high for it."""
         if message.file is None:
             body = msgspec.json.encode({"chat_id": int(message.thread), "text": message.text})
@@ -146,16 +136,18 @@ class TelegramAdapter:
             return self._sent(message, answer)
         file = message.file
         if file.size > FILE_BYTES_MAX:
-            raise Rejected(
+            raise messenger.Rejected(
                 f"Telegram takes files of up to {FILE_BYTES_MAX // 1_000_000} MB from bots"
             )
         async with file.on_disk() as path:
             if file.content_type in _PHOTOS and file.size <= PHOTO_BYTES_MAX:
-                with contextlib.suppress(Rejected):
+                with contextlib.suppress(messenger.Rejected):
                     return self._sent(message, await self._upload("photo", message, file, path))
             return self._sent(message, await self._upload("document", message, file, path))
 
-    async def _upload(self, kind: str, message: Leaving, file: Enclosed, path: Path) -> Answer:
+    async def _upload(
+        self, kind: str, message: messenger.Leaving, file: messenger.Enclosed, path: Path
+    ) -> Answer:
         url = self._method(f"send{kind.title()}")
         said = {"chat_id": message.thread}
         return await self._poster.upload(url, kind, file, path, said=said, headers={})
@@ -163,27 +155,29 @@ class TelegramAdapter:
     def _method(self, name: str) -> str:
         return f"{self._api}/bot{self._token}/{name}"
 
-    def _sent(self, message: Leaving, answer: Answer) -> str | None:
+    def _sent(self, message: messenger.Leaving, answer: Answer) -> str | None:
         status, found, headers = answer
         reason = str(found.get("description") or "")
         if status == _TOO_MANY:
             wait = (found.get("parameters") or {}).get("retry_after")
-            raise NotNow(f"{status}: {reason}", float(wait) if isinstance(wait, int) else None)
+            raise messenger.NotNow(
+                f"{status}: {reason}", float(wait) if isinstance(wait, int) else None
+            )
         check(status, reason, headers)
         if status == _OK and found.get("ok") is not True:
-            raise Rejected(reason or "not ok")
+            raise messenger.Rejected(reason or "not ok")
         sent = (found.get("result") or {}).get("message_id")
         return None if sent is None else f"{message.thread}/{sent}"
 
-    async def locate(self, media: Media) -> Place:
+    async def locate(self, media: messenger.Media) -> messenger.Place:
         """See `Messenger`. Bots get files of up to 20 MB; the Bot API refuses larger ones in words."""
         body = msgspec.json.encode({"file_id": media.id})
         status, found, headers = await self._poster.post(self._method("getFile"), body, {})
         check(status, str(found.get("description") or ""), headers)
         path = str((found.get("result") or {}).get("file_path") or "")
         if not _PATH.fullmatch(path):
-            raise Rejected("Telegram does not say where it is")
-        return Place(
+            raise messenger.Rejected("Telegram does not say where it is")
+        return messenger.Place(
             url=f"{self._api}/file/bot{self._token}/{path}",
             origins=(self._api,),
             name=path.rpartition("/")[2],
@@ -194,9 +188,9 @@ class TelegramAdapter:
         await self._poster.close()
 
 
-def _media(message: TelegramMessage) -> tuple[Media, ...]:
+def _media(message: TelegramMessage) -> tuple[messenger.Media, ...]:
     """The files of a message; an animation comes as a document once more."""
-    found: list[Media] = []
+    found: list[messenger.Media] = []
     for kind in _FILES:
         said = getattr(message, kind)
         # Of a photo there are several sizes, the largest last.
@@ -207,7 +201,7 @@ def _media(message: TelegramMessage) -> tuple[Media, ...]:
             continue
         name, size = one.get("file_name"), one.get("file_size")
         found.append(
-            Media(
+            messenger.Media(
                 id=one["file_id"],
                 kind=kind.replace("_", " "),
                 name=name if isinstance(name, str) else None,

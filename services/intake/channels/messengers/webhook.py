@@ -10,15 +10,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from services.intake.channels.installed import WayIn, WebhookMessenger
-from services.intake.channels.messengers.kind import (
-    Forged,
-    Incoming,
-    Leaving,
-    Media,
-    Place,
-    Read,
-    Rejected,
-)
+from services.intake.channels.messengers import kind as messenger
 from services.intake.channels.messengers.post import Poster, check
 from services.intake.domain import limits
 from shared.events.tickets import Person
@@ -73,19 +65,19 @@ class WebhookAdapter:
         self._keys = [Webhook(one) for one in secret.split()]
         self._poster = Poster()
 
-    def read(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> Read:
+    def read(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> messenger.Read:
         """See `Messenger`."""
         self._verify(raw, headers)
         envelope = decode_json(raw, Envelope)
         if envelope.type != "message.created":
-            return Read(passed_over=1)
+            return messenger.Read(passed_over=1)
         said = decode_json(bytes(envelope.data), Message, path="data")
         sent_at = None if said.sent_at is None else min(said.sent_at, now)
         address = f"{self._name}:{said.person.id}"
         writer = said.person
-        return Read(
+        return messenger.Read(
             messages=(
-                Incoming(
+                messenger.Incoming(
                     external_id=said.id,
                     thread=said.conversation,
                     person=Person(id=address, name=writer.name, email=writer.email),
@@ -97,10 +89,10 @@ class WebhookAdapter:
             )
         )
 
-    async def send(self, message: Leaving, now: datetime) -> str | None:
+    async def send(self, message: messenger.Leaving, now: datetime) -> str | None:
         """See `Messenger`: `reply.created`, its `webhook-id` the same on every attempt."""
         if self._reply_url is None:
-            raise Rejected("this webhook has no reply_url")
+            raise messenger.Rejected("this webhook has no reply_url")
         data: dict[str, Any] = {
             "message_id": message.message_id,
             "ticket_id": message.ticket_id,
@@ -110,7 +102,7 @@ class WebhookAdapter:
         }
         if (file := message.file) is not None:
             if file.link is None:
-                raise Rejected("a webhook is told where to fetch files")
+                raise messenger.Rejected("a webhook is told where to fetch files")
             # Whoever knows nothing of `file` shows the words, and loses nothing.
             data["text"] = file.as_words
             data["file"] = {
@@ -132,9 +124,9 @@ class WebhookAdapter:
         check(status, str(found.get("detail") or found.get("error") or ""), answered)
         return id_
 
-    async def locate(self, media: Media) -> Place:  # noqa: ARG002  # the interface's
+    async def locate(self, media: messenger.Media) -> messenger.Place:  # noqa: ARG002  # the interface's
         """See `Messenger`."""
-        raise Rejected("this webhook sends no files")
+        raise messenger.Rejected("this webhook sends no files")
 
     async def close(self) -> None:
         """See `Messenger`."""
@@ -149,4 +141,4 @@ class WebhookAdapter:
                 reason = str(error) or reason
             else:
                 return
-        raise Forged(reason, field="header webhook-signature")
+        raise messenger.Forged(reason, field="header webhook-signature")

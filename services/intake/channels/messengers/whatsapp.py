@@ -9,18 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from services.intake.channels.installed import WayIn, WhatsAppNumber
-from services.intake.channels.messengers.kind import (
-    Enclosed,
-    Forged,
-    Incoming,
-    Leaving,
-    Media,
-    NotNow,
-    Place,
-    Read,
-    Rejected,
-    Told,
-)
+from services.intake.channels.messengers import kind as messenger
 from services.intake.channels.messengers.post import Answer, Poster, check
 from services.intake.domain import limits
 from services.intake.people import tel
@@ -179,15 +168,15 @@ class WhatsAppAdapter:
         if mode != "subscribe" or not hmac.compare_digest(
             token.encode(), self._verify_token.encode()
         ):
-            raise Forged("The verify token is wrong.", field="query hub.verify_token")
+            raise messenger.Forged("The verify token is wrong.", field="query hub.verify_token")
         return challenge
 
-    def read(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> Read:
+    def read(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> messenger.Read:
         """See `Messenger`. One request may hold many messages."""
         self._verify(raw, headers.get("x-hub-signature-256", ""))
         notification = decode_json(raw, Notification)
-        messages: list[Incoming] = []
-        told: list[Told] = []
+        messages: list[messenger.Incoming] = []
+        told: list[messenger.Told] = []
         passed_over = 0
         for value in self._values(notification):
             if value.metadata.phone_number_id != self._settings.phone_number_id:
@@ -200,9 +189,9 @@ class WhatsAppAdapter:
                 else:
                     messages.append(found)
             told += [known for one in value.statuses if (known := _told(one)) is not None]
-        return Read(messages=tuple(messages), told=tuple(told), passed_over=passed_over)
+        return messenger.Read(messages=tuple(messages), told=tuple(told), passed_over=passed_over)
 
-    async def send(self, message: Leaving, now: datetime) -> str | None:
+    async def send(self, message: messenger.Leaving, now: datetime) -> str | None:
         """See `Messenger`."""
         is_open = message.heard_at is not None and now - message.heard_at < WINDOW
         if message.file is not None:
@@ -220,15 +209,17 @@ class WhatsAppAdapter:
         sent = found.get("messages") or [{}]
         return str(sent[0]["id"]) if sent[0].get("id") else None
 
-    async def _uploaded(self, file: Enclosed, *, is_open: bool) -> dict[str, Any]:
+    async def _uploaded(self, file: messenger.Enclosed, *, is_open: bool) -> dict[str, Any]:
         """Upload the file; the message names it by the id that it got."""
         kind = SENT_TYPES.get(file.content_type)
         if not is_open:
-            raise Rejected("24 hours after the customer's last message WhatsApp takes no files")
+            raise messenger.Rejected(
+                "24 hours after the customer's last message WhatsApp takes no files"
+            )
         if kind is None:
-            raise Rejected(f"WhatsApp takes no files of type {file.content_type}")
+            raise messenger.Rejected(f"WhatsApp takes no files of type {file.content_type}")
         if file.size > SENT_MB_MAX[kind] * 1_000_000:
-            raise Rejected(f"WhatsApp takes up to {SENT_MB_MAX[kind]} MB as {kind}")
+            raise messenger.Rejected(f"WhatsApp takes up to {SENT_MB_MAX[kind]} MB as {kind}")
         said = {"messaging_product": "whatsapp", "type": file.content_type}
         async with file.on_disk() as path:
             answer = await self._poster.upload(
@@ -236,20 +227,20 @@ class WhatsAppAdapter:
             )
         id_ = _taken(answer).get("id")
         if not isinstance(id_, str):
-            raise NotNow("WhatsApp gave the upload no id")
+            raise messenger.NotNow("WhatsApp gave the upload no id")
         named = {"filename": file.name} if kind == "document" else {}
         return {"type": kind, kind: {"id": id_, **named}}
 
-    async def locate(self, media: Media) -> Place:
+    async def locate(self, media: messenger.Media) -> messenger.Place:
         """See `Messenger`. Meta tells an address for five minutes, on a host of its own, and wants our token there."""
         if not media.id.isalnum():
-            raise Rejected("its id is none of Meta's")
+            raise messenger.Rejected("its id is none of Meta's")
         url = f"{self._api}/{media.id}?phone_number_id={self._settings.phone_number_id}"
         status, found, headers = await self._poster.get(url, self._headers)
         error = found.get("error") or {}
         check(status, str(error.get("message") or ""), headers)
         kind = found.get("mime_type")
-        return Place(
+        return messenger.Place(
             url=str(found.get("url") or ""),
             origins=(self._api, *self._settings.media_origins),
             headers=self._headers,
@@ -263,7 +254,7 @@ class WhatsAppAdapter:
     def _verify(self, raw: bytes, given: str) -> None:
         expected = "sha256=" + hmac.new(self._app_secret, raw, hashlib.sha256).hexdigest()
         if not hmac.compare_digest(expected.encode(), given.encode()):
-            raise Forged("The signature is wrong.", field=_SIGNATURE)
+            raise messenger.Forged("The signature is wrong.", field=_SIGNATURE)
 
     def _values(self, notification: Notification) -> Iterator[Value]:
         if notification.object != "whatsapp_business_account":
@@ -274,13 +265,13 @@ class WhatsAppAdapter:
                     at = f"entry[{place}].changes[{number}].value"
                     yield decode_json(bytes(change.value), Value, path=at)
 
-    def _text(self, message: Leaving) -> dict[str, Any]:
+    def _text(self, message: messenger.Leaving) -> dict[str, Any]:
         return {"type": "text", "text": {"preview_url": False, "body": message.text}}
 
-    def _template(self, message: Leaving) -> dict[str, Any]:
+    def _template(self, message: messenger.Leaving) -> dict[str, Any]:
         template = self._settings.template
         if template is None:
-            raise Rejected(
+            raise messenger.Rejected(
                 "the customer wrote more than 24 hours ago: WhatsApp takes only templates, and none is configured"
             )
         words = " ".join(message.text.split())  # Meta refuses line breaks in parameters
@@ -301,21 +292,21 @@ def _taken(answer: Answer) -> dict[str, Any]:
     error = found.get("error") or {}
     reason = f"{error.get('code', '')} {error.get('message', '')}".strip()
     if error.get("code") in _RATE_CODES:
-        raise NotNow(f"{status}: {reason}")
+        raise messenger.NotNow(f"{status}: {reason}")
     check(status, reason, headers)
     return found
 
 
 def _incoming(
     one: WhatsAppMessage, names: Mapping[str, str | None], now: datetime
-) -> Incoming | None:
+) -> messenger.Incoming | None:
     body = _body(one)
     if not body:
         return None
     address = f"whatsapp:{one.sender}"
     name = (names.get(one.sender) or "")[: limits.NAME_CHARS_MAX].strip()
     sent_at = datetime.fromtimestamp(int(one.timestamp), UTC) if one.timestamp.isdigit() else now
-    return Incoming(
+    return messenger.Incoming(
         external_id=one.id,
         thread=one.sender,
         person=Person(id=address, name=name or None),
@@ -326,12 +317,14 @@ def _incoming(
     )
 
 
-def _media(one: WhatsAppMessage) -> tuple[Media, ...]:
+def _media(one: WhatsAppMessage) -> tuple[messenger.Media, ...]:
     said: dict[str, Any] = getattr(one, one.type) if one.type in _MEDIA else {}
     if not isinstance(said.get("id"), str):
         return ()
     name = said.get("filename")
-    return (Media(id=said["id"], kind=one.type, name=name if isinstance(name, str) else None),)
+    return (
+        messenger.Media(id=said["id"], kind=one.type, name=name if isinstance(name, str) else None),
+    )
 
 
 def _body(one: WhatsAppMessage) -> str:  # noqa: PLR0911 - one line a kind
@@ -354,7 +347,7 @@ def _body(one: WhatsAppMessage) -> str:  # noqa: PLR0911 - one line a kind
             return f"[{kind}]"
 
 
-def _told(one: WhatsAppStatus) -> Told | None:
+def _told(one: WhatsAppStatus) -> messenger.Told | None:
     state: Literal["sent", "delivered", "read", "failed"]
     match one.status:
         case "sent" | "delivered" | "read" | "failed" as known:
@@ -362,4 +355,4 @@ def _told(one: WhatsAppStatus) -> Told | None:
         case _:
             return None
     reason = "; ".join(f"{e.code} {e.message or e.title}".strip() for e in one.errors)
-    return Told(external_id=one.id, state=state, reason=reason or None)
+    return messenger.Told(external_id=one.id, state=state, reason=reason or None)
