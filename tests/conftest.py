@@ -9,6 +9,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import asdict
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 
@@ -29,6 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
         colors=False, exception_formatter=structlog.dev.plain_traceback
     )
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
+    # How long one example takes says what else the machine does, and nothing about the code.
+    hypothesis.settings.register_profile("unhurried", deadline=None)
+    hypothesis.settings.load_profile("unhurried")
     if hasattr(config, "workerinput"):
         return
     config.stash[_SOURCE] = choose_source()

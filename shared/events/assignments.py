@@ -78,7 +78,8 @@ class TicketAssigned(_AssignmentEvent, frozen=True, kw_only=True, tag="assignmen
     """One agent has it. Everything that the decision looked at is here (R14).
 
     `mode`: `auto`, `offer`, `manual`, `pull`, `import`, `follow_up`.
-    `candidates` is cut to the ten best plus the first refused; `candidates_count` and `refused_counts` are whole.
+    `candidates` is cut to the ten best plus the first refused; `candidates_count` and `refused_counts` are whole. Where
+    no strategy chose (by hand, asked for, accepted), it is the agent alone, with what would have kept rules from it.
     `load_before` and `load_after` are in capacity units.
     """
 

@@ -77,8 +77,6 @@ def assign(
     by = "The import" if is_import else cause.actor.name or cause.actor.id
     is_new = ticket.needs_agent and ticket.offered_to != agent_id
     load = round(agent.load + (units_of(ticket, desk.roster) if is_new else 0.0), 3)
-    if agent_id != ticket.requester_id:
-        ticket.excluded = tuple(one for one in ticket.excluded if one != agent_id)
     desk.drop(ticket)
     desk.hand_over(
         ticket,
@@ -87,6 +85,8 @@ def assign(
         because=why.given(agent, by, load),
         cause=cause,
     )
+    if agent_id != ticket.requester_id:
+        ticket.excluded = tuple(one for one in ticket.excluded if one != agent_id)
 
 
 def unassign(desk: Desk, ticket: Ticket, cause: Cause, *, expected: int | None = None) -> None:

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from services.routing.domain import why
 from services.routing.domain.agent import Agent
 from services.routing.domain.cause import Cause
-from services.routing.domain.choice import Decision
+from services.routing.domain.choice import Decision, refusal
 from services.routing.domain.ledger import Ledger
 from services.routing.domain.needs import (
+    demand_of,
     overdue_since,
     overflow,
     relaxed,
@@ -17,6 +18,7 @@ from services.routing.domain.needs import (
 )
 from services.routing.domain.ticket import Ticket
 from shared.events.assignments import (
+    Candidate,
     GroupChanged,
     TicketAssigned,
     TicketOffered,
@@ -105,6 +107,7 @@ class Handing(Ledger):
             units = ticket.units
             before = round(agent.load - units, 3)
         steps = steps_taken(ticket, self.roster)
+        candidates = decision.candidates() if decision else (self._named(ticket, agent, before),)
         self.record(
             ticket,
             TicketAssigned(
@@ -123,8 +126,8 @@ class Handing(Ledger):
                 load_before=before,
                 load_after=round(before + units, 3),
                 capacity=agent.profile.capacity,
-                candidates=decision.candidates() if decision else (),
-                candidates_count=len(decision.ranked) if decision else 0,
+                candidates=candidates,
+                candidates_count=len(decision.ranked) if decision else 1,
                 refused_counts=decision.refused_counts if decision else {},
                 rule=ticket.rule,
                 rules_version=ticket.rules_version,
@@ -137,6 +140,12 @@ class Handing(Ledger):
                 leased_until=leased_until,
             ),
         )
+
+    def _named(self, ticket: Ticket, agent: Agent, load: float) -> Candidate:
+        """The only one looked at, when no strategy chose: with what would have kept the rules from it, if anything."""
+        is_asked = ticket.offered_to == agent.agent_id  # and the room is kept already
+        refused = None if is_asked else refusal(agent, demand_of(ticket, self.roster))
+        return Candidate(agent.agent_id, load, agent.profile.capacity, refused=refused)
 
     def offer(
         self,

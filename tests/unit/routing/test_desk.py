@@ -20,6 +20,7 @@ from shared.events.agents import (
     Strategy,
 )
 from shared.events.assignments import (
+    Candidate,
     GroupChanged,
     TicketAssigned,
     TicketQueued,
@@ -267,6 +268,21 @@ def test_a_manual_assignment_wins_and_may_exceed_the_limit() -> None:
     assert assigned.why == "Berta Boss gave it to Bob (load then 1, above the limit of 0)."
     assert bob.load == 1
     assert floor.sweep() == []
+
+
+def test_what_speaks_against_an_assignment_by_hand_is_told_and_nothing_against_one_asked_for() -> (
+    None
+):
+    floor = a_floor(Strategy.MANUAL)
+    floor.agent("ann", capacity=1)
+    first, second = floor.opened(), floor.opened()
+    (asked,) = floor.pull("ann")
+    (given,) = floor.assign(second, "ann")
+    assert isinstance(asked, TicketAssigned)
+    assert isinstance(given, TicketAssigned)
+    assert (asked.ticket_id, asked.candidates) == (first, (Candidate("ann", 0.0, 1),))
+    assert given.candidates == (Candidate("ann", 1.0, 1, refused="at_capacity"),)
+    assert (given.load_before, given.load_after) == (1.0, 2.0)
 
 
 def test_a_manual_assignment_takes_a_ticket_out_of_the_queue() -> None:
