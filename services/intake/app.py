@@ -14,6 +14,7 @@ from services.intake.asking import Asking, ByExternalId, Receipt, Reference
 from services.intake.attachments import shelf
 from services.intake.configuration import Document, Kind
 from services.intake.domain import Command, OpenTicket, Ticket
+from services.intake.domain.actions import Answer, AnswerFile
 from services.intake.domain.commands import (
     ChangePriority,
     CloseWhenDue,
@@ -33,7 +34,9 @@ from shared.events import Actor, ActorKind, Channel, Priority, Stamp, StatusCate
 from shared.events.messages import AttachedFile
 from shared.events.tickets import Person, TicketOpened
 from shared.eventstore import Claim, EventStore, GroupCommitter, Outcome
+from shared.identifiers import new_id
 from shared.observability import metrics
+from shared.security import Principal
 from shared.subjects import why_uninformative
 
 __all__ = ["Asking", "ByExternalId", "Intake", "Receipt", "Reference", "Tx"]
@@ -225,9 +228,29 @@ class Intake(Steps):
             self._store.transact, lambda tx: self.load(tx, which, asking)
         )
 
-    async def attached(self, upload_ids: Sequence[UUID], owner_id: str) -> tuple[AttachedFile, ...]:
-        """The caller's uploads as files of a message. Raises Invalid: one of them is none."""
-        return await shelf.attached(self._store, upload_ids, owner_id)
+    async def attached(
+        self, upload_ids: Sequence[UUID], principal: Principal
+    ) -> tuple[AttachedFile, ...]:
+        """The caller's uploads, and who works here also files of prepared texts, as files of a message.
+
+        Raises:
+            Invalid: one of them is none.
+        """
+        found = await shelf.known(
+            self._store, upload_ids, principal.id, has_prepared=not principal.is_customer
+        )
+        # An id of its own for each use: the same file may go out with a reply and stay inside with a note.
+        return tuple(
+            AttachedFile(new_id(), one.name, one.content_type, one.size, one.sha256)
+            for one in found
+        )
+
+    async def with_files(self, answer: Answer, owner_id: str) -> Answer:
+        """The prepared text with all that is known of its files. Raises Invalid: one of them is none."""
+        ids = [one.id for one in answer.files]
+        found = await shelf.known(self._store, ids, owner_id, has_prepared=True, field="files")
+        files = tuple(msgspec.convert(msgspec.to_builtins(one), AnswerFile) for one in found)
+        return replace(answer, files=files)
 
     async def known_as(self, addresses: Sequence[str]) -> Person | None:
         """Who is known by the first of these addresses that is anybody's (see `people`)."""

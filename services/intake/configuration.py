@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 import structlog
 
+from services.intake.domain.actions import Answer
 from services.intake.domain.definitions import Definitions, FieldDefinition, TypeDefinition
 from services.intake.domain.forms import FormDefinition
 from services.intake.domain.house import EMPTY, House
@@ -83,6 +84,8 @@ class Configuration:
             Conflict: the document has moved on from the expected version.
             NotFound: it is to be taken away and is not there.
         """
+        if definition is not None:  # as the table gives it back: a tuple is not equal to a list
+            definition = msgspec.json.decode(msgspec.json.encode(definition))
         tx.cursor.execute(
             "SELECT version, definition FROM configuration WHERE kind = %s AND name = %s FOR UPDATE",
             (kind, name),
@@ -192,7 +195,7 @@ def _rules(
     except msgspec.ValidationError as error:  # another process took it, a version apart
         log.warning("rules_not_understood", version=row["version"], error=str(error))
         return None
-    texts = {one.name: one.definition["body"] for one in _texts(tx, rules.answers)}
+    texts = {one.name: msgspec.convert(one.definition, Answer) for one in _texts(tx, rules.answers)}
     book = RuleBook(rules, row["version"], calendars, texts)
     for rule in book.unusable:
         log.warning("rule_left_out", rule=rule, reason="its prepared text is gone")

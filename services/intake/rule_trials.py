@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -11,6 +11,7 @@ from services.intake.app import Intake
 from services.intake.asking import Asking
 from services.intake.configuration import documents
 from services.intake.domain import Ticket
+from services.intake.domain.actions import Answer
 from services.intake.domain.commands import Together
 from services.intake.domain.rules import RuleBook, RuleSet
 from services.intake.domain.rules.subject import Owner
@@ -92,8 +93,8 @@ class RuleTrials:
         in_force = self._intake.configuration.rules(tx)
         if rules is None:
             return in_force or RuleBook(RuleSet(), 0, {}, {})
-        texts: dict[str, Any] = {
-            one.name: one.definition["body"] for one in documents(tx, "answer")
+        texts = {
+            one.name: msgspec.convert(one.definition, Answer) for one in documents(tx, "answer")
         }
         version = in_force.version if in_force else 0
         return RuleBook(rules, version + 1, self._intake.configuration.house.calendars, texts)

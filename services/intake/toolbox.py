@@ -14,6 +14,7 @@ from services.intake.domain import Ticket, evolve
 from services.intake.domain.actions import (
     Actions,
     Answer,
+    AnswerFile,
     Macro,
     changes_of,
     commands_of,
@@ -67,13 +68,17 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class OfferedAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A prepared text, filled in for one ticket. `missing`: placeholders that nothing is known for."""
+    """A prepared text, filled in for one ticket. `missing`: placeholders that nothing is known for.
+
+    `files`: what goes out with it, for whose ids a reply may ask in `attachments`.
+    """
 
     name: str
     title: str
     shortcut: str | None
     text: str
     missing: tuple[str, ...]
+    files: tuple[AnswerFile, ...] = ()
 
 
 class OfferedMacro(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,8 +204,16 @@ class Toolbox:
             title=macro.title,
         )
         group_id = owner_of(tx, ticket.id).group_id
-        actions = _with_answer(tx, macro.actions)
-        commands = commands_of(actions, ticket, asking.actor, group_id=group_id, at=tx.now)
+        answer = _answer_of(tx, macro.actions)
+        actions = macro.actions.with_answer(answer)
+        commands = commands_of(
+            actions,
+            ticket,
+            asking.actor,
+            group_id=group_id,
+            at=tx.now,
+            files=answer.files if answer else (),
+        )
         events = self._following(tx, ticket, marker, commands, asking)
         missing = _missing(actions, ticket, asking)
         done = _step(ticket, macro.title, events, missing=missing)
@@ -235,12 +248,11 @@ class Toolbox:
         return self._intake.decided(tx, evolve(ticket, marker), commands, because)
 
 
-def _with_answer(tx: Tx, actions: Actions) -> Actions:
-    """With the prepared text that they name. Raises NotFound: there is none (any more)."""
+def _answer_of(tx: Tx, actions: Actions) -> Answer | None:
+    """The prepared text that they name. Raises NotFound: there is none (any more)."""
     if actions.answer is None:
-        return actions
-    found = msgspec.convert(document(tx, "answer", actions.answer).definition, Answer)
-    return replace(actions, reply=found.body, answer=None)
+        return None
+    return msgspec.convert(document(tx, "answer", actions.answer).definition, Answer)
 
 
 def _find(history: list[Any], step_id: UUID) -> ActionsApplied | RuleApplied:
@@ -308,4 +320,5 @@ def _offer(name: str, answer: Answer, ticket: Ticket, asking: Asking) -> Offered
         shortcut=answer.shortcut,
         text=text.text,
         missing=text.missing,
+        files=answer.files,
     )

@@ -210,6 +210,9 @@ class Room:
             await asyncio.to_thread(self._intake.refresh_configuration)
             check(name, definition)
             said = msgspec.to_builtins(definition)
+            if kind == "answer":
+                answer = msgspec.convert(said, Answer)
+                said = msgspec.to_builtins(await self._intake.with_files(answer, principal.id))
             return answer_of(await self.define(kind, name, said, request, principal))
 
         @router.delete(

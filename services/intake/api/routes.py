@@ -65,7 +65,7 @@ def _opening(intake: Intake, clock: Clock) -> Callable[[Request], Awaitable[Resp
         ):
             command = await _introduced(intake, command, said, asking)
         if body.attachments:
-            files = await intake.attached(body.attachments, principal.id)
+            files = await intake.attached(body.attachments, principal)
             command = msgspec.structs.replace(command, attachments=files)
         outcome = await intake.open_ticket(command, asking)
         location = f"/v1/tickets/{outcome.result.ticket_id}"
@@ -108,7 +108,7 @@ def _add_conversation(router: APIRouter, intake: Intake, clock: Clock) -> None:
         body, asking = await read(request, bodies.Reply, principal, clock)
         command = translate.reply(body, principal)
         if body.attachments:
-            files = await intake.attached(body.attachments, principal.id)
+            files = await intake.attached(body.attachments, principal)
             command = msgspec.structs.replace(command, attachments=files)
         outcome = await intake.change(
             uuid_of(ticket_id), command, asking, message_id=command.message_id
@@ -124,7 +124,7 @@ def _add_conversation(router: APIRouter, intake: Intake, clock: Clock) -> None:
         body, asking = await read(request, bodies.Note, principal, clock)
         command = translate.note(body)
         if body.attachments:
-            files = await intake.attached(body.attachments, principal.id)
+            files = await intake.attached(body.attachments, principal)
             command = msgspec.structs.replace(command, attachments=files)
         outcome = await intake.change(
             uuid_of(ticket_id), command, asking, message_id=command.message_id

@@ -13,7 +13,6 @@ from shared.events import Event
 from shared.events.messages import AttachedFile
 from shared.events.tickets import MessageRecorded, NoteAdded
 from shared.eventstore import EventStore
-from shared.identifiers import new_id
 
 _UPLOAD_LIVES: Final = timedelta(days=1)
 _COLUMNS: Final = (
@@ -92,40 +91,39 @@ async def keep_upload(store: EventStore[Any], upload: Upload, owner_id: str) -> 
         )  # fmt: skip
 
 
-async def attached(
-    store: EventStore[Any], upload_ids: Sequence[UUID], owner_id: str
-) -> tuple[AttachedFile, ...]:
-    """The caller's uploads as files of a message, in this order.
+async def known(
+    store: EventStore[Any],
+    ids: Sequence[UUID],
+    owner_id: str,
+    *,
+    has_prepared: bool,
+    field: str = "attachments",
+) -> tuple[Upload, ...]:
+    """The caller's uploads, each once, in this order; `has_prepared`: also the files of prepared texts.
 
     Raises:
-        Invalid: one is not known, was forgotten, or is somebody else's.
+        Invalid: one is not known, was forgotten, or is somebody else's; `field` names the list.
     """
-    if not upload_ids:
+    if not ids:
         return ()
     pool = await store.pool()
     async with pool.connection() as connection:
         found = await connection.execute(
             "SELECT id, name, content_type, size, sha256 FROM uploads"
-            " WHERE id = ANY(%s) AND owner_id = %s",
-            (list(upload_ids), owner_id),
+            " WHERE id = ANY(%(ids)s) AND owner_id = %(owner)s"
+            " UNION ALL SELECT (f ->> 'id')::uuid, f ->> 'name', f ->> 'content_type',"
+            "   (f ->> 'size')::bigint, f ->> 'sha256'"
+            " FROM configuration, jsonb_array_elements(definition -> 'files') AS f"
+            " WHERE %(prepared)s AND kind = 'answer' AND (f ->> 'id')::uuid = ANY(%(ids)s)",
+            {"ids": list(ids), "owner": owner_id, "prepared": has_prepared},
         )
-        known = {row["id"]: row async for row in found}
-    for place, one in enumerate(upload_ids):
-        if one not in known:
+        files = {row["id"]: Upload(**row) async for row in found}
+    for place, one in enumerate(ids):
+        if one not in files:
             raise Invalid.of(
-                f"attachments[{place}]", "is no file that you have uploaded within the last day"
+                f"{field}[{place}]", "is no file that you have uploaded within the last day"
             )
-    # An id of its own for each use: the same file may go out with a reply and stay inside with a note.
-    return tuple(
-        AttachedFile(
-            id=new_id(),
-            name=known[one]["name"],
-            content_type=known[one]["content_type"],
-            size=known[one]["size"],
-            sha256=known[one]["sha256"],
-        )
-        for one in dict.fromkeys(upload_ids)
-    )
+    return tuple(files[one] for one in dict.fromkeys(ids))
 
 
 async def _read(store: EventStore[Any], condition: str, values: tuple[Any, ...]) -> list[Shelved]:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from services.intake.domain import limits, placeholders
 from services.intake.domain.commands import (
@@ -30,6 +32,7 @@ from services.intake.domain.notices import Notice
 from services.intake.domain.ticket import Ticket
 from shared.errors import FieldError, Invalid
 from shared.events import Actor, ActorKind, Priority, StatusCategory
+from shared.events.messages import AttachedFile
 from shared.events.steps import GroupRequested, NoticeRequested
 from shared.events.tickets import (
     AgentReplied,
@@ -57,18 +60,30 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ENDING: Final = frozenset({StatusCategory.SOLVED, StatusCategory.CLOSED})
 
 
+class AnswerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A file that goes out with a prepared text; whoever names it says its id, the rest is known."""
+
+    id: UUID
+    name: str = ""
+    content_type: str = ""
+    size: int = 0
+    sha256: str = ""
+
+
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A prepared text: a few words or a whole page, with placeholders.
 
     Attributes:
         shortcut: what agents type to find it first.
         groups: whose it is; empty: everybody's.
+        files: uploaded before, by their ids; they stay with the text from then on.
     """
 
     title: _Line
     body: _Text
     shortcut: _Word | None = None
     groups: Annotated[tuple[_Word, ...], Meta(max_length=GROUPS_MAX)] = ()
+    files: Annotated[tuple[AnswerFile, ...], Meta(max_length=limits.FILES_MAX)] = ()
 
     def check(self, fields: Mapping[str, Any]) -> None:
         """Raises Invalid naming each placeholder that is none."""
@@ -161,6 +176,10 @@ class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
             wrong.append(FieldError(place, "do nothing at all"))
         return wrong
 
+    def with_answer(self, answer: Answer | None) -> "Actions":
+        """With the text of the answer that they name, if they do."""
+        return self if answer is None else replace(self, reply=answer.body, answer=None)
+
     def _postponing_faults(self, place: str) -> Iterator[FieldError]:
         span = self.postpone
         if span is None:
@@ -191,7 +210,13 @@ class Macro(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 def commands_of(
-    actions: Actions, ticket: Ticket, agent: Actor, *, group_id: str | None, at: datetime
+    actions: Actions,
+    ticket: Ticket,
+    agent: Actor,
+    *,
+    group_id: str | None,
+    at: datetime,
+    files: Sequence[AnswerFile] = (),
 ) -> Together:
     """The commands, notes first, reply and status last. What no person says is automatic (rule S1).
 
@@ -201,6 +226,7 @@ def commands_of(
         agent: in whose name.
         group_id: the ticket's group as far as we have heard.
         at: now; a postponement counts from it.
+        files: of the prepared text; each use of one has an id of its own.
     """
     parts: list[Command] = []
     if actions.reopen and ticket.category in _ENDING:
@@ -230,6 +256,10 @@ def commands_of(
                 body=text,
                 then=then,
                 is_automatic=agent.kind is ActorKind.SYSTEM,
+                attachments=tuple(
+                    AttachedFile(new_id(), one.name, one.content_type, one.size, one.sha256)
+                    for one in files
+                ),
             )
         )
     elif then is not None:

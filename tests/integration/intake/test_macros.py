@@ -192,3 +192,57 @@ async def test_a_macro_adds_people_postpones_and_sends_a_prepared_text_and_all_b
     gone = {"title": "Gone", "actions": {"answer": "no-such-text"}}
     name = await defined(supervisor, "macros", gone)
     assert (await agent.post(f"/v1/tickets/{ticket}/macros/{name}")).status_code == 404
+
+
+async def uploaded(who, name: str) -> str:
+    answer = await who.post(
+        f"/v1/attachments?name={name}", name.encode(), content_type="text/plain"
+    )
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"]
+
+
+async def test_a_prepared_text_has_files_that_go_out_with_it_by_hand_and_by_macro(
+    desk, agent, supervisor, customer
+):
+    sent = await uploaded(supervisor, "terms.txt")
+    text = {"title": "Terms", "body": "Ours.", "files": [{"id": sent, "name": "lie.exe"}]}
+    name = await defined(supervisor, "answers", text)
+    kept = (await agent.send("GET", f"/v1/answers/{name}")).json()
+    (file,) = kept["definition"]["files"]
+    assert (file["id"], file["name"], file["size"]) == (sent, "terms.txt", 9)
+    again = await supervisor.send("PUT", f"/v1/answers/{name}", kept["definition"])
+    assert again.json()["version"] == 1, "what was read can be written"
+    # The upload itself is forgotten after a day; the file stays with the text.
+    await asyncio.to_thread(
+        desk.store.transact,
+        lambda tx: tx.cursor.execute("DELETE FROM uploads WHERE id = %s", (sent,)),
+    )
+
+    ticket = await a_ticket(agent)
+    offered = (await agent.send("GET", f"/v1/tickets/{ticket}/toolbox?q={name}")).json()
+    assert [one["id"] for one in offered["answers"][0]["files"]] == [sent]
+    reply = {"body": "Ours.", "attachments": [sent]}
+    assert (await agent.post(f"/v1/tickets/{ticket}/replies", reply)).status_code == 201
+    macro = await defined(supervisor, "macros", {"title": "T", "actions": {"answer": name}})
+    assert (await agent.post(f"/v1/tickets/{ticket}/macros/{macro}")).status_code == 200
+    by_hand, by_macro = [one for one in await desk.events(ticket) if hasattr(one, "sources")]
+    for event in (by_hand, by_macro):
+        assert [(one.name, one.sha256) for one in event.attachments] == [
+            ("terms.txt", file["sha256"])
+        ]
+    assert by_hand.attachments[0].id != by_macro.attachments[0].id
+    listed = (await customer.send("GET", f"/v1/tickets/{ticket}/attachments")).json()
+    assert [one["name"] for one in listed["attachments"]] == ["terms.txt"] * 2
+    content = await desk.http.get(listed["attachments"][1]["url"])
+    assert content.content == b"terms.txt"
+    theirs = await customer.post(f"/v1/tickets/{ticket}/replies", reply)
+    assert theirs.json()["errors"][0]["field"] == "attachments[0]", "files of ours are not for them"
+
+
+async def test_a_prepared_text_names_only_files_that_were_sent(agent, supervisor):
+    others = await uploaded(agent, "mine.txt")
+    for one in (others, str(uuid4())):
+        said = {"title": "T", "body": "b", "files": [{"id": one}]}
+        answer = await supervisor.send("PUT", f"/v1/answers/none-{uuid4().hex[:8]}", said)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "files[0]")

@@ -30,6 +30,7 @@ OFFERED = {
             "title": "Hours",
             "shortcut": "hours",
             "text": "9 to <b>17</b>",
+            "files": [{"id": "f-1", "name": "hours.pdf"}],
             "missing": [],
         }
     ],
@@ -72,6 +73,8 @@ async def test_a_text_is_picked_by_typing_and_a_macro_shows_what_it_does_first(
     await expect(browser_page.locator("#picker [role=option]")).to_have_count(2)
     await box.press("Enter")
     await expect(box).to_have_value("Hello,\n9 to <b>17</b>")
+    await expect(browser_page.locator("#attached")).to_contain_text("hours.pdf")
+    await expect(browser_page.locator("#attached [name=attachments]")).to_have_value("f-1")
     await box.press_sequentially("\n/ref")
     await expect(browser_page.locator("#picker")).to_be_visible()
     await box.press("ArrowDown")

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from msgspec.structs import replace
-
-from services.intake.domain.actions import Actions
+from services.intake.domain.actions import Answer
 from services.intake.domain.rules.document import Rule, RuleSet, Since
 from services.intake.domain.rules.subject import OF_OWNER, VOCABULARY, Subject
 from services.intake.domain.ticket import Ticket
@@ -104,13 +102,16 @@ class ReadyRule:
 
     Args:
         rule: without faults.
-        actions: of it, with the text of the answer that it names.
+        answer: the prepared text that it names, if it does.
         calendars: by id.
     """
 
-    def __init__(self, rule: Rule, actions: Actions, calendars: Mapping[str, Calendar]) -> None:
+    def __init__(
+        self, rule: Rule, answer: Answer | None, calendars: Mapping[str, Calendar]
+    ) -> None:
         self.rule = rule
-        self.actions = actions
+        self.actions = rule.actions.with_answer(answer)
+        self.files = answer.files if answer else ()
         self._conditions = [one.plain() for one in rule.when]
         self._fields = [_fields_of(one) for one in self._conditions]
         asked = frozenset[str]().union(*self._fields)
@@ -196,7 +197,7 @@ class RuleBook:
         rule_set: RuleSet,
         version: int,
         calendars: Mapping[str, Calendar],
-        answers: Mapping[str, str],
+        answers: Mapping[str, Answer],
     ) -> None:
         self.version = version
         self.unusable: tuple[str, ...] = ()
@@ -205,11 +206,11 @@ class RuleBook:
         for rule in rule_set.rules:
             if not rule.is_enabled:
                 continue
-            actions = _with_answer(rule.actions, answers)
-            if actions is None:
+            named = rule.actions.answer
+            if named is not None and named not in answers:
                 self.unusable += (rule.id,)
                 continue
-            ready = ReadyRule(rule, actions, calendars)
+            ready = ReadyRule(rule, None if named is None else answers[named], calendars)
             for trigger in rule.events:
                 self._on.setdefault(trigger, []).append(ready)
             if rule.after is not None:
@@ -232,13 +233,6 @@ class RuleBook:
             return True
         is_of_owner = isinstance(event, GroupChanged | TicketAssigned | TicketUnassigned)
         return is_of_owner and self._asks_owner_by_time
-
-
-def _with_answer(actions: Actions, answers: Mapping[str, str]) -> Actions | None:
-    if actions.answer is None:
-        return actions
-    text = answers.get(actions.answer)
-    return None if text is None else replace(actions, reply=text, answer=None)
 
 
 def _fields_of(condition: Condition) -> frozenset[str]:

@@ -220,7 +220,9 @@ class _Chain:
             until_version=ticket.version + 1,
         )
         group_id = ground.owner.group_id if ready.actions.group is not None else None
-        commands = commands_of(ready.actions, ticket, actor, group_id=group_id, at=ground.now)
+        commands = commands_of(
+            ready.actions, ticket, actor, group_id=group_id, at=ground.now, files=ready.files
+        )
         if ready.actions.notify is not None:
             told = notices.request(ready.actions.notify, ticket, actor, ground.owner)
             commands = Together(commands=(*commands.commands, told))

@@ -47,6 +47,12 @@ async function sendAll(files) {
   await Promise.all([...files].map(send));
 }
 
+// Files of a prepared text are kept already: the answer only names them.
+composer.addEventListener("attach", (event) => event.detail.forEach(({ id, name }) => {
+  const item = document.createElement("li");
+  show(item, name, id);
+  list.append(item);
+}));
 chooser.addEventListener("change", async () => {
   await sendAll(chooser.files);
   chooser.value = "";

@@ -121,7 +121,10 @@ async function pick() {
   if (!chosen) return;
   replaceTyped(chosen.kind === "text" ? chosen.text : "");
   close();
-  if (chosen.kind === "text") return cite("answer", chosen.name);
+  if (chosen.kind === "text") {
+    composer.dispatchEvent(new CustomEvent("attach", { detail: chosen.files ?? [] }));
+    return cite("answer", chosen.name);
+  }
   try { await preview(chosen); } catch (error) { ready(error.message, button("Close", () => { panel.hidden = true; })); }
 }
 
