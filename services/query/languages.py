@@ -1,6 +1,7 @@
 """Which language a ticket's text is in: by its words as written and by that language's stems it is found."""
 
 from collections import Counter
+from itertools import chain
 from typing import Final
 
 from shared.languages import DICTIONARIES, WITHOUT_STEMS, dictionary_of
@@ -40,7 +41,7 @@ def dictionary(language: str | None, text: str) -> str:
     if language is not None and (known := dictionary_of(language)):
         return known
     small = filter(None, map(_LANGUAGES.get, text[:_LOOKED_AT_CHARS].lower().split()))
-    ranked = Counter(name for names in small for name in names).most_common(2)
+    ranked = Counter(chain.from_iterable(small)).most_common(2)
     is_clear = (
         bool(ranked)
         and ranked[0][1] >= _HITS_MIN

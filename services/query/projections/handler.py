@@ -1,6 +1,7 @@
 """A batch of events into all tables: fold per ticket in memory, then one statement a table, one transaction."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final, LiteralString, cast
 from uuid import UUID
 
@@ -269,21 +270,16 @@ _LOAD_CYCLES: Final = _select("sla_cycles", Cycle, where="true")
 
 def _progress(batch: Sequence[Received]) -> list[dict[str, Any]]:
     """Per partition: how far, and how new the newest event of it is."""
-    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    parts: dict[tuple[Topic, int], list[Received]] = {}
     for received in batch:
-        key = (received.topic.value, received.partition)
-        recorded_at = received.event.recorded_at
-        row = rows.setdefault(
-            key,
-            {
-                "topic": key[0],
-                "partition": key[1],
-                "last_offset": received.offset,
-                "last_recorded_at": recorded_at,
-                "event_count": 0,
-            },
-        )
-        row["last_offset"] = max(row["last_offset"], received.offset)
-        row["last_recorded_at"] = max(row["last_recorded_at"], recorded_at)
-        row["event_count"] += 1
-    return [rows[key] for key in sorted(rows)]
+        parts.setdefault((received.topic, received.partition), []).append(received)
+    return [
+        {
+            "topic": topic,
+            "partition": partition,
+            "last_offset": max(received.offset for received in part),
+            "last_recorded_at": max(received.event.recorded_at for received in part),
+            "event_count": len(part),
+        }
+        for (topic, partition), part in sorted(parts.items(), key=itemgetter(0))
+    ]
