@@ -1,7 +1,8 @@
 """Building a generation: from offset zero beside the live one, never ahead of it, resumable at every batch."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import math
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -18,10 +19,9 @@ from services.query.settings import Settings
 from services.query.views.freshness import CONSUMER
 from shared.database import Database, Transaction
 from shared.messaging.applying import Applying
-from shared.messaging.lanes import Share, share_out, side_by_side
+from shared.messaging.lanes import Share
 from shared.messaging.parking import Parking
 from shared.messaging.positions import Positions, Slot
-from shared.messaging.subscribing import FETCH_BYTES_MAX, PARTITION_FETCH_BYTES_MAX
 from shared.topics import Topic
 
 log = structlog.get_logger(__name__)
@@ -34,6 +34,9 @@ _SWITCH_ATTEMPTS_MAX: Final = 200
 _PAUSE_SECONDS: Final = 0.5
 _FETCH_MS: Final = 1_000
 _FETCH_TRIES: Final = 30
+_FETCH_BYTES_MAX: Final = 16 * 1024 * 1024
+_PARTITION_FETCH_BYTES_MAX: Final = 256 * 1024
+"""Compressed, some thousand events of each partition: enough for a whole batch of one partition number."""
 
 
 class NotPrepared(Exception):
@@ -121,8 +124,8 @@ async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         enable_auto_commit=False,
         isolation_level="read_committed",
         auto_offset_reset="none",
-        fetch_max_bytes=FETCH_BYTES_MAX,
-        max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
+        fetch_max_bytes=_FETCH_BYTES_MAX,
+        max_partition_fetch_bytes=_PARTITION_FETCH_BYTES_MAX,
         fetch_max_wait_ms=100,
     )
     await consumer.start()
@@ -148,6 +151,7 @@ class _Build:
         self._told = told
         self._consumer = builder_of(group)
         self._positions = Positions(self._consumer)
+        self._own: dict[Slot, int] = {}
         self._applying = Applying(self._consumer, Projections([group]), settings.topic_prefix)
         self._progress = Progress(group, 0, "preparing", 0, 0)
 
@@ -217,42 +221,60 @@ class _Build:
         return own, state.positions(tx, CONSUMER, self._group)
 
     async def _fill(self, stage: str) -> None:
-        """Read until less than a batch is missing of what the live generation has."""
-        own, target = await asyncio.to_thread(self._store.transact, self._look)
-        self._place(own, target)
+        """Read until less than a batch is missing of what the live generation has; in lanes, side by side.
+
+        Raises:
+            Exception: what the first lane failed with; what the others applied stands, and the next build finds it.
+        """
+        self._own, target = await asyncio.to_thread(self._store.transact, self._look)
+        self._place(self._own, target)
+        lanes = range(self._settings.consumer_lanes)
+        for outcome in await asyncio.gather(
+            *(self._fill_lane(stage, lane) for lane in lanes), return_exceptions=True
+        ):
+            if outcome is not None:
+                raise outcome
+
+    async def _fill_lane(self, stage: str, lane: int) -> None:
+        """What stands in partitions of every so-manieth number: nobody else writes of these tickets."""
         tries, has_begun = 0, False
         while True:
-            missing = _missing(own, target)
-            done, total = sum(own.values()), sum(target.values())
+            _, target = await asyncio.to_thread(self._store.transact, self._look)
+            missing = {
+                slot: count
+                for slot, count in _missing(self._own, target).items()
+                if slot[1] % self._settings.consumer_lanes == lane
+            }
+            done, total = sum(self._own.values()), sum(target.values())
             self._tell(stage=stage, done=done, total=total)
             if not missing or (
                 has_begun and sum(missing.values()) < self._settings.consumer_batch_max
             ):
                 return
-            records = await self._fetch(own, target)
+            records = await self._fetch(self._own, target, missing)
             if not records:
                 tries += 1
                 if tries > _FETCH_TRIES:
                     raise TimeoutError(f"Kafka does not give what is missing: {_said(missing)}")
-            else:
-                tries, has_begun = 0, True
-                own = await asyncio.to_thread(self._apply_shares, records, own)
-            _, target = await asyncio.to_thread(self._store.transact, self._look)
+                continue
+            tries, has_begun = 0, True
+            self._own |= await asyncio.to_thread(
+                self._store.transact, lambda tx, r=records: self._apply(tx, r, self._own)
+            )
 
     def _place(self, own: dict[Slot, int], target: dict[Slot, int]) -> None:
         self._reader.assign([self._partition(slot) for slot in target])
         for slot in target:
             self._reader.seek(self._partition(slot), own.get(slot, 0))
 
-    async def _fetch(self, own: dict[Slot, int], target: dict[Slot, int]) -> Share[Any]:
+    async def _fetch(
+        self, own: dict[Slot, int], target: dict[Slot, int], missing: Mapping[Slot, int]
+    ) -> Share[Any]:
         """The next records that the live generation has, at most a batch; in order within each partition."""
         assigned = self._reader.assignment()
         if any(self._partition(slot) not in assigned for slot in target):
             self._place(own, target)
-        wanted = [self._partition(slot) for slot in _missing(own, target)]
-        got = await self._reader.getmany(
-            *wanted, timeout_ms=_FETCH_MS, max_records=self._settings.consumer_batch_max
-        )
+        got = await self._take(missing)
         records: Share[Any] = {}
         for partition, raws in got.items():
             slot = self._slot(partition)
@@ -263,27 +285,29 @@ class _Build:
                 self._reader.seek(partition, raws[len(known)].offset)
         return records
 
-    def _apply_shares(self, records: Share[Any], own: dict[Slot, int]) -> dict[Slot, int]:
-        """Side by side, each in a transaction of its own.
+    async def _take(self, missing: Mapping[Slot, int]) -> dict[TopicPartition, list[Any]]:
+        """Records that are here already, partition number by number; or else the first that come.
 
-        Raises:
-            Exception: what the first of them failed with; the others are applied, and the next build finds them so.
+        Of each topic in proportion to what it has: so all that is told of a ticket comes in few batches, and its row
+        is written as few times.
         """
-        shares = share_out(records, self._settings.consumer_lanes)
-        after = dict(own)
-        failed: list[Exception] = []
-        for outcome in side_by_side(
-            lambda share: self._store.transact(lambda tx: self._apply(tx, share, own)),
-            shares,
-            lanes=self._settings.consumer_lanes,
-        ):
-            if isinstance(outcome, Exception):
-                failed.append(outcome)
-            else:
-                after |= outcome
-        if failed:
-            raise failed[0]
-        return after
+        left = self._settings.consumer_batch_max
+        got: dict[TopicPartition, list[Any]] = {}
+        for number in sorted({slot[1] for slot in missing}):
+            some = [slot for slot in missing if slot[1] == number]
+            share = left / sum(missing[slot] for slot in some)
+            for slot in some:
+                got |= await self._reader.getmany(
+                    self._partition(slot), max_records=math.ceil(missing[slot] * share)
+                )
+            left = self._settings.consumer_batch_max - sum(map(len, got.values()))
+            if left <= 0:
+                break
+        return got or await self._reader.getmany(
+            *map(self._partition, missing),
+            timeout_ms=_FETCH_MS,
+            max_records=self._settings.consumer_batch_max,
+        )
 
     def _apply(self, tx: Transaction, records: Share[Any], own: dict[Slot, int]) -> dict[Slot, int]:
         """Apply; returns the positions that follow."""
@@ -328,7 +352,9 @@ class _Build:
         asyncio.run_coroutine_threadsafe(self._placed(own, target), loop).result()
         tries = 0
         while _missing(own, target):
-            records = asyncio.run_coroutine_threadsafe(self._fetch(own, target), loop).result()
+            records = asyncio.run_coroutine_threadsafe(
+                self._fetch(own, target, _missing(own, target)), loop
+            ).result()
             tries = 0 if records else tries + 1
             if tries > _FETCH_TRIES:
                 raise TimeoutError(
