@@ -8,6 +8,7 @@ from typing import Final
 from deploy.reference.bi import bi_page
 from deploy.reference.catalogue import catalogue_page
 from deploy.reference.events import events_page
+from deploy.reference.files import files_page
 from deploy.reference.metrics import metrics_page
 from deploy.reference.settings import settings_page
 from shared.observability.logs import configure_logging
@@ -19,6 +20,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "events": events_page,
     "metrics": metrics_page,
     "settings": settings_page,
+    "settings-files": files_page,
 }
 
 

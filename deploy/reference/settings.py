@@ -23,7 +23,8 @@ _SIGNS: Final = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 _INTRODUCTION: Final = """\
 Addresses, limits and secrets come from the environment and nowhere else. Each is checked at start: a wrong one ends the
 process with one line that names it (exit status 78). Unknown variables are ignored. `make run` and `docker-compose.yml`
-set what must be set; the rest has a default with a reason."""
+set what must be set; the rest has a default with a reason. Keys of the files that some of them name are
+on a [page of their own](settings-files.md)."""
 
 _LOCAL: Final = (
     (

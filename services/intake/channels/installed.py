@@ -85,7 +85,11 @@ class SecretIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Sites that say who their visitors are, each with a secret (32 bytes or more) that signs its tokens."""
+    """Sites that say who their visitors are.
+
+    Attributes:
+        secrets: one of each site, 32 bytes or more, that signs its tokens; during a rotation both.
+    """
 
     secrets: Annotated[tuple[SecretIn, ...], Meta(max_length=20)] = ()
 
@@ -131,7 +135,7 @@ class Forms(WayIn, frozen=True, kw_only=True, forbid_unknown_fields=True):
         frame_ancestors: sites that may show them in a frame, such as `https://shop.example`; none: nobody.
         language: of the page, for browsers and screen readers (BCP 47). `texts`: our own words on it, replaced.
         seconds_min: what is sent sooner was filled in by a program. `lives_hours`: how long a page may stay open.
-        per_address_max, per_address_seconds: how many one network address may send in which time.
+        per_address_max: how many one network address may send. `per_address_seconds`: in this time.
         proof_of_work_bits: how much a browser works first (16 is about a tenth of a second); 0: nothing, and the
             form works without scripts.
         files_max: files with one message. `consent`, `consent_url`: what has to be ticked, and where it is explained.
@@ -182,8 +186,9 @@ class WhatsAppNumber(WayIn, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         phone_number_id: as Meta calls it.
         app_secret: of the app, signs what comes. `verify_token`: what the webhook is confirmed with.
         access_token: of a system user.
-        template, template_language: what carries a reply more than 24 hours after the customer's last message; its body
-            has one parameter, the reply, cut at `template_chars_max`. None: such replies are refused.
+        template: what carries a reply more than 24 hours after the customer's last message; its body has one parameter,
+            the reply. None: such replies are refused.
+        template_language: of the template. `template_chars_max`: at so many characters the parameter is cut.
         api: with its version. `media_origins`: where Meta keeps what customers send; nothing is fetched from elsewhere.
     """
 

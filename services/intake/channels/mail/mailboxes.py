@@ -23,6 +23,7 @@ class ImapAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Where a mailbox is fetched from.
 
     Attributes:
+        host: of the server. `port`: usually 143 where it is not `tls` from the first byte. `user`: of the account.
         password_file, password_env: where the password is; the file of mailboxes itself holds no secret.
         security: `tls` from the first byte, `starttls`, or `none` for a server on the same machine.
         folder: what is read.
@@ -129,7 +130,9 @@ class OwnMailbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return {name: value for name, value in said.items() if value is not None}
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class MailboxesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
     mailboxes: Annotated[tuple[OwnMailbox, ...], Meta(max_length=1_000)] = ()
 
 
@@ -168,7 +171,7 @@ class Mailboxes:
         if file is None:
             return cls()
         try:
-            said = msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), _File)
+            said = msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), MailboxesFile)
         except (OSError, yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
             raise MailboxesAreWrong(f"{file}: {error}") from error
         return cls(said.mailboxes)
