@@ -81,6 +81,7 @@ def item(event: TicketEvent, kind: Kind = "reply") -> Item:
         message_id=message_id,
         kind=kind,
         mail_id="made@desk.example",
+        recipient="ann@customer.example",
         attempts=1,
         created_at=NOON,
         give_up_at=None,
