@@ -11,7 +11,7 @@ from services.sla.engine.applying import apply, begin
 from services.sla.engine.clockwork import Clockwork
 from services.sla.engine.facts import SILENT, Created, Fact
 from services.sla.engine.fold import TicketNotCreated
-from services.sla.engine.late import journaled
+from services.sla.engine.journal import remember
 from services.sla.engine.outcomes import (
     Breached,
     BreachRetracted,
@@ -95,7 +95,7 @@ def evaluate(rules: Rulebook, timeline: Iterable[Fact], now: datetime) -> Evalua
         apply(work, fact)
         work.state.last_us = at_us
     work.speak(to_us(now))
-    journaled(work.state, first, *heard)
+    remember(work.state, work.state, rules, first, *heard)
     return Evaluation(
         state=work.state, outcomes=tuple(work.told), verdicts=_verdicts(work, to_us(now))
     )

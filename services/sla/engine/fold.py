@@ -5,7 +5,8 @@ from datetime import datetime
 from services.sla.engine import facts as told
 from services.sla.engine.applying import apply, begin
 from services.sla.engine.clockwork import Clockwork
-from services.sla.engine.late import fold_late, is_late, journaled
+from services.sla.engine.journal import remember
+from services.sla.engine.late import fold_late, is_late
 from services.sla.engine.outcomes import Outcome
 from services.sla.engine.rulebook import Rulebook
 from services.sla.engine.state import State, to_moment, to_us
@@ -48,7 +49,7 @@ def fold(
     work.speak(at_us)
     apply(work, fact)
     work.state.last_us = at_us
-    journaled(work.state, fact)
+    remember(work.state, state, rules, fact)
     return work.state, work.told
 
 

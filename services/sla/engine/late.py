@@ -1,7 +1,7 @@
 """Facts that arrive late: put into their place, and what that changes is told (rules S20, S21).
 
 The state keeps its latest facts. A late one is inserted by its moment and the ticket is judged anew
-from its creation, once without and once with it; the difference is told: breaches that did not
+from before them, once without and once with it; the difference is told: breaches that did not
 happen are retracted, new outcomes are added, moved deadlines are named. Nothing is edited silently.
 """
 
@@ -13,13 +13,12 @@ import msgspec
 
 from services.sla.engine import facts as told
 from services.sla.engine import outcomes as tell
-from services.sla.engine.applying import apply, begin, counts_as_reply
+from services.sla.engine.applying import apply, counts_as_reply
 from services.sla.engine.clockwork import Clockwork
+from services.sla.engine.journal import reaches, remember, replay
 from services.sla.engine.rulebook import Rulebook
 from services.sla.engine.state import Clock, State, to_moment, to_seconds, to_us
 
-JOURNAL_LIMIT = 64
-"""Facts kept for late ones: nine in ten tickets have fewer, and the state stays under 6 kB."""
 REVIEW_AFTER = timedelta(hours=24)
 """Later than this a person decides about a retraction (S20)."""
 
@@ -31,14 +30,6 @@ def is_late(state: State, at_us: int) -> bool:
     return at_us < state.last_us or at_us <= state.spoke_us
 
 
-def journaled(state: State, *facts: told.Fact) -> None:
-    """Remember facts in a state that is being made."""
-    if state.journal_is_whole and len(state.journal) + len(facts) <= JOURNAL_LIMIT:
-        state.journal = [*state.journal, *facts]
-    else:
-        state.journal, state.journal_is_whole = [], False
-
-
 def fold_late(
     state: State, fact: told.Fact, rules: Rulebook, *, known_at: datetime | None
 ) -> tuple[State, list[tell.Outcome]]:
@@ -46,11 +37,11 @@ def fold_late(
     if isinstance(fact, told.AgentReplied) and not counts_as_reply(fact):
         return state, []
     horizon_us = max(state.last_us, state.spoke_us + 1)
-    if not state.journal_is_whole:
+    if not reaches(state, to_us(fact.at)):
         return _fold_clamped(state, fact, rules, horizon_us)
-    journal = _inserted(state.journal, fact)
-    before = _replay(state.journal, rules, horizon_us, state)
-    after = _replay(journal, rules, horizon_us, state)
+    journal = _inserted(state, fact)
+    before = replay(state, state.journal, rules, horizon_us)
+    after = replay(state, journal, rules, horizon_us)
     happened = {_identity(outcome) for outcome in after.told}
     undone = [one for one in _standing(before.told) if _identity(one) not in happened]
     if undone:
@@ -61,46 +52,25 @@ def fold_late(
         for breach in undone:
             key = f"{breach.metric}:{breach.cycle}"
             retractions[key] = retractions.get(key, 0) + 1
-        after = _replay(journal, rules, horizon_us, state, retractions)
+        after = replay(state, journal, rules, horizon_us, retractions)
     _keep_warned(state, after)
     outcomes: list[tell.Outcome] = [_retraction(breach, fact) for breach in undone]
     outcomes += _added(before.told, after.told)
     outcomes += _moved(state, after, outcomes)
     after.state.last_us = max(state.last_us, to_us(fact.at))
     after.state.spoke_us = max(state.spoke_us, after.state.spoke_us)
-    if len(journal) > JOURNAL_LIMIT:
-        journal, after.state.journal_is_whole = [], False
-    after.state.journal = journal
+    after.state.base, after.state.journal, after.state.journal_is_whole = state.base, [], True
+    remember(after.state, state, rules, *journal)
     return after.state, outcomes
 
 
-def _inserted(journal: list[told.Fact], fact: told.Fact) -> list[told.Fact]:
+def _inserted(state: State, fact: told.Fact) -> list[told.Fact]:
     """Put a fact behind those of the same moment; never before the creation."""
-    if fact.at < journal[0].at:
+    journal, first = state.journal, 0 if state.base is not None else 1
+    if first and fact.at < journal[0].at:
         fact = msgspec.structs.replace(fact, at=journal[0].at)
-    index = max(1, bisect_right(journal, fact.at, key=lambda known: known.at))
+    index = max(first, bisect_right(journal, fact.at, key=lambda known: known.at))
     return [*journal[:index], fact, *journal[index:]]
-
-
-def _replay(
-    journal: list[told.Fact],
-    rules: Rulebook,
-    until_us: int,
-    state: State,
-    retractions: dict[str, int] | None = None,
-) -> Clockwork:
-    first = journal[0]
-    if not isinstance(first, told.Created):  # the journal of a state begins with its creation
-        raise TypeError(f"a journal begins with {type(first).__name__}")
-    work = begin(first, rules)
-    work.state.retractions = state.retractions if retractions is None else retractions
-    work.state.reviews = state.reviews
-    for fact in journal[1:]:
-        work.speak(to_us(fact.at))
-        apply(work, fact)
-        work.state.last_us = to_us(fact.at)
-    work.speak(until_us)
-    return work
 
 
 def _fold_clamped(
@@ -133,7 +103,7 @@ def _fold_clamped(
     new = [one for one in asked if state.review(one.metric, one.cycle) is None]
     work.state.reviews = [*state.reviews, *new]
     work.state.last_us = horizon_us
-    journaled(work.state, now)
+    remember(work.state, state, rules, now)
     return work.state, work.told
 
 

@@ -56,7 +56,8 @@ class State(msgspec.Struct, kw_only=True):
     """Everything the next fact needs. Treat as immutable; `fold` and `advance` return a new one.
 
     `next_us`: when time itself will next have something to say. `journal`: the latest facts, so
-    that a late one can be put into its place (S20).
+    that a late one can be put into its place (S20). `base`: the state before them, without what is kept
+    here; `None` while the journal is whole, from the creation on.
     """
 
     category: str
@@ -76,6 +77,7 @@ class State(msgspec.Struct, kw_only=True):
     reviews: list[NeedsReview] = []  # breaches that a person has to decide about
     journal: list[Fact] = []
     journal_is_whole: bool = True
+    base: "State | None" = None
 
     def clock(self, metric: str) -> Clock | None:
         """Return the latest cycle of this metric, if it ever started."""

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from services.sla.engine import (
     AgentReplied,
     Assigned,
@@ -13,13 +15,17 @@ from services.sla.engine import (
     NeedsReview,
     NoteAdded,
     PriorityChanged,
+    Reopened,
     Resolved,
     StatusChanged,
     advance,
     clamped,
+    decode,
+    encode,
     evaluate,
     fold,
 )
+from services.sla.engine.journal import JOURNAL_LIMIT
 from tests.unit.sla.givens import a_policy, created, lived, minute, rules, said, targets, the
 
 
@@ -160,12 +166,50 @@ def test_a_warning_told_once_is_not_told_again_after_a_late_fact():
     assert told == []
 
 
-def test_with_too_many_facts_to_remember_a_late_one_needs_review():
+def a_long_story(count: int = 200):
+    """Longer than what is remembered of it fact by fact; its promise is broken at minute 600."""
     book = rules(a_policy(targets=targets(resolution=600)))
-    many = [Assigned(at=minute(n), assignee=f"agent-{n % 2}") for n in range(1, 80)]
-    state, _ = lived(book, created(), *many, until=700)
-    _, told = fold(state, Resolved(at=minute(500)), book)
-    assert the(NeedsReview, told).fact_at == minute(500)
+    many = [Assigned(at=minute(n), assignee=f"agent-{n % 2}") for n in range(1, count)]
+    return book, lived(book, created(), *many, until=700)[0]
+
+
+def test_after_many_facts_a_late_one_still_retracts():
+    book, state = a_long_story()
+    state, told = fold(decode(encode(state)), Resolved(at=minute(500)), book)
+    assert said(told) == [
+        ("breach_retracted", "resolution", 1, 600),
+        ("met", "resolution", 1, 500),
+    ]
+    assert advance(state, minute(9_000), book)[1] == []
+
+
+def test_a_late_fact_older_than_what_is_remembered_needs_review():
+    book, state = a_long_story()
+    assert len(state.journal) <= JOURNAL_LIMIT
+    _, told = fold(state, Resolved(at=minute(100)), book)
+    assert the(NeedsReview, told).fact_at == minute(100)
+
+
+def test_the_state_of_a_long_story_is_that_of_all_its_facts_and_stays_small():
+    book, state = a_long_story(400)
+    for late in (StatusChanged(at=minute(450), category="hold"), CustomerReplied(at=minute(470))):
+        state, _ = fold(state, late, book)
+    facts = [Assigned(at=minute(n), assignee=f"agent-{n % 2}") for n in range(1, 400)]
+    late = [StatusChanged(at=minute(450), category="hold"), CustomerReplied(at=minute(470))]
+    judged = evaluate(book, [created(), *facts, *late], minute(700))
+    assert state.clocks == judged.state.clocks
+    assert len(encode(state)) < 6_000
+
+
+def test_what_was_dropped_by_an_older_version_is_remembered_again_from_then_on():
+    book, state = a_long_story(10)
+    state = replace(state, journal=[], journal_is_whole=False)
+    state, told = fold(state, Resolved(at=minute(500)), book)
+    assert the(NeedsReview, told)
+    state, _ = fold(state, Reopened(at=minute(800)), book)
+    state, _ = fold(state, Resolved(at=minute(1_000)), book)
+    state, told = fold(decode(encode(state)), Resolved(at=minute(900)), book)
+    assert [one.at for one in told] == [minute(900)]
 
 
 def test_a_fact_from_the_future_is_pulled_back_and_flagged():

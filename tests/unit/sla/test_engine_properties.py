@@ -3,6 +3,7 @@
 from collections import Counter
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ from services.sla.engine import (
     fold,
     next_due,
 )
+from services.sla.engine.journal import JOURNAL_LIMIT
 from tests.unit.sla.givens import OFFICE, START, a_policy, created, minute, minutes, rules, targets
 
 EVERY_METRIC = {
@@ -130,11 +132,16 @@ def test_what_is_told_is_ordered_once_only_and_adds_up(facts):
             assert outcome.margin_seconds >= 0
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.parametrize("known_before", [0, JOURNAL_LIMIT + 5])
+@settings(max_examples=150, deadline=None)
 @given(st.lists(_facts, max_size=9, unique_by=lambda fact: fact.at), st.data())
-def test_in_whatever_order_facts_arrive_the_final_judgement_is_the_same(facts, data):
+def test_in_whatever_order_facts_arrive_the_final_judgement_is_the_same(known_before, facts, data):
     first = created(attributes={"group": "a"})
+    before = [Assigned(at=minute(n / 100), assignee=f"a-{n}") for n in range(1, known_before + 1)]
     state, told = fold(None, first, BOOK)
+    for fact in before:
+        state, more = fold(state, fact, BOOK)
+        told += more
     for fact in data.draw(st.permutations(facts)):
         if data.draw(st.booleans()):
             state, more = advance(state, minute(data.draw(st.integers(0, 1400))), BOOK)
@@ -143,7 +150,7 @@ def test_in_whatever_order_facts_arrive_the_final_judgement_is_the_same(facts, d
         told += more
     state, more = advance(state, minute(1400), BOOK)
     told += more
-    judged = evaluate(BOOK, [first, *facts], minute(1400))
+    judged = evaluate(BOOK, [first, *before, *facts], minute(1400))
     assert [_essence(clock) for clock in _sorted(state)] == [
         _essence(clock) for clock in _sorted(judged.state)
     ]
