@@ -112,7 +112,7 @@ class TicketUnassigned(_AssignmentEvent, frozen=True, kw_only=True, tag="assignm
     """The agent no longer has it.
 
     `reason`: `manual` (also: skipped), `group_changed`, `escalated`, `rerouted`, `agent_left`, `agent_offline`,
-    `agent_away`, `off_shift`, `lease_expired`, `sla_warning`, `import`.
+    `agent_away`, `off_shift`, `lease_expired`, `sla_warning`, `reopened`, `import`.
     """
 
     previous_agent_id: str

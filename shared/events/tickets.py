@@ -303,6 +303,7 @@ class TicketReopened(OfTicket, frozen=True, kw_only=True, tag="ticket.reopened.v
     """A solved (or closed) ticket is open again.
 
     `cause`: `requested`, `customer_replied`, `imported`, `courtesy_overruled` (it was more than a "thank you").
+    `keeps_owner`: the agent who had it gets it back; else routing gives it to whoever of the group is next.
     """
 
     category: StatusCategory
@@ -310,6 +311,7 @@ class TicketReopened(OfTicket, frozen=True, kw_only=True, tag="ticket.reopened.v
     reopen_count: int
     cause: str = "requested"
     reason: str | None = None
+    keeps_owner: bool = True
 
 
 class TicketMerged(OfTicket, frozen=True, kw_only=True, tag="ticket.merged.v1"):

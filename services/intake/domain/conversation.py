@@ -157,6 +157,7 @@ def _customer_reply(
                 previous_category=ticket.category,
                 reopen_count=ticket.reopen_count + 1,
                 cause="customer_replied",
+                keeps_owner=context.terms.keeps_owner,
             )
         )
     elif wanted is not ticket.category:

@@ -88,7 +88,7 @@ def decide(  # noqa: PLR0911 - one arm a command
                 )
             ]
         case Reopen():
-            return _reopen(ticket, command, stamps, is_import=context.is_import)
+            return _reopen(ticket, command, stamps, context)
         case EndPostponement(until=until):
             if ticket.category is not StatusCategory.POSTPONED or ticket.until != until:
                 return []
@@ -233,9 +233,8 @@ def _close(ticket: Ticket, command: Close, stamps: Stamps, context: Context) -> 
     return [TicketClosed(**stamps.next(), previous_category=ticket.category, reason=command.reason)]
 
 
-def _reopen(
-    ticket: Ticket, command: Reopen, stamps: Stamps, *, is_import: bool
-) -> list[TicketEvent]:
+def _reopen(ticket: Ticket, command: Reopen, stamps: Stamps, context: Context) -> list[TicketEvent]:
+    is_import = context.is_import
     refuse_merged(ticket)
     if command.category not in REOPENED_AS:
         if command.category is StatusCategory.POSTPONED:
@@ -262,5 +261,6 @@ def _reopen(
             if is_overruled
             else "requested",
             reason=command.reason,
+            keeps_owner=context.terms.keeps_owner,
         )
     ]

@@ -59,6 +59,7 @@ class LifePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     Attributes:
         reopen_within: a reply reopens for so long, later it opens a follow-up (`None`: until the ticket is closed).
         follow_up_owner: whether routing gives the follow-up to the group and agent that had the ticket.
+        reopen_owner: whether who had the ticket gets it back when it is reopened, or whoever of the group is next.
         close_after: it closes by itself then, unless somebody writes (`None`: only by hand).
         calendar: of business days; one that the sla service knows.
         courtesy: whether a bare "thank you" leaves the ticket solved.
@@ -66,6 +67,7 @@ class LifePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
     reopen_within: Span | None = None
     follow_up_owner: Literal["keep", "clear"] = "keep"
+    reopen_owner: Literal["keep", "clear"] = "keep"
     close_after: Span | None = None
     calendar: str | None = None
     courtesy: bool = True
@@ -101,6 +103,11 @@ class Terms(msgspec.Struct, frozen=True):
     group: str | None = None
     version: int | None = None
     calendar: Calendar | None = None
+
+    @property
+    def keeps_owner(self) -> bool:
+        """Whether who had it gets it back when it is reopened."""
+        return self.policy.reopen_owner == "keep"
 
     def reopen_until(self, solved_at: datetime) -> datetime | None:
         """Until when a reply reopens."""

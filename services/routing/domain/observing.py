@@ -105,8 +105,7 @@ def observe(desk: Desk, event: TicketEvent) -> None:
         case StatusChanged():
             _moved(desk, ticket, event, event.category, event.category.value)
         case TicketReopened():
-            ticket.excluded = ticket.declined = ()
-            _moved(desk, ticket, event, event.category, "reopened")
+            _reopened(desk, ticket, event)
         case TicketResolved():
             _moved(desk, ticket, event, StatusCategory.SOLVED, "solved")
         case TicketClosed():
@@ -331,6 +330,18 @@ def _needed_again(desk: Desk, ticket: Ticket, category: StatusCategory, event: T
         )
     ticket.category = category
     desk.wait(ticket, _cause(event))
+
+
+def _reopened(desk: Desk, ticket: Ticket, event: TicketReopened) -> None:
+    """Back to who had it (R5), unless the group's life policy wants whoever is next."""
+    ticket.excluded = ticket.declined = ()
+    if not event.keeps_owner and ticket.agent_id is not None and not ticket.is_held:
+        because = (
+            f"It is reopened, and goes to whoever of its group is next, not to {ticket.agent_id}."
+        )
+        cause = Cause.by_router(event.correlation_id, event.event_id)
+        desk.take_away(ticket, "reopened", because, cause)
+    _moved(desk, ticket, event, event.category, "reopened")
 
 
 def _stays_by_hand(ticket: Ticket, agent: Agent) -> bool:

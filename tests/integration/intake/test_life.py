@@ -86,7 +86,11 @@ async def test_within_the_window_it_is_reopened_and_the_terms_are_on_the_event(
     desk, agent, customer, supervisor
 ):
     policy = await a_policy(
-        desk, supervisor, reopen_within={"hours": 48}, close_after={"hours": 72}
+        desk,
+        supervisor,
+        reopen_within={"hours": 48},
+        close_after={"hours": 72},
+        reopen_owner="clear",
     )
     ticket = (await agent.open(**FOR_BEN))["ticket_id"]
     await owned(desk, ticket)
@@ -99,6 +103,15 @@ async def test_within_the_window_it_is_reopened_and_the_terms_are_on_the_event(
     assert [row["until"] for row in rows] == [event.close_at]
     receipt = (await customer.post(f"/v1/tickets/{ticket}/replies", {"body": "No"})).json()
     assert (receipt["ticket_id"], receipt["category"]) == (ticket, "open")
+    reopened = (await desk.events(ticket))[-1]
+    assert (type(reopened).__name__, reopened.keeps_owner) == ("TicketReopened", False)
+    await solved(agent, ticket)
+    await agent.post(f"/v1/tickets/{ticket}/reopen", {})
+    assert (await desk.events(ticket))[-1].keeps_owner is False
+    await solved(agent, ticket)
+    await a_policy(desk, supervisor, reopen_within={"hours": 48})
+    await agent.post(f"/v1/tickets/{ticket}/reopen", {})
+    assert (await desk.events(ticket))[-1].keeps_owner is True
     assert await desk.rows("SELECT 1 FROM closings WHERE ticket_id = %s", UUID(ticket)) == []
 
 

@@ -151,7 +151,9 @@ class Floor:
         )
         return ticket_id
 
-    def moved(self, ticket_id: UUID, category: StatusCategory) -> list[Event]:
+    def moved(
+        self, ticket_id: UUID, category: StatusCategory, *, keeps_owner: bool = True
+    ) -> list[Event]:
         previous = self.tickets[ticket_id].category
         stamp = self.stamp(ticket_id)
         event: TicketEvent
@@ -172,6 +174,7 @@ class Floor:
                 category=category,
                 previous_category=previous,
                 reopen_count=1,
+                keeps_owner=keeps_owner,
             )
         else:
             event = StatusChanged(

@@ -1,7 +1,10 @@
-"""A follow-up goes back to who had the older ticket, when the life policy says so and they are there."""
+"""Follow-ups and reopened tickets go back to who had them, when the life policy says so and they are there."""
 
+import pytest
+
+from shared.events import StatusCategory
 from shared.events.agents import Presence, Strategy
-from shared.events.assignments import GroupChanged, TicketAssigned
+from shared.events.assignments import GroupChanged, TicketAssigned, TicketUnassigned
 from shared.events.tickets import Origin
 from shared.identifiers import new_id
 from tests.unit.routing.builders import Floor, a_floor
@@ -43,3 +46,18 @@ def test_a_cleared_owner_or_an_unknown_group_leaves_it_to_the_rules() -> None:
     assert floor.holder(after(floor, keeps_owner=False)) == "ann"
     floor = a_floor(Strategy.ROUND_ROBIN, "ann", "bob")
     assert floor.holder(after(floor, group="gone")) == "ann"
+
+
+@pytest.mark.parametrize(("keeps_owner", "holder"), [(True, "ann"), (False, "bob")])
+def test_a_reopened_ticket_goes_to_who_had_it_or_to_whoever_is_next(
+    keeps_owner: bool, holder: str
+) -> None:
+    floor = a_floor(Strategy.ROUND_ROBIN, "ann", "bob")
+    ticket = floor.opened()
+    assert floor.holder(ticket) == "ann"
+    floor.moved(ticket, StatusCategory.SOLVED)
+    said = floor.moved(ticket, StatusCategory.OPEN, keeps_owner=keeps_owner)
+    assert floor.holder(ticket) == holder
+    let_go = [event for event in said if isinstance(event, TicketUnassigned)]
+    assert [event.reason for event in let_go] == ([] if keeps_owner else ["reopened"])
+    floor.check()

@@ -105,6 +105,7 @@ def test_the_customers_reply_reopens_a_solved_ticket():
                 "category": C.OPEN,
                 "previous_category": C.SOLVED,
                 "reopen_count": 1,
+                "keeps_owner": True,
                 "cause": "customer_replied",
             },
         ),

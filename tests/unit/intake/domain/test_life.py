@@ -217,6 +217,7 @@ def test_a_solved_ticket_is_reopened_and_counted():
                 "category": C.OPEN,
                 "previous_category": C.SOLVED,
                 "reopen_count": 2,
+                "keeps_owner": True,
                 "cause": "requested",
                 "reason": "It smokes",
             },
