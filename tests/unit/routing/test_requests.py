@@ -15,7 +15,7 @@ from shared.events.assignments import (
     TicketEscalated,
     TicketUnassigned,
 )
-from shared.events.base import Event, Priority, StatusCategory
+from shared.events.base import Actor, ActorKind, Event, Priority, StatusCategory
 from shared.events.sla import SlaEscalationStep
 from shared.events.steps import GroupRequested
 from shared.identifiers import new_id
@@ -123,8 +123,14 @@ def test_next_is_the_tier_to_which_its_group_escalates() -> None:
     assert floor.holder(ticket) == "tess"
 
 
-def asked(floor: Floor, ticket_id: UUID, group_id: str) -> list[Event]:
-    event = GroupRequested(**floor.stamp(ticket_id), ticket_id=ticket_id, group_id=group_id)
+A_RULE = Actor(kind=ActorKind.SYSTEM, id="rule:late", name="Late is loud")
+
+
+def asked(floor: Floor, ticket_id: UUID, group_id: str, by: Actor | None = None) -> list[Event]:
+    stamp = floor.stamp(ticket_id)
+    if by is not None:
+        stamp["actor"] = by
+    event = GroupRequested(**stamp, ticket_id=ticket_id, group_id=group_id)
 
     def act(desk: Any) -> None:
         observe(desk, event)
@@ -144,6 +150,35 @@ def test_the_ticket_moves_in_the_name_of_who_asked_and_finds_an_agent_there() ->
     assert isinstance(left, TicketUnassigned)
     assert isinstance(taken, TicketAssigned)
     assert taken.agent_id == "tess"
+
+
+def test_what_somebody_gave_by_hand_no_ladder_and_no_trigger_takes_away() -> None:
+    floor = a_floor()
+    ticket = floor.opened()
+    floor.agent("bob")
+    floor.assign(ticket, "bob")
+    for events, by in (
+        (stepped(floor, ticket), "ladder"),
+        (asked(floor, ticket, "technical", A_RULE), "request"),
+    ):
+        (refused,) = events
+        assert isinstance(refused, MoveRefused)
+        assert (refused.asked_by, refused.code) == (by, "given_by_hand")
+        assert refused.why == "Bob was given it by hand, which no rule undoes; it stays in support."
+    assert floor.holder(ticket) == "bob"
+
+
+def test_a_person_may_and_a_rule_that_leaves_it_with_its_agent_may_too() -> None:
+    floor = a_floor()
+    floor.agent("bob", groups=("support", "technical"))
+    mine, theirs = floor.opened(), floor.opened()
+    floor.assign(mine, "bob")
+    (changed,) = asked(floor, mine, "technical", A_RULE)
+    assert isinstance(changed, GroupChanged)
+    assert floor.holder(mine) == "bob"
+    floor.assign(theirs, "ann")
+    asked(floor, theirs, "technical")
+    assert floor.holder(theirs) in {"tess", "bob"}
 
 
 def test_the_group_it_is_in_already_moves_nothing() -> None:

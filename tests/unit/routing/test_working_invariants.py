@@ -25,6 +25,7 @@ from shared.events.agents import (
 from shared.events.assignments import TicketAssigned, TicketOffered
 from shared.events.base import Channel, Priority, StatusCategory
 from tests.unit.routing.builders import BOSS, Floor, a_rule
+from tests.unit.routing.test_requests import A_RULE, asked, stepped
 from tests.unit.routing.workings import NIGHTS, Working
 
 AGENTS = ("ann", "bob", "cyd", "sue")
@@ -77,6 +78,11 @@ class AnyWorkingHistory(RuleBasedStateMachine):
 
     def pick(self, data: st.DataObject) -> UUID:
         return data.draw(st.sampled_from(sorted(self.floor.tickets)))
+
+    def pick_by_hand(self, data: st.DataObject) -> UUID:
+        """One that somebody gave by hand, where there is any: what rules must leave alone."""
+        given = [one.ticket_id for one in self.floor.tickets.values() if one.is_by_hand]
+        return data.draw(st.sampled_from(sorted(given))) if given else self.pick(data)
 
     def attempt(self, act: Any) -> None:
         """Do it; a refusal changes nothing."""
@@ -167,6 +173,16 @@ class AnyWorkingHistory(RuleBasedStateMachine):
         ticket = self.pick(data)
         self.attempt(lambda: self.working.escalate(ticket))
 
+    @precondition(lambda self: self.floor.tickets)
+    @rule(data=st.data())
+    def laddered(self, data: st.DataObject) -> None:
+        stepped(self.floor, self.pick_by_hand(data), "next")
+
+    @precondition(lambda self: self.floor.tickets)
+    @rule(data=st.data(), group=st.sampled_from(["one", "two", "second", "nowhere"]))
+    def triggered(self, data: st.DataObject, group: str) -> None:
+        asked(self.floor, self.pick_by_hand(data), group, A_RULE)
+
     @precondition(lambda self: any(one.offered_to for one in self.floor.tickets.values()))
     @rule(data=st.data(), takes=st.booleans())
     def answered(self, data: st.DataObject, takes: bool) -> None:
@@ -235,7 +251,9 @@ class AnyWorkingHistory(RuleBasedStateMachine):
             event.stream_id for event in self.floor.log[self.seen :] if event.actor == BOSS
         }
         for ticket_id, agent in self.given.items():
-            assert self.floor.tickets[ticket_id].agent_id == agent or ticket_id in by_people
+            has_left = not self.floor.roster.agents[agent].profile.is_active
+            is_kept = self.floor.tickets[ticket_id].agent_id == agent
+            assert is_kept or has_left or ticket_id in by_people
         self.seen = len(self.floor.log)
         self.given = {
             one.ticket_id: one.agent_id
