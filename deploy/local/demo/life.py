@@ -55,6 +55,12 @@ _ANSWERS: Final = (
     "We have found the cause and are rolling out the correction.",
 )
 
+_TASKS: Final = (
+    "Call the vendor back",
+    "Tell the office when it works again",
+    "Write an article about it",
+)
+
 
 def load(stack: Stack, must_end: threading.Event) -> None:
     """Let things happen until `must_end`; a service that is away for a moment is waited for."""
@@ -130,3 +136,6 @@ class _Life:
             )
         elif chance > 0.95:  # noqa: PLR2004
             agent.call("POST", f"{path}/notes", {"body": "Asked the vendor."}, key=str(new_id()))
+        elif chance > 0.9:  # noqa: PLR2004
+            task = {"title": self._dice.choice(_TASKS), "owner": ticket["assignee_id"]}
+            agent.call("POST", f"{path}/tasks", task, key=str(new_id()))

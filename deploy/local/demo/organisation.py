@@ -6,6 +6,7 @@ from typing import Any, Final
 import holidays
 
 from deploy.front_door import FrontDoor
+from deploy.local.demo.knowledge import ANSWERS, ARTICLES
 from deploy.local.stack import Stack
 from shared.oncall import WEEKDAYS
 from shared.security.principal import Role
@@ -157,6 +158,10 @@ def seed(stack: Stack) -> None:
             profile = {**agent, "email": f"{agent_id}@support.example"}
             door.call("PUT", f"/v1/agents/{agent_id}", {**profile, "presence": presence})
         door.call("PUT", "/v1/forms/contact", _FORM)
+        for name, article in ARTICLES.items():
+            door.call("PUT", f"/v1/articles/{name}", article)
+        for name, prepared in ANSWERS.items():
+            door.call("PUT", f"/v1/answers/{name}", prepared)
 
 
 def _office_hours(year: int) -> dict[str, Any]:
