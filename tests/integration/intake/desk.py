@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx2
@@ -19,6 +19,8 @@ from shared.security.issuer import LocalIssuer
 from shared.service import Service
 from tests.support.database import Database
 
+P = TypeVar("P")
+
 
 class Desk:
     """What tests look at: the answers over HTTP and the events in the store."""
@@ -28,6 +30,12 @@ class Desk:
         self.http = http
         assert isinstance(service.store, EventStore)
         self.store = service.store
+
+    def running(self, kind: type[P]) -> P:
+        """The one of this kind whose `run` is a task of the service."""
+        owners = (getattr(task, "__self__", None) for task in self.service._task_makers)
+        (found,) = (one for one in owners if isinstance(one, kind))
+        return found
 
     async def events(self, ticket_id: str) -> list[Event]:
         return await asyncio.to_thread(self.store.history, UUID(ticket_id))

@@ -18,12 +18,7 @@ POLICY = {"delay_minutes": 0, "answer_days": 7, "reasons": ["Too slow", "Not sol
 
 def surveys_of(desk) -> Surveys:
     """The verbs that the service itself runs."""
-    (timer,) = [
-        one.__self__
-        for one in desk.service._task_makers
-        if isinstance(getattr(one, "__self__", None), SurveyTimer)
-    ]
-    return timer._act.__self__
+    return desk.running(SurveyTimer)._act.__self__
 
 
 async def a_policy(supervisor, **said) -> str:

@@ -6,9 +6,11 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto.server import DomainDispatcherApplication, create_backend_app
+from pydantic import SecretStr
 from werkzeug.serving import make_server
 
 from services.intake.attachments.store import (
@@ -18,6 +20,11 @@ from services.intake.attachments.store import (
     FolderStore,
     StoreIsAway,
 )
+from shared.security import Role
+from shared.security.issuer import LocalIssuer
+from tests.integration.intake.desk import Caller
+from tests.integration.intake_mail.post import open_post
+from tests.support.database import Database
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +46,27 @@ def a_bucket(endpoint: str) -> BucketStore:
     return BucketStore("files", endpoint=endpoint, region="us-east-1", key_id="test", secret="test")
 
 
-@pytest.fixture(params=["folder", "bucket"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> AttachmentStore:
-    if request.param == "folder":
-        return FolderStore(tmp_path / "files")
+def a_client(endpoint: str) -> Any:
+    """Somebody else's S3 client; the bucket is there afterwards."""
     import boto3
 
-    endpoint = request.getfixturevalue("s3")
-    boto3.client(
+    client = boto3.client(
         "s3",
         endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
-    ).create_bucket(Bucket="files")
+    )
+    client.create_bucket(Bucket="files")
+    return client
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> AttachmentStore:
+    if request.param == "folder":
+        return FolderStore(tmp_path / "files")
+    endpoint = request.getfixturevalue("s3")
+    a_client(endpoint)
     return a_bucket(endpoint)
 
 
@@ -102,3 +116,32 @@ async def test_a_folder_holds_nothing_half_written(tmp_path: Path):
     with pytest.raises(StoreIsAway):
         await store.put(hashed(b"x"), tmp_path / "no such source")
     assert not [one for one in tmp_path.rglob("*") if one.is_file()]  # noqa: ASYNC240
+
+
+async def test_a_service_with_a_bucket_keeps_its_files_there(
+    database: Database, issuer: LocalIssuer, s3: str, tmp_path: Path
+):
+    client, content = a_client(s3), os.urandom(12_000_000)
+    bucket = {
+        "attachments_bucket": "files",
+        "attachments_endpoint": s3,
+        "attachments_region": "us-east-1",
+        "attachments_key_id": "test",
+        "attachments_secret": SecretStr("test"),
+    }
+    async with open_post(database, issuer, None, tmp_path, **bucket) as desk:
+        ben = Caller(desk, issuer.issue("ben", Role.CUSTOMER))
+        kept = await ben.post(
+            "/v1/attachments?name=a.bin", content, content_type="application/octet-stream"
+        )
+        assert kept.status_code == 201, kept.text
+        ticket = (await ben.open(attachments=[kept.json()["id"]]))["ticket_id"]
+        files = await ben.send("GET", f"/v1/tickets/{ticket}/attachments")
+        (file,) = files.json()["attachments"]
+        assert (await desk.http.get(file["url"])).content == content
+    sha256 = hashed(content)
+    stored = client.get_object(
+        Bucket="files", Key=f"attachments/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+    )
+    assert stored["Body"].read() == content
+    assert await asyncio.to_thread(lambda: [*tmp_path.iterdir()]) == []

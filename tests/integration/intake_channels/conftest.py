@@ -116,11 +116,7 @@ async def desk(
 @pytest.fixture(scope="session")
 async def sender(desk: Desk) -> AsyncIterator[MessengerSender]:
     """The sender of messengers, at work: it looks often, and its pauses are short."""
-    (found,) = (
-        make.__self__
-        for make in desk.service._task_makers
-        if isinstance(getattr(make, "__self__", None), MessengerSender)
-    )
+    found = desk.running(MessengerSender)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(found, "_spread", lambda: 0.0)
         patch.setattr(messenger_sender, "LOOK_SECONDS", 0.02)

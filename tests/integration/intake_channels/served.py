@@ -17,18 +17,13 @@ from tests.support.serving import serving
 @asynccontextmanager
 async def served(desk: Desk) -> AsyncIterator[str]:
     """`127.0.0.1:port` of the desk's API; its hub looks and listens meanwhile."""
-    hubs = [
-        asyncio.create_task(make())
-        for make in desk.service._task_makers
-        if isinstance(getattr(make, "__self__", None), Hub)
-    ]
+    looking = asyncio.create_task(desk.running(Hub).run())
     try:
         async with serving(desk.service.api) as address:
             yield address
     finally:
-        for hub in hubs:
-            hub.cancel()
-        await asyncio.gather(*hubs, return_exceptions=True)
+        looking.cancel()
+        await asyncio.wait([looking])
 
 
 class Chatter:

@@ -30,12 +30,7 @@ def value(metric: Any, *labels: str) -> float:
 @pytest.fixture
 def watch(desk: Desk) -> OutboxWatch:
     """The one that the service itself runs."""
-    (found,) = (
-        make.__self__
-        for make in desk.service._task_makers
-        if isinstance(getattr(make, "__self__", None), OutboxWatch)
-    )
-    return found
+    return desk.running(OutboxWatch)
 
 
 async def test_what_comes_is_counted_once(desk: Desk, address: str):

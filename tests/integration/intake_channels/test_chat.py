@@ -191,11 +191,7 @@ async def test_a_chat_that_nobody_answered_becomes_a_ticket_when_it_falls_silent
                 "UPDATE chat_conversations SET heard_at = heard_at - %s WHERE id = %s",
                 (timedelta(hours=1), UUID(chat)),
             )
-        (watch,) = (
-            make.__self__
-            for make in desk.service._task_makers
-            if isinstance(getattr(make, "__self__", None), SilenceWatch)
-        )
+        watch = desk.running(SilenceWatch)
         chat_desk: ChatDesk = watch._desk
         assert await chat_desk.end_silent() >= 1
         await nora.wait("state", state="ended")

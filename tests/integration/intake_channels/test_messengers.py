@@ -39,7 +39,8 @@ def telegram(chat: int, text: str | None = "Hello", **said: Any) -> dict[str, An
 
 async def from_telegram(desk: Desk, update: Any, secret: str = MESSENGER_SECRET) -> httpx2.Response:
     headers = {"X-Telegram-Bot-Api-Secret-Token": secret}
-    return await desk.http.post(f"{HOOK}/telegram/support", json=update, headers=headers)
+    content = json.dumps(update)
+    return await desk.http.post(f"{HOOK}/telegram/support", content=content, headers=headers)
 
 
 def whatsapp(sender: str, *messages: dict[str, Any], number: str = "106540352242922", **value: Any):

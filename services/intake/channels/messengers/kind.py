@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 from uuid import UUID
@@ -70,6 +70,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     external_id: str
     state: Literal["sent", "delivered", "read", "failed"]
     reason: str | None = None
+
+
+def sent_at(seconds: int, now: datetime) -> datetime:
+    """When a message was sent that tells it in seconds since 1970: at the latest now, also if no such moment exists."""
+    try:
+        return min(datetime.fromtimestamp(seconds, UTC), now)
+    except (OverflowError, OSError, ValueError):
+        return now
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ import contextlib
 import hmac
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -121,7 +121,7 @@ class TelegramAdapter:
                     person=Person(id=address, name=name or None),
                     addresses=(address,),
                     body=body,
-                    sent_at=min(datetime.fromtimestamp(message.date, UTC), now),
+                    sent_at=messenger.sent_at(message.date, now),
                     language=author.language_code,
                     media=_media(message),
                 ),

@@ -2,8 +2,9 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import msgspec
@@ -44,6 +45,7 @@ SENT_TYPES: Final[Mapping[str, str]] = {
 SENT_MB_MAX: Final[Mapping[str, int]] = {"image": 5, "audio": 16, "video": 16, "document": 100}
 """What the Cloud API takes: https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media."""
 
+_SECONDS: Final = re.compile(r"[0-9]{1,20}")
 _MEDIA: Final = frozenset({"image", "document", "audio", "video", "sticker"})
 _SIGNATURE: Final = "header X-Hub-Signature-256"
 
@@ -305,14 +307,14 @@ def _incoming(
         return None
     address = f"whatsapp:{one.sender}"
     name = (names.get(one.sender) or "")[: limits.NAME_CHARS_MAX].strip()
-    sent_at = datetime.fromtimestamp(int(one.timestamp), UTC) if one.timestamp.isdigit() else now
+    seconds = int(one.timestamp) if _SECONDS.fullmatch(one.timestamp) else None
     return messenger.Incoming(
         external_id=one.id,
         thread=one.sender,
         person=Person(id=address, name=name or None),
         addresses=(address, tel(f"+{one.sender}")),
         body=body,
-        sent_at=min(sent_at, now),
+        sent_at=now if seconds is None else messenger.sent_at(seconds, now),
         media=_media(one),
     )
 
