@@ -6,6 +6,7 @@ from functools import reduce
 from typing import Any, cast
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from services.intake.domain import Ticket, evolve
@@ -110,3 +111,21 @@ async def test_without_a_snapshot_of_this_code_the_events_are_read_and_it_is_mad
     assert await state_of(second_desk, ticket) == await replayed(desk, ticket)
     newest = len(await desk.events(ticket))
     assert await kept(desk, ticket) == [{"version": newest, "schema": before["schema"]}]
+
+
+async def test_a_new_ticket_and_a_reply_on_one_in_memory_ask_nothing_of_snapshots(
+    agent: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def heard(cursor: Any, query: Any, *args: Any, **named: Any) -> Any:
+        said.append(query if isinstance(query, str) else str(query))
+        return execute(cursor, query, *args, **named)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", heard)
+    ticket = (await agent.open(requester={"id": "ben"}))["ticket_id"]
+    answer = await agent.post(f"/v1/tickets/{ticket}/replies", {"body": "We are on it."})
+    assert answer.is_success, answer.text
+    assert any("intake_events" in one for one in said), "statements are heard"
+    assert [one for one in said if "snapshots" in one] == []
