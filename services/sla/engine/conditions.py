@@ -123,6 +123,8 @@ def as_written_now(data: Any) -> Any:
     }
     if "field" in told:
         op, is_null = told.setdefault("op", "is"), "value" in told and told["value"] is None
+        if not isinstance(op, str):
+            return told  # for the checks to refuse
         if op in _ABSENCE:
             told["op"], told["value"] = "exists", _ABSENCE[op]
         elif is_null and op in ("is", "is_not"):

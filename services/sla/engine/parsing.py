@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from services.sla.engine.conditions import Conditions, as_written_now, faults_of
-from services.sla.engine.facts import TAGS, Created, Fact
+from services.sla.engine.facts import TAGS, BreachTakenBack, Created, Fact
 from services.sla.engine.ladders import ladder_problems
 from services.sla.engine.metrics import METRICS
 from services.sla.engine.policies import Policy, Warn
@@ -139,10 +139,16 @@ def _fact(data: Any, at: str) -> Fact:
     missing = [name for name in required if name not in fields]
     if missing:
         raise InvalidRules([FieldError(f"{at}.{name}", "is needed") for name in missing])
-    moment = fields["at"]
-    if not isinstance(moment, datetime) or moment.tzinfo is None:
-        raise InvalidRules([FieldError(f"{at}.at", "needs a time zone, 2026-01-31T09:00:00Z")])
-    return kind(**{**fields, "at": moment.astimezone(UTC)})
+    for name, value in fields.items():
+        if isinstance(value, datetime):
+            if value.tzinfo is None:
+                message = "needs a time zone, 2026-01-31T09:00:00Z"
+                raise InvalidRules([FieldError(f"{at}.{name}", message)])
+            fields[name] = value.astimezone(UTC)
+    fact = kind(**fields)
+    if isinstance(fact, BreachTakenBack) and not fact.since <= fact.until <= fact.at:
+        raise InvalidRules([FieldError(f"{at}.until", "must lie between since and at")])
+    return fact
 
 
 _KINDS: dict[str, type[Fact]] = {tag: kind for kind, tag in TAGS.items()}

@@ -33,7 +33,8 @@ def take_back(work: Clockwork, fact: BreachTakenBack) -> None:
     work.state.retractions = {**work.state.retractions, key: count}
     clock.breached_us = None
     if clock.is_alive:
-        _leave_out(clock, to_us(fact.since), to_us(fact.until))
+        # The late fact may have been judged at a moment that was still ahead of us (S21).
+        _leave_out(clock, to_us(fact.since), min(to_us(fact.until), work.at_us))
         _go_on(work, clock)
 
 

@@ -68,6 +68,16 @@ def test_a_policy_survives_the_way_through_json():
     assert policy.metrics["resolution"].pauses == ("hold",)
 
 
+TAKEN_BACK = {
+    "at": "2026-03-02T12:00:00Z",
+    "type": "breach_taken_back",
+    "metric": "resolution",
+    "cycle": 1,
+    "since": "2026-03-02T09:30:00Z",
+    "until": "2026-03-02T11:00:00Z",
+}
+
+
 @pytest.mark.parametrize(
     ("fact", "field"),
     [
@@ -82,6 +92,9 @@ def test_a_policy_survives_the_way_through_json():
         ),
         ({"at": "2026-03-02T09:00:00Z", "type": "resolved", "by": 1}, "timeline[1].by"),
         ("resolved", "timeline[1]"),
+        (TAKEN_BACK | {"since": "2026-03-02T09:30:00"}, "timeline[1].since"),
+        (TAKEN_BACK | {"until": "2026-03-02T09:29:59Z"}, "timeline[1].until"),
+        (TAKEN_BACK | {"until": "2026-03-02T12:00:01Z"}, "timeline[1].until"),
     ],
 )
 def test_a_timeline_of_nonsense_is_refused_and_the_field_is_named(fact, field):
