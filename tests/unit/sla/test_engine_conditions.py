@@ -125,6 +125,7 @@ def test_targets_ask_the_same_language() -> None:
         ({"all": [{"field": "type", "op": "sounds_like", "value": "a"}]}, "conditions.all[0].op"),
         ({"all": [{"field": "type", "op": "in", "value": {}}]}, "conditions.all[0].value"),
         ({"all": [{"field": "type"}]}, "conditions.all[0].value"),
+        ({"all": [{"field": "type", "op": [], "value": "a"}]}, "conditions.all[0].op"),
         ({"any": [{"any": [{}]}]}, "conditions.any[0].any[0]"),
         ({"none": [{"field": "priority", "value": "huge"}]}, "conditions.none[0].value"),
         ({"all": [{"field": "type", "op": "matches", "value": "("}]}, "conditions.all[0].value"),
