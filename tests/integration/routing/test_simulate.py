@@ -145,7 +145,9 @@ class Day:
         self.names: dict[UUID, str] = {}
 
     async def step(self) -> None:
-        what = self.chance.choice(["open"] * 4 + ["solve"] * 2 + ["presence", "unassign", "give"])
+        what = self.chance.choice(
+            ["open"] * 4 + ["solve"] * 2 + ["presence", "leave", "unassign", "give"]
+        )
         if what == "open":
             await self._open()
         elif what == "presence":
@@ -153,6 +155,10 @@ class Day:
             presence = self.chance.choice(["online", "away", "online"])
             await self.office.done("POST", f"/v1/agents/{agent}/presence", {"presence": presence})
             self._said("presence", agent=agent, presence=presence)
+        elif what == "leave":
+            agent, away = self.chance.choice(self.agents), {"presence": "away", "reassign": True}
+            await self.office.done("POST", f"/v1/agents/{agent}/presence", away)
+            self._said("presence", agent=agent, **away)
         elif self.names:
             await self._about(what, self.chance.choice(list(self.names)))
 
@@ -182,7 +188,7 @@ class Day:
         else:
             agent = self.chance.choice(self.agents)
             await self.office.done("POST", f"/v1/tickets/{ticket}/assign", {"agent_id": agent})
-            self._said("assign", ticket=name, agent=agent)
+            self._said("reassign", ticket=name, agent=agent)
 
     def _said(self, type_: str, **fields: Any) -> None:
         self.actions.append({"type": type_, "at": len(self.actions) + 1, **fields})

@@ -99,7 +99,8 @@ def test_the_rules_in_force_tell_what_happened_to_the_second() -> None:
 def test_rules_that_share_the_work_out_wait_less() -> None:
     told = compared(Material(a_setting(ALL_TO_ONE), (), as_it_happened(60)), SHARED, RuleMode.FIRST)
     assert told.wanted.wait_p99 == 0.0
-    assert told.wanted.load_spread < 0.1
+    assert told.wanted.load_spread < 0.1 < told.current.load_spread, "one of two had everything"
+    assert told.current.tickets_per_agent == (0, 12, 24)
     assert told.moved == {"one": {"two": told.wanted.by_group["two"]}}
     assert told.counted_from == START + timedelta(hours=3), "a quarter of a short window is warm-up"
     assert told.wanted.tickets == 60 - 36

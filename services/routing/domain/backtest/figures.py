@@ -14,7 +14,7 @@ from services.routing.domain.backtest.replay import Replay, Replayed
 from services.routing.domain.backtest.script import script_of
 from services.routing.domain.rules.conditions import OF_BODY
 from shared.conditions import asks_of
-from shared.events.agents import RoutingRule, RuleMode
+from shared.events.agents import Presence, RoutingRule, RuleMode
 from shared.events.base import Channel
 
 WARM_SHARE: Final = 4
@@ -39,7 +39,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         tickets: counted. `assigned`: of them. `waiting`: nobody had them at the end. `unrouted`: no group.
         wait_p50, wait_p90, wait_p99: until the first agent had it, in seconds.
-        tickets_per_agent: of agents who got any: least, median, most.
+        tickets_per_agent: least, median, most, of everybody who was online at some time or got a ticket.
         load_spread: standard deviation of tickets per agent over their mean; 0 is perfectly even.
         by_group: tickets that each group got.
     """
@@ -119,6 +119,7 @@ def play(material: Material, wanted: tuple[RoutingRule, ...], mode: RuleMode) ->
 def compare(played: Played) -> Backtest:
     """What is different, in figures."""
     setting, counted = played.material.setting, played.counted
+    there = _there(played.material)
     notes = list(NOTES)
     if any(asks_of(one, OF_BODY) for rule in (*setting.rules, *played.rules) for one in rule.when):
         notes.append("Messages are not kept: conditions on their words are taken not to hold.")
@@ -126,9 +127,9 @@ def compare(played: Played) -> Backtest:
         since=setting.since,
         counted_from=played.counted_from,
         until=setting.until,
-        recorded=_recorded(counted, setting.until),
-        current=_figures(counted, played.current, setting.until),
-        wanted=_figures(counted, played.wanted, setting.until),
+        recorded=_recorded(counted, setting.until, there),
+        current=_figures(counted, played.current, setting.until, there),
+        wanted=_figures(counted, played.wanted, setting.until, there),
         same_agent_share=_same(counted, played.current),
         moved=_moved(counted, played.current, played.wanted),
         left_out=played.left_out,
@@ -148,7 +149,14 @@ def _playable(tickets: Iterable[PastTicket]) -> tuple[tuple[PastTicket, ...], di
     return tuple(kept), dict(left_out)
 
 
-def _recorded(tickets: Sequence[PastTicket], until: datetime) -> Figures:
+def _there(material: Material) -> frozenset[str]:
+    """Who was online at some time: whoever got nothing although they were there belongs to the spread."""
+    then = {one.agent_id for one in material.setting.agents if one.presence is Presence.ONLINE}
+    came = {one.agent_id for one in material.moments if one.presence is Presence.ONLINE}
+    return frozenset(then | came)
+
+
+def _recorded(tickets: Sequence[PastTicket], until: datetime, there: frozenset[str]) -> Figures:
     told = Replayed(waits={}, given={}, alone=set())
     for ticket in tickets:
         script, name = script_of(ticket), ticket.ticket_id
@@ -156,10 +164,12 @@ def _recorded(tickets: Sequence[PastTicket], until: datetime) -> Figures:
         told.given[name] = tuple(one.agent_id for one in ticket.handed)
         if script.waited is None and script.spans and script.spans[0].alone is not None:
             told.alone.add(name)
-    return _figures(tickets, told, until)
+    return _figures(tickets, told, until, there)
 
 
-def _figures(tickets: Sequence[PastTicket], told: Replayed, until: datetime) -> Figures:
+def _figures(
+    tickets: Sequence[PastTicket], told: Replayed, until: datetime, there: frozenset[str]
+) -> Figures:
     waits = []
     assigned = waiting = 0
     for ticket in tickets:
@@ -170,7 +180,8 @@ def _figures(tickets: Sequence[PastTicket], told: Replayed, until: datetime) -> 
             open_for = (until - ticket.opened_at).total_seconds()
             waits.append(open_for if wait is None else wait)
     given = Counter(agent for ticket in tickets for agent in told.given.get(ticket.ticket_id, ()))
-    counts = sorted(given.values())
+    counts = sorted(given[agent] for agent in {*there, *given})
+    mean = statistics.fmean(counts) if counts else 0.0
     groups = Counter(told.groups.get(ticket.ticket_id) or "-" for ticket in tickets)
     return Figures(
         tickets=len(tickets),
@@ -183,7 +194,7 @@ def _figures(tickets: Sequence[PastTicket], told: Replayed, until: datetime) -> 
         tickets_per_agent=(counts[0], statistics.median(counts), counts[-1])
         if counts
         else (0, 0.0, 0),
-        load_spread=statistics.pstdev(counts) / statistics.fmean(counts) if counts else 0.0,
+        load_spread=statistics.pstdev(counts) / mean if mean else 0.0,
         by_group=dict(sorted(groups.items())) if told.groups else {},
     )
 
