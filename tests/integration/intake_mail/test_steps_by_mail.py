@@ -10,9 +10,8 @@ from tests.integration.intake.desk import Caller
 from tests.integration.intake_mail.outside import Outside, drained
 from tests.integration.intake_mail.post import Post, a_mail, new_address
 from tests.integration.intake_mail.test_out import (  # noqa: F401 - fixtures
+    MAILBOXES,
     anna,
-    boxes,
-    folder,
     house,
     lena,
     mails,
