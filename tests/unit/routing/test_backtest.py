@@ -122,6 +122,19 @@ def test_who_is_away_gets_nothing_until_they_come() -> None:
     assert second == 3_600 - 300 + 600, "the second waits for the first to be done"
 
 
+def test_a_priority_that_a_person_set_moves_it_forward_in_the_replay_as_well() -> None:
+    setting = a_setting(ALL_TO_ONE, an_agent("ann", "one", 1, Presence.OFFLINE))
+    comes = AgentMoment(
+        at=START + timedelta(hours=1), agent_id="ann", position=1, presence=Presence.ONLINE
+    )
+    first, second = as_it_happened(2)
+    raised = Entry(START + timedelta(minutes=30), Mark.PRIORITY, "urgent")
+    second = msgspec.structs.replace(second, trail=(*second.trail, raised))
+    told = Replay(Material(setting, (comes,), (first, second)), ALL_TO_ONE, RuleMode.FIRST).run()
+    assert told.waits[second.ticket_id] == 3_600 - 300
+    assert told.waits[first.ticket_id] == 3_600 + 600, "the raised one is worked at before it"
+
+
 def test_what_a_person_took_is_taken_again_unless_routing_is_faster() -> None:
     taken = a_ticket(0, handed_after=timedelta(minutes=30), agent="bob", mode="pull")
     nobody = a_setting(ALL_TO_ONE, an_agent("bob", "two", 1))

@@ -23,7 +23,7 @@ from services.routing.domain.people import change_profile, choose_presence
 from services.routing.domain.roster import Roster
 from services.routing.domain.rules import RuleBook
 from services.routing.domain.simulation.rehearsal import Rehearsal
-from services.routing.domain.simulation.tickets import moved
+from services.routing.domain.simulation.tickets import moved, reprioritised
 from services.routing.domain.ticket import Ticket
 from shared.errors import Refused
 from shared.events.agents import RoutingRule, RuleMode
@@ -161,12 +161,21 @@ class Replay:
         events = self._desk.at_desk(act)
         self._told.groups[past.ticket_id] = self._desk.tickets[past.ticket_id].group_id
         self._note(events)
+        for at, priority in script.priorities:
+            self._at(at, partial(self._prioritise, past.ticket_id, priority))
         if script.is_by_hand and script.waited is not None:
             agent_id = script.first_agent
             assert agent_id is not None, "somebody had it"
             self._at(
                 past.opened_at + script.waited, lambda: self._by_hand(past.ticket_id, agent_id)
             )
+
+    def _prioritise(self, ticket_id: UUID, priority: Priority) -> None:
+        """A person said so at that moment, whoever has it."""
+        ticket = self._desk.tickets[ticket_id]
+        if ticket.priority is not priority:
+            event = reprioritised(ticket, priority, _stamp(ticket, self._desk.now))
+            self._note(self._desk.at_desk(lambda desk: observe(desk, event), (ticket,)))
 
     def _by_hand(self, ticket_id: UUID, agent_id: str) -> None:
         """A person took it or gave it away at that moment; under other rules somebody may have it already."""

@@ -35,6 +35,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         waited: until the first agent had it; None when nobody ever had.
         first_agent: who that was. `is_by_hand`: a person gave it there or asked for it, not routing.
+        priorities: what people set it to, and when.
         due_at: when the first answer was due, for the order of the queue; None without a promise.
         course: as it was.
     """
@@ -44,6 +45,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     waited: timedelta | None
     first_agent: str | None
     is_by_hand: bool
+    priorities: tuple[tuple[datetime, Priority], ...]
     due_at: datetime | None
     course: tuple[Passage, ...]
 
@@ -61,6 +63,9 @@ def script_of(ticket: PastTicket) -> Script:
         waited=None if first is None else max(timedelta(0), first.at - ticket.opened_at),
         first_agent=None if first is None else first.agent_id,
         is_by_hand=first is not None and first.mode in _BY_HAND,
+        priorities=tuple(
+            (entry.at, Priority(entry.value)) for entry in marks if entry.what is Mark.PRIORITY
+        ),
         due_at=datetime.fromisoformat(dues[-1]) if dues else None,
         course=tuple(passage for passage, _ in course),
     )
