@@ -238,6 +238,8 @@ class Consumer:
                         self._commits.note(records)
                     return
         finally:
+            # FastStream's message is part of a cycle: without this its records would stay until the collector comes.
+            message.raw_message = ()
             self._quiet_since = time.monotonic()
             self._idle.set()
 

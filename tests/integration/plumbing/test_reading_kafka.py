@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import gc
 import time
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError
+from aiokafka.structs import ConsumerRecord
 
 from shared.events import Owner, encode
 from shared.identifiers import new_id
@@ -130,6 +132,23 @@ async def test_a_reader_that_stops_tells_kafka_how_far_it_came(place: Place):
             await publish(opened(new_id()), partition=2)
         await applied(table, 3)
     assert await committed(place, 2) == 3
+    await table.close()
+
+
+async def test_what_was_applied_is_given_back_without_the_collector(place: Place):
+    table = Table(place)
+    count = 30
+    async with publishing(place) as publish, reading(table):
+        gc.collect()
+        gc.disable()
+        try:
+            for done in range(1, count + 1):
+                await publish(opened(new_id()))
+                await applied(table, done)
+            alive = sum(isinstance(one, ConsumerRecord) for one in gc.get_objects())
+        finally:
+            gc.enable()
+    assert alive < count / 3, "batches that were applied long ago are still in memory"
     await table.close()
 
 
