@@ -1,5 +1,6 @@
 """Form and chat in a real Chromium, embedded in a page of another site as customers meet them."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from services.intake.channels.messengers.sender import MessengerSender
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
 from tests.integration.intake.desk import Caller, Desk
@@ -109,7 +111,7 @@ async def test_the_form_in_a_page_of_another_site(open_desk_for, shop, browser: 
 async def test_a_chat_from_a_shop_to_the_desk_and_a_ticket_of_it(
     open_desk_for, shop, browser: Browser, issuer: LocalIssuer
 ):
-    _, address = open_desk_for
+    desk, address = open_desk_for
     site, page_of_shop = shop
     page_of_shop[0] = f"<h1>Shop</h1><script src='http://{address}/chat/static/widget.js'></script>"
     visitor = await browser.new_page()
@@ -144,10 +146,23 @@ async def test_a_chat_from_a_shop_to_the_desk_and_a_ticket_of_it(
     await agent.get_by_role("button", name="Make a ticket").click()
     await agent.get_by_label("Subject").fill("A printer smokes")
     await agent.get_by_role("button", name="Make it").click()
-    await expect(agent.get_by_role("link", name="Ticket #")).to_be_visible()
+    ticket = await agent.get_by_role("link", name="Ticket #").get_attribute("href")
+    assert ticket is not None
     await expect(chat.get_by_text("was made of this chat")).to_be_visible()
     await agent.get_by_role("button", name="End", exact=True).click()
     await expect(chat.locator("#state")).to_have_text("Ended")
+
+    said = {"body": "It is repaired <b>: https://shop.example/fix?a=1&b=2."}
+    await Caller(desk, token).post(f"/v1{ticket}/replies", said)
+    sending = asyncio.create_task(desk.running(MessengerSender).run())
+    link = chat.get_by_role("link", name="https://shop.example/fix?a=1&b=2", exact=True)
+    await expect(link).to_have_attribute("target", "_blank")
+    await visitor.reload()  # the chat is over, and what was said since is there
+    await visitor.get_by_role("button", name="Chat").click()
+    await expect(link).to_have_attribute("href", "https://shop.example/fix?a=1&b=2")
+    await expect(chat.get_by_text("It is repaired <b>")).to_be_visible()
+    sending.cancel()
+    await asyncio.wait([sending])
 
 
 async def test_articles_are_suggested_while_the_subject_is_typed_and_help_without_a_ticket(

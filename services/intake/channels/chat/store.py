@@ -258,9 +258,11 @@ class ChatReading:
     async def shown_chat(self, visitor_id: str) -> Chat | None:
         """The visitor's chat that has not ended; else the last one in which something was written after its end."""
         found = await self._rows(
-            f"(SELECT {_CHAT} FROM chat_conversations WHERE visitor_id = %(visitor)s AND state <> 'ended')"  # noqa: S608
+            "SELECT * FROM ("  # noqa: S608
+            f" (SELECT {_CHAT} FROM chat_conversations WHERE visitor_id = %(visitor)s AND state <> 'ended')"
             f" UNION ALL (SELECT {_CHAT} FROM chat_conversations WHERE visitor_id = %(visitor)s"
-            "  AND state = 'ended' AND shown_until > now() ORDER BY opened_at DESC LIMIT 1) LIMIT 1",
+            "  AND state = 'ended' AND shown_until > now() ORDER BY opened_at DESC LIMIT 1)"
+            ") AS one ORDER BY state = 'ended' LIMIT 1",
             {"visitor": visitor_id},
         )
         return Chat(**found[0]) if found else None
