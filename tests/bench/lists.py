@@ -79,6 +79,10 @@ INSERT INTO query.facets (ticket_id, name, value, number)
 SELECT t.ticket_id, v.* FROM query.tickets AS t CROSS JOIN LATERAL (
     SELECT 'tag', tag, NULL::double precision FROM unnest(t.tags) AS tag
     UNION ALL
+    SELECT name, value, NULL
+    FROM (VALUES ('type', t.ticket_type), ('language', t.language), ('organization', t.organization)) AS o (name, value)
+    WHERE value <> ''
+    UNION ALL
     SELECT 'field.' || key, value #>> '{}',
            CASE jsonb_typeof(value) WHEN 'number' THEN (value #>> '{}')::double precision END FROM jsonb_each(t.fields)
 ) AS v (name, value, number)
@@ -174,6 +178,10 @@ SHAPES: Final = (
         ),
     ),
     Shape("in a field's order", lambda _: TicketFilter(**_OPEN), FieldSort("amount", is_descending=True)),
+    Shape("a type, -updated", lambda _: TicketFilter(type=("incident",), **_OPEN)),
+    Shape(
+        "an organisation, due", lambda c: TicketFilter(organization=(f"org{c.randrange(900)}",)), Sort.DUE
+    ),
     Shape("a requester, -updated", lambda c: TicketFilter(requester=_customer(c))),
     Shape(
         "a customer's own, -updated", lambda _: TicketFilter(), scope=lambda c: Scope(_customer(c))

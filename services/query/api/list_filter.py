@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from services.query.api.answers import Several, Text
 from services.query.facets import FIELD
@@ -28,6 +28,7 @@ class ListFilter(BaseModel):
     """Which tickets, in which order. Those with several values take them repeated or separated by commas.
 
     `assignee=me` is the caller, `group=mine` the caller's groups. `due_within`: minutes until a clock ends.
+    `…_from` is inclusive, `…_before` exclusive.
     `field.NAME`: values of a custom field, or a range of numbers or dates (`10..20`, `2026-01-01..`).
     """
 
@@ -40,9 +41,16 @@ class ListFilter(BaseModel):
     priority: Annotated[list[Priority], Several, Field(max_length=_VALUES_MAX)] = []
     channel: Annotated[list[Channel], Several, Field(max_length=_VALUES_MAX)] = []
     tag: Annotated[list[Text], Several, Field(max_length=_VALUES_MAX)] = []
+    type: Annotated[list[Text], Several, Field(max_length=_VALUES_MAX)] = []
+    language: Annotated[list[Text], Several, Field(max_length=_VALUES_MAX)] = []
+    organization: Annotated[list[Text], Several, Field(max_length=_VALUES_MAX)] = []
     due_within: Annotated[int, Field(ge=1, le=_WEEK_MINUTES)] | None = None
     requester: Text | None = None
     external_id: Text | None = None
+    created_from: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+    updated_from: AwareDatetime | None = None
+    updated_before: AwareDatetime | None = None
     is_open: bool | None = None
     breached: bool | None = None
     at_risk: bool | None = None
@@ -80,6 +88,13 @@ class ListFilter(BaseModel):
             fields=tuple(FieldWish(name, tuple(wanted)) for name, wanted in self.fields.items()),
             requester=self.requester,
             external_id=self.external_id,
+            type=tuple(self.type),
+            language=tuple(self.language),
+            organization=tuple(self.organization),
+            created_from=self.created_from,
+            created_before=self.created_before,
+            updated_from=self.updated_from,
+            updated_before=self.updated_before,
             is_open=self.is_open,
             breached=self.breached,
             at_risk=self.at_risk,

@@ -20,6 +20,8 @@ from shared.security import Principal
 _NOT_KEPT: Final = {
     "fields": "values of fields are kept without their moments",
     "group_of": "who was in which group then is not kept",
+    "updated_from": "when a ticket was changed last is kept as it is now",
+    "updated_before": "when a ticket was changed last is kept as it is now",
     "due_within": "deadlines are kept as they are now",
 }
 """Filters of the present list that the past does not know, and why."""
@@ -72,9 +74,19 @@ async def list_answer(
         channel=wanted.channel,
         requester=wanted.requester,
         external_id=wanted.external_id,
+        created_from=wanted.created_from,
+        created_before=wanted.created_before,
         is_open=wanted.is_open,
     )
-    state = StateFilter(wanted.tag, wanted.breached, wanted.at_risk, wanted.q)
+    state = StateFilter(
+        tag=wanted.tag,
+        breached=wanted.breached,
+        at_risk=wanted.at_risk,
+        q=wanted.q,
+        type=wanted.type,
+        language=wanted.language,
+        organization=wanted.organization,
+    )
     if state:
         page = await tickets_by_state_at(pool, asked, state, instant, limit=limit, after=after)
     else:

@@ -82,6 +82,8 @@ class PastFilter:
     requester: str | None = None
     external_id: str | None = None
     is_open: bool | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
     ever_said: str | None = None
     ever_tagged: tuple[str, ...] = ()
     ever_breached: bool = False
@@ -179,6 +181,8 @@ def _conditions(wanted: PastFilter) -> tuple[list[SQL | Composed], dict[str, Any
     equal: dict[str, LiteralString] = {
         "requester": "t.requester_id = %(requester)s",
         "external_id": "t.external_id = %(external_id)s",
+        "created_from": "t.opened_at >= %(created_from)s",
+        "created_before": "t.opened_at < %(created_before)s",
         "ever_said": _EVER_SAID,
     }
     for name, test in equal.items():

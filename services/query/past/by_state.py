@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.query.facets import OWN
 from services.query.past.backlog import PastFilter, scope_of, tickets_at
 from services.query.past.ticket import states_at
 from services.query.past.words import having
@@ -28,6 +29,9 @@ class StateFilter:
     breached: bool | None = None
     at_risk: bool | None = None
     q: str | None = None
+    type: tuple[str, ...] = ()
+    language: tuple[str, ...] = ()
+    organization: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return self != StateFilter()
@@ -38,6 +42,11 @@ class StateFilter:
             set(self.tag) <= set(state["tags"])
             and self.breached in {None, state["is_breached"]}
             and self.at_risk in {None, state["is_at_risk"]}
+            and all(
+                not wanted or state[name] in wanted
+                for name in OWN
+                for wanted in [getattr(self, name)]
+            )
         )
 
 

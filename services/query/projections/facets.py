@@ -1,4 +1,4 @@
-"""Tags and custom fields as rows, so that lists find and order tickets by them: one row a value."""
+"""Tags, custom fields and the like as rows, so that lists find and order tickets by them: one row a value."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,8 +11,13 @@ Row = tuple[UUID, str, str, float | None]
 """Ticket, name, value as text, and as number where it is one."""
 
 
-def rows_of(ticket_id: UUID, tags: Sequence[str], fields: Mapping[str, Any]) -> Iterator[Row]:
+def rows_of(
+    ticket_id: UUID, own: Mapping[str, str | None], tags: Sequence[str], fields: Mapping[str, Any]
+) -> Iterator[Row]:
     """The rows of one ticket, each value once. Values that are neither words, numbers nor lists of them have none."""
+    for name, word in own.items():
+        if word:
+            yield ticket_id, name, as_text(word)[:VALUE_CHARS_MAX], None
     for tag in dict.fromkeys(tags):
         yield ticket_id, TAG, as_text(tag), None
     for name, value in fields.items():

@@ -192,16 +192,17 @@ def fold(facts: TicketFacts, event: TicketEvent, writes: Writes) -> None:  # noq
             _prioritise(facts, event, writes)
         case TypeChanged():
             facts.ticket_type = event.ticket_type
+            _list(facts, writes)
         case SubjectChanged():
             facts.subject = event.subject
             writes.add_words(event.ticket_id, event.subject)
         case FieldsChanged():
             values = facts.fields | {name: change.value for name, change in event.changes.items()}
             facts.fields = {name: value for name, value in values.items() if value is not None}
-            writes.set_facets(facts.ticket_id, facts.tags, facts.fields)
+            _list(facts, writes)
         case TagsChanged():
             facts.tags = list(event.tags)
-            writes.set_facets(facts.ticket_id, facts.tags, facts.fields)
+            _list(facts, writes)
             writes.add_words(event.ticket_id, *event.added)
         case TicketResolved():
             _resolve(facts, event, writes)
@@ -267,7 +268,7 @@ def _open(facts: TicketFacts, event: TicketOpened, writes: Writes) -> None:
     facts.requester_id, facts.requester_name = requester.id, requester.name
     facts.requester_email, facts.organization = requester.email, requester.organization
     facts.tags, facts.fields = list(event.tags), dict(event.fields)
-    writes.set_facets(event.ticket_id, facts.tags, facts.fields, is_new=True)
+    _list(facts, writes, is_new=True)
     facts.is_internal, facts.form = event.is_internal, event.form
     if event.origin is not None and event.origin.kind == "split":
         _link(facts, event.origin.ticket_id, event.origin.number, "split_from")
@@ -366,6 +367,16 @@ def _keep_period(facts: TicketFacts, *, is_open: bool, at: datetime, writes: Wri
     elif facts.open_since is not None:
         writes.add_period(facts.ticket_id, facts.open_since, at)
         facts.open_since = None
+
+
+def _list(facts: TicketFacts, writes: Writes, *, is_new: bool = False) -> None:
+    """What lists find it by, beside its columns."""
+    own = {
+        "type": facts.ticket_type,
+        "language": facts.language,
+        "organization": facts.organization,
+    }
+    writes.set_facets(facts.ticket_id, own, facts.tags, facts.fields, is_new=is_new)
 
 
 def _not_before(at: datetime, since: datetime | None) -> datetime:

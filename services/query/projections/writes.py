@@ -218,13 +218,14 @@ class Writes:
     def set_facets(
         self,
         ticket_id: UUID,
+        own: Mapping[str, str | None],
         tags: Sequence[str],
         fields: Mapping[str, Any],
         *,
         is_new: bool = False,
     ) -> None:
-        """The ticket's tags and custom fields are these from now on. `is_new`: it had none before."""
-        self._facets[ticket_id] = list(facets.rows_of(ticket_id, tags, fields))
+        """What it is listed by from now on, beside its columns. `is_new`: it had none before."""
+        self._facets[ticket_id] = list(facets.rows_of(ticket_id, own, tags, fields))
         if not is_new:
             self._refaceted.add(ticket_id)
 

@@ -1,6 +1,7 @@
 """Which tickets: what a list may be narrowed by, and the same as conditions in SQL."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, LiteralString
 
 from psycopg.sql import SQL, Composed, Placeholder
@@ -20,7 +21,8 @@ NOBODY: Final = "none"
 class TicketFilter:
     """Which tickets; everything that is given must hold, within a tuple any one may (tags: all of them).
 
-    `group_of`: also those of the groups that this agent is in. `due_within`: minutes until a clock ends.
+    `group_of`: also those of the groups that this agent is in. `due_within`: minutes until a clock ends. `…_from` is
+    inclusive, `…_before` exclusive.
     """
 
     status: tuple[StatusCategory, ...] = ()
@@ -30,11 +32,18 @@ class TicketFilter:
     priority: tuple[Priority, ...] = ()
     channel: tuple[Channel, ...] = ()
     tag: tuple[str, ...] = ()
+    type: tuple[str, ...] = ()
+    language: tuple[str, ...] = ()
+    organization: tuple[str, ...] = ()
     fields: tuple[FieldWish, ...] = ()
     group_of: str | None = None
     due_within: int | None = None
     requester: str | None = None
     external_id: str | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+    updated_from: datetime | None = None
+    updated_before: datetime | None = None
     is_open: bool | None = None
     breached: bool | None = None
     at_risk: bool | None = None
@@ -56,6 +65,10 @@ _TESTS: Final[dict[str, LiteralString]] = {
     "channel": "t.via = ANY(%(channel)s)",
     "requester": "t.requester_id = ANY(ids_of_person(ARRAY[%(requester)s]))",
     "external_id": "t.external_id = %(external_id)s",
+    "created_from": "t.opened_at >= %(created_from)s",
+    "created_before": "t.opened_at < %(created_before)s",
+    "updated_from": "t.changed_at >= %(updated_from)s",
+    "updated_before": "t.changed_at < %(updated_before)s",
     "due_within": "t.due_sort > now() AND t.due_sort <= now() + make_interval(mins => %(due_within)s)",
 }
 _SWITCHES: Final[dict[str, LiteralString]] = {
@@ -70,7 +83,7 @@ _ENDED: Final = frozenset({StatusCategory.SOLVED, StatusCategory.CLOSED})
 
 
 def conditions_of(wanted: TicketFilter, scope: Scope) -> tuple[list[SQL | Composed], Values]:
-    """Conditions on a row `t` of `tickets`, and their values. Words, tags and fields are not among them: `matches`."""
+    """Conditions on a row `t` of `tickets`, and their values. Words, tags, fields … are not among them: `matches`."""
     conditions: list[SQL | Composed] = [SQL("t.version > 0")]
     values = Values(
         (name, _listed(name, value) if isinstance(value, tuple) else value)

@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed
 
-from services.query.facets import TAG
+from services.query.facets import OWN, TAG
 from services.query.views.fields import kinds_of
 from services.query.views.list_filter import TicketFilter
 from services.query.views.scope import Scope
@@ -88,6 +88,12 @@ async def matches(
         Invalid: a field or its value does not exist.
     """
     found = [await _tagged(connection, tag, values) for tag in wanted.tag]
+    for name in OWN:
+        if words := getattr(wanted, name):
+            one_of = SQL("f.name = {} AND f.value = ANY({})").format(
+                values.put(name), values.put(list(words))
+            )
+            found.append(await _facet(connection, one_of, values))
     kinds = await kinds_of(connection, [wish.name for wish in wanted.fields])
     for wish in wanted.fields:
         test = kinds[wish.name].test(wish.wanted, values)

@@ -99,6 +99,11 @@ _OPERATORS: Final[dict[str, _Apply]] = {
     "assignee": lambda wanted, value, _: replace(wanted, assignee=(*wanted.assignee, value)),
     "group": lambda wanted, value, _: replace(wanted, group=(*wanted.group, value)),
     "tag": lambda wanted, value, _: replace(wanted, tag=(*wanted.tag, value)),
+    "type": lambda wanted, value, _: replace(wanted, type=(*wanted.type, value)),
+    "language": lambda wanted, value, _: replace(wanted, language=(*wanted.language, value)),
+    "organization": lambda wanted, value, _: replace(
+        wanted, organization=(*wanted.organization, value)
+    ),
     "status": lambda wanted, value, _: replace(
         wanted, status=(*wanted.status, _chosen(StatusCategory, "status", value))
     ),

@@ -1,5 +1,6 @@
 """The list finds what it is asked for, and its pages stay put while tickets are written."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -30,7 +31,8 @@ async def numbers(reader: Reader, **parameters: Any) -> list[int]:
 def some_tickets() -> list[Story]:
     one = Story(1).opened(priority=Priority.URGENT, tags=("vip", "fire"))
     one.give_group(0, "desk", "rule").assign(1, "anna").promise(0, "resolution", 2)
-    two = Story(2).opened(via=Channel.EMAIL, requester=Person("eve", "Eve", "eve@example.org"))
+    eve = Person("eve", "Eve", "eve@example.org", organization="Acme, Inc")
+    two = Story(2).opened(via=Channel.EMAIL, requester=eve, ticket_type="incident", language="de")
     two.give_group(0, "network", "rule").promise(0, "resolution", 1).miss("resolution", 1)
     three = Story(3).opened(tags=("vip",)).move(3, StatusCategory.PENDING)
     four = Story(4).opened(priority=Priority.LOW, external_id="INC4").solve(4)
@@ -55,6 +57,14 @@ def some_tickets() -> list[Story]:
         ({"tag": "vip,fire"}, {1}),
         ({"channel": "email"}, {2}),
         ({"external_id": "INC4"}, {4}),
+        ({"type": "incident,question"}, {2}),
+        ({"language": "de"}, {2}),
+        ({"organization": "Globex"}, set()),
+        ({"q": 'organization:"Acme, Inc" type:incident language:de'}, {2}),
+        ({"created_from": NOON.isoformat()}, {1, 2, 3, 4, 5}),
+        ({"created_before": NOON.isoformat()}, set()),
+        ({"updated_from": (NOON + timedelta(hours=2)).isoformat(), "is_open": "true"}, {3}),
+        ({"updated_before": (NOON + timedelta(hours=2)).isoformat()}, {1, 2, 5}),
         ({"breached": "true"}, {2}),
         ({"at_risk": "true"}, {5}),
         ({"at_risk": "false", "breached": "false"}, {1, 3, 4}),

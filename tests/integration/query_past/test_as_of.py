@@ -160,14 +160,19 @@ async def test_tags_breaches_and_warnings_of_the_past_are_those_that_each_ticket
 ):
     """Tags come and go, a breach is found and taken back; the list says what each ticket of the time says."""
     one = Story(1).opened(tags=("vip", "old")).tag(3, "vip", "new").tag(5, "other")
-    two = Story(2).opened(tags=("new",)).promise(0, "resolution", 2).warn(1, "resolution", 2)
+    two = (
+        Story(2)
+        .opened(tags=("new",), ticket_type="incident")
+        .promise(0, "resolution", 2)
+        .warn(1, "resolution", 2)
+    )
     two.miss("resolution", 2).retract(4, "resolution", 2)
     three = Story(3).opened(external_id="INC3").promise(0, "resolution", 2).miss("resolution", 2)
     reader.feed(one, two, three, batch=3)
     asked: list[dict[str, Any]] = [
         {"tag": "vip"}, {"tag": "new"}, {"tag": "vip,new"}, {"tag": "none"}, {"breached": "true"},
         {"breached": "false"}, {"at_risk": "true"}, {"at_risk": "false", "tag": "new"},
-        {"tag": "new", "breached": "true"},
+        {"tag": "new", "breached": "true"}, {"type": "incident"}, {"language": "de", "type": "incident"},
     ]  # fmt: skip
     for hours in (0.5, 1.5, 2.5, 3.5, 4.5, 6):
         when = (one.start + timedelta(hours=hours)).isoformat()
@@ -194,6 +199,8 @@ async def test_tags_breaches_and_warnings_of_the_past_are_those_that_each_ticket
 def told_so(ticket: dict[str, Any], wanted: dict[str, str]) -> bool:
     return (
         set(filter(None, wanted.get("tag", "").split(","))) <= set(ticket["tags"])
+        and wanted.get("type") in {None, ticket["type"]}
+        and wanted.get("language") in {None, ticket["language"]}
         and wanted.get("breached") in {None, str(ticket["is_breached"]).lower()}
         and wanted.get("at_risk") in {None, str(ticket["is_at_risk"]).lower()}
     )
