@@ -32,16 +32,15 @@ _IS_READY: Final = """
         SELECT 1 FROM deliveries AS earlier
         WHERE earlier.alert_id = d.alert_id AND earlier.sink = d.sink AND earlier.step < d.step
           AND earlier.status IN ('waiting', 'claimed', 'grouped'))
-    AND NOT (d.action = 'trigger' AND EXISTS (
-        SELECT 1 FROM alerts AS mine
-          JOIN alerts AS former ON former.ticket_id = mine.ticket_id
-           AND former.dedupe_key = mine.dedupe_key AND former.state = 'resolved'
-          JOIN deliveries AS ending ON ending.alert_id = former.alert_id AND ending.sink = d.sink
-           AND ending.action = 'resolve' AND ending.status IN ('waiting', 'claimed', 'grouped')
-        WHERE mine.alert_id = d.alert_id AND mine.state <> 'resolved'))
+    AND NOT (d.action = 'trigger' AND d.alert_id IN (
+        SELECT mine.alert_id FROM deliveries AS ending
+          JOIN alerts AS former ON former.alert_id = ending.alert_id
+          JOIN alerts AS mine ON mine.dedupe_key = former.dedupe_key AND mine.state <> 'resolved'
+        WHERE ending.sink = %(sink)s AND ending.action = 'resolve'
+          AND ending.status IN ('waiting', 'claimed')))
 """
 """One alert is told in order. One that breaks again after it was taken back has the same key: said before the
-former one's end, that end would silence it.
+former one's end, that end would silence it. The ends that wait are few, and looked up once for all.
 """
 
 
