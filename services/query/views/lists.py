@@ -145,7 +145,9 @@ async def list_tickets(
     async with pool.connection() as connection:
         walk = await _walk(connection, sort)
         conditions, values = conditions_of(wanted, scope)
-        found = await matches(connection, wanted, conditions, values, scope)
+        found = await matches(
+            connection, wanted, conditions, values, scope, passes_by=_passes_by(wanted, sort)
+        )
         place: SQL | Composed = SQL("true")
         if after is not None:
             # `infinity` (no deadline) travels as None: Python has no such moment.
@@ -195,12 +197,24 @@ async def ids_of(
     async with pool.connection() as connection:
         walk = await _walk(connection, sort)
         conditions, values = conditions_of(wanted, scope)
-        found = await matches(connection, wanted, conditions, values, scope)
+        found = await matches(
+            connection, wanted, conditions, values, scope, passes_by=_passes_by(wanted, sort)
+        )
         keys = _keys(
             walk, [*conditions, *found.conditions], SQL("true"), is_gathered=found.is_gathered
         )
         rows = await (await connection.execute(keys, {**values, "limit": limit})).fetchall()
     return [row["ticket_id"] for row in rows]
+
+
+def _passes_by(wanted: TicketFilter, sort: Order) -> bool:
+    """Whether no index holds the group's tickets in this order."""
+    is_one = len(wanted.group) == 1 and wanted.group_of is None
+    return not (
+        is_one
+        and wanted.is_open
+        and sort in {Sort.UPDATED_DESC, Sort.UPDATED, Sort.DUE, Sort.DUE_DESC}
+    )
 
 
 @dataclass(frozen=True, slots=True)

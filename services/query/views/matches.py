@@ -33,7 +33,7 @@ _PASSED: Final = 0.15
 groups of 1 to 10 % of them. Who passes by more gathers more."""
 
 _GATHERED_A_TEST: Final = 6
-"""Matches that are gathered by an index in the time in which one ticket is tested."""
+"""So many matches are gathered by an index in the time in which one ticket is tested."""
 
 MEASURED_MAX: Final = 10 * GATHERED_MAX
 """Up to here the planner's word is checked: of words that no sample holds it expects thousands, and a walk for one that
@@ -74,6 +74,8 @@ async def matches(
     conditions: Sequence[SQL | Composed],
     values: Values,
     scope: Scope,
+    *,
+    passes_by: bool = True,
 ) -> Matches:
     """What the filter asks of other tables.
 
@@ -83,6 +85,7 @@ async def matches(
         conditions: those of the filter on `tickets` alone; the first is that of every list.
         values: those of all conditions; ours are added.
         scope: whose notes are not searched. A customer's tickets are few, so each of them is tested.
+        passes_by: whether a walk in the list's order also meets tickets of other groups.
 
     Raises:
         Invalid: a field or its value does not exist.
@@ -104,7 +107,7 @@ async def matches(
         return Matches([])
     smallest = min(found, key=lambda each: each.about)
     is_gathered = scope.sees_internal and await _is_worth_gathering(
-        connection, smallest, conditions, values
+        connection, smallest, conditions if passes_by else conditions[:1], values
     )
     return Matches([each.as_set if is_gathered else each.as_test for each in found], is_gathered)
 
