@@ -1,6 +1,7 @@
 """HTML as text: what a person sees, nothing loaded, quotes left out where programs mark them."""
 
 import socket
+import time
 
 import pytest
 
@@ -111,3 +112,22 @@ def test_the_ids_shown_are_found():
 )
 def test_hostile_nesting_and_size_are_bounded(html: str):
     assert len(to_text(html)) < 2_000_000
+
+
+@pytest.mark.parametrize(
+    "opening",
+    ["<p {}>", "<p a='\"' {}>", '<p a=">" {}>', '<p a" {}>', "<p a='>' {}", '<p a=b"c {}>'],
+)
+def test_an_element_with_a_hundred_thousand_attributes_costs_no_minutes(opening: str):
+    many = " ".join(f"a{at}=1" for at in range(100_000))
+    before = time.process_time()
+    said = to_text(f"<b>first</b> {opening.format(many)}last</p>")
+    assert time.process_time() - before < 10  # seconds; it was minutes
+    assert said.startswith("first")
+
+
+def test_a_picture_inside_a_tag_and_a_long_style_are_laid_out_as_ever():
+    picture = "data:image/png;base64," + "iVBORw0KGgo/" * 50_000
+    style = "; ".join(f"margin-{at}: 0" for at in range(400))
+    html = f"<p style=\"{style}\">one</p><img src='{picture}'><p>two</p>"
+    assert to_text(html).split("\n\n") == ["one", "two"]

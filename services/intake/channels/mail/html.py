@@ -16,6 +16,12 @@ HTML_CHARS_MAX: Final = 1_000_000
 ELEMENTS_MAX: Final = 20_000
 """Elements laid out, which costs some 50 microseconds each; beyond, the words are taken without layout."""
 
+ATTRIBUTES_MAX: Final = 1_000
+"""Of one element: the parser compares each with all before it, so a hundred thousand would cost it minutes."""
+
+UNSURE_MAX: Final = 20_000
+"""Words behind a tag that programs read differently: all of them may be its attributes."""
+
 _LAYOUT: Final = ParserConfig(css=CSS_PROFILES["strict"], display_images=False)
 _UNSEEN: Final = ("script", "style", "title", "meta", "link", "template", "noscript")
 _DROPPED: Final = "dropped"
@@ -60,6 +66,11 @@ _FORWARDED: Final = re.compile(
     r"пересылаемое сообщение|mensaje reenviado|messaggio inoltrato)",
     re.IGNORECASE,
 )
+_OPENS: Final = re.compile(r"<[A-Za-z]")
+_ATTRIBUTE: Final = r"""[\s/]*+[^\s"'>=/]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>]++))?+"""
+_TAG: Final = re.compile(rf"<[A-Za-z][^\s/>]*+(?:{_ATTRIBUTE})*+[\s/]*+>")
+_ATTRIBUTES: Final = re.compile(_ATTRIBUTE)
+_ANY_TAG: Final = re.compile(r"<[^<>]*>?")
 _BLANKS: Final = re.compile(r"\n[ \t\u00a0]*(?:\n[ \t\u00a0]*){2,}")
 
 
@@ -106,6 +117,8 @@ def _tree(html: str) -> HtmlElement | None:
     cut = re.sub(r"\A\s*<\?xml[^>]{0,200}\?>", "", cut)
     if not cut.strip():
         return None
+    if _costs_too_much(cut):
+        cut = _ANY_TAG.sub(" ", cut)
     # UTF-8 by word and by bytes: otherwise the parser believes the sender's `meta`.
     parser = HTMLParser(encoding="utf-8", no_network=True, huge_tree=False)
     try:
@@ -117,6 +130,25 @@ def _tree(html: str) -> HtmlElement | None:
         tree, *_UNSEEN, etree.Comment, etree.ProcessingInstruction, with_tail=False
     )
     return tree
+
+
+def _costs_too_much(html: str) -> bool:
+    """Whether an element has, or may have, more attributes than any mail program writes."""
+    at = 0
+    while (opens := _OPENS.search(html, at)) is not None:
+        tag = _TAG.match(html, opens.start())
+        if tag is None:
+            return len(html[opens.start() :].split(maxsplit=UNSURE_MAX)) > UNSURE_MAX
+        inside = tag[0]
+        if len(inside) > ATTRIBUTES_MAX:
+            count = sum(
+                1
+                for _ in zip(_ATTRIBUTES.finditer(inside), range(ATTRIBUTES_MAX + 2), strict=False)
+            )
+            if count > ATTRIBUTES_MAX + 1:  # the name is counted too
+                return True
+        at = tag.end()
+    return False
 
 
 def _text(tree: HtmlElement) -> str:
