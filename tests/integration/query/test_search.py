@@ -7,8 +7,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed
 
-from services.query.views import matches
+from services.query.views import lists, matches
 from services.query.views.list_filter import TicketFilter
+from services.query.views.lists import Sort
 from services.query.views.scope import Scope
 from services.query.views.values import Values
 from shared.events.tickets import Person
@@ -128,13 +129,14 @@ async def test_a_word_that_is_nowhere_is_looked_up_whatever_the_planner_expects(
 
 
 @pytest.mark.parametrize(
-    ("of_the_word", "of_the_group", "is_gathered"),
+    ("of_the_word", "of_the_group", "passes_by", "is_gathered"),
     [
-        (15_000, 10_000, True),
-        (15_000, 1_000_000, False),  # no group: fifty are met soon
-        (15_000, 500, False),  # fewer than the word's: they are tested
-        (40_000, 20_000, False),  # fifty of the group are met soon
-        (5_000, 1_000_000, True),
+        (15_000, 10_000, True, True),
+        (15_000, 10_000, False, False),  # an index holds the group in this order
+        (15_000, 1_000_000, True, False),  # no group: fifty are met soon
+        (15_000, 500, True, False),  # fewer than the word's: they are tested
+        (40_000, 20_000, True, False),  # fifty of the group are met soon
+        (5_000, 1_000_000, True, True),
     ],
 )
 async def test_a_word_of_a_group_is_looked_up_where_a_walk_would_pass_by_too_many(
@@ -143,6 +145,7 @@ async def test_a_word_of_a_group_is_looked_up_where_a_walk_would_pass_by_too_man
     of_the_word: int,
     of_the_group: int,
     *,
+    passes_by: bool,
     is_gathered: bool,
 ) -> None:
     async def expected(_: Any, statement: Composed, __: Values) -> int:
@@ -159,5 +162,28 @@ async def test_a_word_of_a_group_is_looked_up_where_a_walk_would_pass_by_too_man
     async with (await said.service.store.pool()).connection() as connection:
         conditions = [SQL("t.version > 0"), SQL("t.group_id = 'desk'")]
         wanted = TicketFilter(q="word", group=("desk",))
-        found = await matches.matches(connection, wanted, conditions, Values(), Scope())
+        found = await matches.matches(
+            connection, wanted, conditions, Values(), Scope(), passes_by=passes_by
+        )
     assert found.is_gathered is is_gathered
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sort", "index"),
+    [
+        (TicketFilter(group=("desk",), is_open=True), Sort.UPDATED_DESC, "tickets_group_changed"),
+        (TicketFilter(group=("desk",), is_open=True), Sort.DUE, "tickets_group_due"),
+        (TicketFilter(group=("desk",), is_open=True), Sort.CREATED, None),
+        (TicketFilter(group=("desk", "net"), is_open=True), Sort.DUE, None),
+        (TicketFilter(group=("desk",)), Sort.DUE, None),
+    ],
+)
+async def test_a_walk_passes_by_nobody_only_where_an_index_holds_the_group(
+    said: Reader, wanted: TicketFilter, sort: Sort, index: str | None
+) -> None:
+    assert lists._passes_by(wanted, sort) is (index is None)
+    if index is not None:
+        (found,) = said.rows(
+            "SELECT indexdef FROM pg_indexes WHERE schemaname = 'query' AND indexname = %s", index
+        )
+        assert "(group_id, " in found["indexdef"]
