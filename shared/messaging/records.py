@@ -12,7 +12,7 @@ from shared.events import Event, Owner
 from shared.topics import Topic
 
 
-class Received(msgspec.Struct, frozen=True):
+class Received(msgspec.Struct, frozen=True, gc=False):
     """An event as it came from Kafka; `raw` is its exact JSON."""
 
     topic: Topic
@@ -22,7 +22,7 @@ class Received(msgspec.Struct, frozen=True):
     raw: bytes
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A record whose envelope is read and whose value is not yet."""
 
     topic: Topic

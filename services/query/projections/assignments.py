@@ -22,7 +22,7 @@ from shared.events.assignments import (
 )
 
 
-class RoutingFacts(msgspec.Struct, kw_only=True):
+class RoutingFacts(msgspec.Struct, kw_only=True, gc=False):
     """The columns of `tickets` that topic assignments.v1 owns."""
 
     ticket_id: UUID

@@ -30,8 +30,8 @@ from shared.events.tickets import TicketEvent
 from shared.messaging.records import Received
 from shared.topics import Topic
 
-REMEMBERED_TICKETS_MAX: Final = 10_000
-"""Per topic; about 3 kB each, so at most some 90 MB of the service's 300 MB."""
+REMEMBERED_TICKETS_MAX: Final = 8_000
+"""Per topic; about 7 kB a ticket in all three, so at most some 55 MB of the service's 300 MB."""
 
 _TICKETS: Final = Merging(
     "tickets",

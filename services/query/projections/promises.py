@@ -38,7 +38,7 @@ _CycleEvent = (
 )
 
 
-class Cycle(msgspec.Struct, kw_only=True):
+class Cycle(msgspec.Struct, kw_only=True, gc=False):
     """A row of `sla_cycles`: one metric's n-th clock. Durations are business seconds of its calendar."""
 
     ticket_id: UUID
@@ -84,7 +84,7 @@ class Cycle(msgspec.Struct, kw_only=True):
         return self.is_active and self.warned_at is not None and not self.is_breached
 
 
-class PromiseFacts(msgspec.Struct, kw_only=True):
+class PromiseFacts(msgspec.Struct, kw_only=True, gc=False):
     """The columns of `tickets` that topic sla.v1 owns.
 
     `due_at` is the earliest deadline of a running clock, also one that has passed. `is_breached` stays true after the

@@ -62,8 +62,11 @@ _ENDED: Final = frozenset({StatusCategory.SOLVED, StatusCategory.CLOSED})
 _CUSTOMER_WAITS: Final = frozenset({StatusCategory.NEW, StatusCategory.OPEN})
 
 
-class TicketFacts(msgspec.Struct, kw_only=True):
-    """The columns of `tickets` that topic tickets.v1 owns. Times are those of the world (`occurred_at`)."""
+class TicketFacts(msgspec.Struct, kw_only=True, gc=False):
+    """The columns of `tickets` that topic tickets.v1 owns. Times are those of the world (`occurred_at`).
+
+    Facts hold no cycles, and thousands are remembered: the collector need not walk them (`gc=False`).
+    """
 
     ticket_id: UUID
     version: int = 0

@@ -22,7 +22,7 @@ SEARCHED_BYTES_MAX: Final = 200_000
 and stemmed), each word with its positions, so 200 kB stay well below whatever the words are."""
 
 
-class Span(msgspec.Struct):
+class Span(msgspec.Struct, gc=False):
     """A field had a value from a moment on; `valid_to` is open while it still has."""
 
     ticket_id: UUID
@@ -33,7 +33,7 @@ class Span(msgspec.Struct):
     valid_to: datetime | None = None
 
 
-class Stint(msgspec.Struct, kw_only=True):
+class Stint(msgspec.Struct, kw_only=True, gc=False):
     """An agent had a ticket."""
 
     ticket_id: UUID
