@@ -126,6 +126,13 @@ def test_an_element_with_a_hundred_thousand_attributes_costs_no_minutes(opening:
     assert said.startswith("first")
 
 
+@pytest.mark.parametrize("depth", [100, 260, 1_000])
+def test_nothing_is_lost_behind_deep_nesting(depth: int):
+    html = f"<p>before</p>{'<div>' * depth}hello{'</div>' * depth}<p>after</p>"
+    assert to_text(html).split() == ["before", "hello", "after"]
+    assert reply_to_text(html).split() == ["before", "hello", "after"]
+
+
 def test_a_picture_inside_a_tag_and_a_long_style_are_laid_out_as_ever():
     picture = "data:image/png;base64," + "iVBORw0KGgo/" * 50_000
     style = "; ".join(f"margin-{at}: 0" for at in range(400))

@@ -16,6 +16,9 @@ HTML_CHARS_MAX: Final = 1_000_000
 ELEMENTS_MAX: Final = 20_000
 """Elements laid out, which costs some 50 microseconds each; beyond, the words are taken without layout."""
 
+DEPTH_MAX: Final = 200
+"""Elements within each other that are laid out; beyond, as above. Threads of many answers come to a hundred or two."""
+
 ATTRIBUTES_MAX: Final = 1_000
 """Of one element: the parser compares each with all before it, so a hundred thousand would cost it minutes."""
 
@@ -120,7 +123,7 @@ def _tree(html: str) -> HtmlElement | None:
     if _costs_too_much(cut):
         cut = _ANY_TAG.sub(" ", cut)
     # UTF-8 by word and by bytes: otherwise the parser believes the sender's `meta`.
-    parser = HTMLParser(encoding="utf-8", no_network=True, huge_tree=False)
+    parser = HTMLParser(encoding="utf-8", no_network=True, huge_tree=True)
     try:
         tree: HtmlElement = document_fromstring(cut.encode("utf-8", "replace"), parser=parser)
     except etree.ParserError:
@@ -152,13 +155,23 @@ def _costs_too_much(html: str) -> bool:
 
 
 def _text(tree: HtmlElement) -> str:
-    elements = sum(1 for _ in zip(tree.iter(), range(ELEMENTS_MAX + 1), strict=False))
-    if elements > ELEMENTS_MAX:
+    if not _can_be_laid_out(tree):
         said = " ".join(str(piece) for piece in tree.itertext())
     else:
         said = Inscriptis(tree, _LAYOUT).get_text()
     lines = (line.rstrip() for line in said.replace("\u00a0", " ").split("\n"))
     return _BLANKS.sub("\n\n", "\n".join(lines)).strip("\n")
+
+
+def _can_be_laid_out(tree: HtmlElement) -> bool:
+    """Whether the library can: each element costs it time, each level of nesting a call within calls."""
+    elements = depth = 0
+    for event, _ in etree.iterwalk(tree, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        elements += event == "start"
+        if elements > ELEMENTS_MAX or depth > DEPTH_MAX:
+            return False
+    return True
 
 
 def _drop_from(element: HtmlElement) -> None:
