@@ -4,6 +4,7 @@ import asyncio
 import imaplib
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -259,3 +260,30 @@ async def test_the_task_takes_what_comes_while_it_runs_and_survives_a_server_tha
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert refused
+
+
+async def test_a_poll_that_is_stopped_while_it_connects_says_goodbye(
+    server: Server, desk_of, box, monkeypatch
+):
+    server.put(box[0])
+    poll = await desk_of(*box)
+    connecting, go_on, said = threading.Event(), threading.Event(), []
+    opening, logout = imap._Session._open, imaplib.IMAP4.logout
+
+    def slow(self: Any) -> None:
+        connecting.set()
+        assert go_on.wait(30)
+        opening(self)
+
+    def noted(self: imaplib.IMAP4) -> Any:
+        said.append("goodbye")
+        return logout(self)
+
+    monkeypatch.setattr(imap._Session, "_open", slow)
+    monkeypatch.setattr(imaplib.IMAP4, "logout", noted)
+    task = asyncio.ensure_future(poll.poll())
+    await asyncio.to_thread(connecting.wait, 30)
+    task.cancel()
+    asyncio.get_running_loop().call_later(0.1, go_on.set)  # the connection is there after the end
+    await asyncio.gather(task, return_exceptions=True)
+    assert said == ["goodbye"]

@@ -9,6 +9,7 @@ import imaplib
 import os
 import re
 import ssl
+import threading
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -211,6 +212,7 @@ class _Session:
     def __init__(self, account: ImapAccount) -> None:
         self._account = account
         self._box: BaseMailBox | None = None
+        self._opening = threading.Lock()
 
     @property
     def box(self) -> BaseMailBox:
@@ -218,6 +220,10 @@ class _Session:
         return self._box
 
     def open(self) -> None:
+        with self._opening:
+            self._open()
+
+    def _open(self) -> None:
         account = self._account
         where: dict[str, Any] = {
             "host": account.host,
@@ -271,13 +277,15 @@ class _Session:
             self.box.move([str(uid)], self._account.done)
 
     def close(self) -> None:
-        if self._box is None:
-            return
-        try:
-            self._box.logout()
-        except _UNREACHABLE:  # the server is gone; without a goodbye the socket would stay open
-            with contextlib.suppress(OSError):
-                self._box.client.shutdown()
+        # A poll that is cancelled leaves `open` at work in its thread: what that opens must be closed as well.
+        with self._opening:
+            if self._box is None:
+                return
+            try:
+                self._box.logout()
+            except _UNREACHABLE:  # the server is gone; without a goodbye the socket would stay open
+                with contextlib.suppress(OSError):
+                    self._box.client.shutdown()
 
 
 def _moment(line: bytes) -> datetime | None:
