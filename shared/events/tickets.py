@@ -205,8 +205,9 @@ class MessageNotDelivered(
     """A message did not reach these recipients, and nobody tries any more.
 
     `message_id`, `kind`, `sent_by` are as in `MessageSent`. `cause`: `refused` (the server will not have it), `bounced`
-    (it came back later), `given_up` (tried for days), `withheld` (no program may write there), `discarded` (by hand).
-    `reason`: in the words of the server. `code`: its reply code.
+    (it came back later), `given_up` (tried for days), `withheld` (no program may write there), `in_doubt` (the
+    process ended while it was handed over: it may have arrived), `discarded` (by hand). `reason`: in the words of the
+    server. `code`: its reply code.
     """
 
     message_id: UUID

@@ -25,6 +25,7 @@ _CAUSES: Final = {
     "refused": "the mail server refused it",
     "bounced": "it came back",
     "given_up": "it could not be handed over for too long",
+    "in_doubt": "it may have arrived, nobody knows",
     "withheld": "it was not sent",
     "discarded": "it was discarded",
 }

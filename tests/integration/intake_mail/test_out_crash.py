@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from shared.events.tickets import MessageSent
+from services.intake.channels.mail.out.outbox import claim
+from services.intake.channels.mail.out.sender import IN_DOUBT
+from shared.events.tickets import MessageNotDelivered, MessageSent
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
 from tests.integration.intake.desk import Caller, Desk
@@ -75,6 +78,11 @@ def anna(house: Desk, issuer: LocalIssuer) -> Caller:
     return Caller(house, issuer.issue("anna", Role.AGENT, name="Anna Berg"))
 
 
+@pytest.fixture
+def lena(house: Desk, issuer: LocalIssuer) -> Caller:
+    return Caller(house, issuer.issue("lena", Role.SUPERVISOR, name="Lena Roth"))
+
+
 async def a_replied_ticket(house: Desk, anna: Caller, to: str) -> str:
     done = await Post(house, anna).bring(a_mail(**{"from": to}))
     answer = await anna.post(f"/v1/tickets/{done['ticket_id']}/replies", {"body": "We look at it."})
@@ -102,8 +110,14 @@ def start_process(database: Database, issuer: LocalIssuer, boxes: Path, port: in
     return subprocess.Popen([sys.executable, "-c", SENDER_PROCESS], env=environment)
 
 
-async def test_killed_after_the_server_took_it_and_before_the_mark_the_copy_is_the_same_mail(
-    house: Desk, anna: Caller, database: Database, issuer: LocalIssuer, boxes: Path, tmp_path: Path
+async def test_killed_after_the_server_took_it_and_before_the_mark_nothing_is_sent_twice_by_itself(
+    house: Desk,
+    anna: Caller,
+    lena: Caller,
+    database: Database,
+    issuer: LocalIssuer,
+    boxes: Path,
+    tmp_path: Path,
 ):
     ann = new_address()
     outside = Outside()
@@ -126,16 +140,42 @@ async def test_killed_after_the_server_took_it_and_before_the_mark_the_copy_is_t
         assert await sent(house, ticket) == []
         second = a_sender(house, port, tmp_path / "files", boxes)
 
-        async def settled() -> bool:
+        async def told() -> bool:
             await drained(second)
-            return bool(await sent(house, ticket))
+            return any(isinstance(one, MessageNotDelivered) for one in await house.events(ticket))
 
-        await eventually(settled, what="the lease of the dead sender to end")
+        await eventually(told, what="the lease of the dead sender to end")
+        await drained(second)
+        assert len(outside.taken) == 1
+        (row,) = await house.rows(
+            "SELECT id, state, last_error FROM mail_outbox WHERE ticket_id = %s", ticket
+        )
+        assert (row["state"], row["last_error"]) == ("dead", IN_DOUBT)
+        (doubt,) = [
+            one for one in await house.events(ticket) if isinstance(one, MessageNotDelivered)
+        ]
+        assert (doubt.cause, doubt.recipients) == ("in_doubt", (ann,))
+        again = await lena.post(f"/v1/channels/email/outbox/{row['id']}/retry", {})
+        assert again.status_code == 200, again.text
         await drained(second)
     (_, first_to, first), (_, second_to, copy) = outside.taken
     assert (first, first_to) == (copy, second_to)
     assert parsed(first)["Message-ID"] == parsed(copy)["Message-ID"]
     assert len(await sent(house, ticket)) == 1
+
+
+async def test_a_mail_that_had_not_begun_to_leave_is_sent_by_the_next_sender(
+    house: Desk, anna: Caller, boxes: Path, tmp_path: Path
+):
+    ann = new_address()
+    await a_replied_ticket(house, anna, ann)
+    dead = {"count_max": 20, "per_domain_max": 20, "lease": timedelta(0)}
+    taken = await asyncio.to_thread(house.store.transact, lambda tx: claim(tx, **dead))
+    assert [one.recipient for one in taken] == [ann]
+    outside = Outside()
+    with outside.serving() as port:
+        await drained(a_sender(house, port, tmp_path, boxes))
+    assert len(outside.mails(ann)) == 1
 
 
 async def test_many_senders_at_once_send_each_mail_once(

@@ -88,6 +88,7 @@ def item(event: TicketEvent, kind: Kind = "reply") -> Item:
         reached=(),
         claim_id=derived_id("test", "claim"),
         claimed_until=NOON,
+        is_in_doubt=False,
     )
 
 

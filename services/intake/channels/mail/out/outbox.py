@@ -1,7 +1,8 @@
 """The outbox of mails: written with the event, taken by one sender at a time, kept until it is known what became of it.
 
-waiting → claimed → sent | dead; claimed → waiting when it failed for now, or when whoever had it has died. A mail is
-handed over at least once and has the same Message-ID and the same bytes each time.
+waiting → claimed → sent | dead; claimed → waiting when it failed for now, or when whoever had it has died. A mail has
+the same Message-ID and the same bytes each time. One whose sender died while handing it over is in doubt: it may have
+arrived, so a person decides, and nothing is sent twice by itself.
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ LOOKED_AT_MAX: Final = 1_000
 
 _ITEM: Final = (
     "o.id, o.ticket_id, o.number, o.version, o.message_id, o.kind, o.mail_id, o.recipient, o.attempts, o.created_at,"
-    " o.give_up_at, o.reached, o.claim_id, o.claimed_until"
+    " o.give_up_at, o.reached, o.claim_id, o.claimed_until, o.is_handing_over AS is_in_doubt"
 )
 _ROW: Final = (
     "id, ticket_id, number, message_id, kind, mail_id, recipient, state, attempts, next_attempt_at,"
@@ -52,6 +53,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
         give_up_at: when trying ends; None: it was never tried.
         reached: who has it already, from an earlier attempt.
         claim_id: only who knows it may say what became of the mail.
+        is_in_doubt: whoever had it before died while handing it over.
     """
 
     id: UUID
@@ -68,6 +70,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     reached: tuple[str, ...]
     claim_id: UUID
     claimed_until: datetime
+    is_in_doubt: bool
 
 
 class Pacing(msgspec.Struct, frozen=True, kw_only=True):
@@ -249,6 +252,16 @@ def is_still_claimed(tx: Transaction, item: Item) -> bool:
     return tx.cursor.fetchone() is not None
 
 
+def begin(tx: Transaction, item: Item) -> bool:
+    """It goes to the server now; False: another one has it by now, and it must not."""
+    tx.cursor.execute(
+        "UPDATE mail_outbox SET is_handing_over = true"
+        " WHERE id = %s AND claim_id = %s AND state = 'claimed'",
+        (item.id, item.claim_id),
+    )
+    return tx.cursor.rowcount == 1
+
+
 def settle(
     tx: Transaction,
     item: Item,
@@ -265,8 +278,8 @@ def settle(
     tx.cursor.execute(
         "UPDATE mail_outbox SET state = %s, reached = reached || %s::text[], failed = failed || %s::text[],"
         " next_attempt_at = coalesce(%s, next_attempt_at), give_up_at = coalesce(give_up_at, %s),"
-        " finished_at = %s, last_error = %s, last_code = %s, claim_id = NULL, claimed_until = NULL"
-        " WHERE id = %s",
+        " finished_at = %s, last_error = %s, last_code = %s, claim_id = NULL, claimed_until = NULL,"
+        " is_handing_over = false WHERE id = %s",
         (
             state, list(reached), list(failed), next_attempt_at, give_up_at,
             None if state == "waiting" else tx.now, error, code, item.id,

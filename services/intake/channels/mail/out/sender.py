@@ -40,6 +40,8 @@ CONNECTIONS_MAX: Final = 4
 STOP_SECONDS_MAX: Final = 10.0
 """For the mails under way when the process ends; a service has 20 s for everything."""
 
+IN_DOUBT: Final = "the process ended while it was handed over, so it may have arrived: retry it only if it has not"
+
 _AWAY_SECONDS_MAX: Final = 60.0
 _SENDER: Final = Actor(kind=ActorKind.SYSTEM, id="mail", name="Mail")
 
@@ -102,7 +104,7 @@ class MailSender:
         self._is_stopping = False
 
     async def run(self) -> None:
-        """Until cancelled: then the mails under way are finished, because cut off they would be sent once more."""
+        """Until cancelled: then the mails under way are finished, because cut off they would be in doubt."""
         while True:
             work = asyncio.ensure_future(self.send_due())
             try:
@@ -148,8 +150,11 @@ class MailSender:
     async def _share(self, items: Sequence[Item]) -> bool:
         """Hand these over on one connection; False: the server is away, and what is left waits."""
         left = list(items)
+        for doubtful in (item for item in items if item.is_in_doubt):
+            left.remove(doubtful)
+            await self._give_up(doubtful, "in_doubt", IN_DOUBT)
         try:
-            ready = [(item, await self._parcel(item)) for item in items]
+            ready = [(item, await self._parcel(item)) for item in left]
             left = [item for item, parcel in ready if parcel is not None]
             if not left:
                 return True
@@ -186,8 +191,11 @@ class MailSender:
             # One mail that trips over our own mistake must not stop all the others: loud, and for a person.
             log.exception("mail_not_made", mail=str(item.id))
             reason = f"it could not be made ({type(error).__name__})"
-        await self._transact(lambda tx: self._withheld(tx, item, reason))
+        await self._give_up(item, "withheld", reason)
         return None
+
+    async def _give_up(self, item: Item, cause: str, reason: str) -> None:
+        await self._transact(lambda tx: self._dead(tx, item, cause, reason))
 
     async def _made(self, item: Item) -> Parcel:
         if item.kind == "notice":
@@ -230,6 +238,8 @@ class MailSender:
 
     async def _attempt(self, connection: Connection, item: Item, parcel: Parcel) -> None:
         broken: ServerIsAway | None = None
+        if not await self._transact(lambda tx: outbox.begin(tx, item)):
+            return
         try:
             handed = await connection.hand_over(str(item.id), parcel)
         except ServerIsAway as error:
@@ -244,7 +254,7 @@ class MailSender:
         if broken is not None:
             raise broken
 
-    def _withheld(self, tx: Tx, item: Item, reason: str) -> None:
+    def _dead(self, tx: Tx, item: Item, cause: str, reason: str) -> None:
         if not outbox.is_still_claimed(tx, item):
             return
         outbox.settle(tx, item, state="dead", reached=(), failed=(), error=reason)
@@ -252,7 +262,7 @@ class MailSender:
         address = None if ticket is None else ticket.requester_email
         if item.kind == "notice":
             address = item.recipient
-        self._note_failures(tx, item, "withheld", [Failure(address or "", None, reason)])
+        self._note_failures(tx, item, cause, [Failure(address or "", None, reason)])
         metrics.INTAKE_MESSAGES_OUT.labels("email", "dead").inc()
 
     def _settle(self, tx: Tx, item: Item, handed: Handed) -> str:
