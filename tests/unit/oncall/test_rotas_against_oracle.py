@@ -138,7 +138,7 @@ def histories(draw: st.DrawFn) -> tuple[RotaHistory, datetime]:
     return RotaHistory(versions, overrides), around
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(histories(), st.integers(0, 1_000_000))
 def test_everybody_is_on_call_exactly_when_the_oracle_says(
     given_: tuple[RotaHistory, datetime], salt: int
