@@ -26,12 +26,6 @@ LINK_SECONDS: Final = 900
 """A quarter of an hour: long enough to read a page and click, too short to travel far."""
 
 _CREATED: Final = 201
-_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cache-Control": "private, no-store",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 
 class TypeIsNotKept(Refused):
@@ -163,7 +157,8 @@ def _add_upload(
 async def _sent(contents: AttachmentStore, file: Shelved, *, wants_inline: bool) -> Response:
     content_type = rules.served_type(file.content_type)
     headers = {
-        **_HEADERS,
+        **rules.HARMLESS,
+        "Cache-Control": "private, no-store",
         "Content-Length": str(file.size),
         "Content-Disposition": rules.disposition(
             file.name, content_type, wants_inline=wants_inline

@@ -21,11 +21,6 @@ BYTES_MAX: Final = 5_242_880
 """A screenshot of a large screen is some 2 MB; whoever reads a page waits for every picture of it."""
 
 _CREATED: Final = 201
-_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 
 class IsNoPicture(Refused):
@@ -92,7 +87,7 @@ def pictures_router(knowledge: Knowledge, contents: AttachmentStore) -> APIRoute
         pieces = await contents.read(sha256)
         return StreamingResponse(
             pieces,
-            headers={**_HEADERS, "Cache-Control": kept, "Content-Length": str(picture.size)},
+            headers={**rules.HARMLESS, "Cache-Control": kept, "Content-Length": str(picture.size)},
             media_type=picture.content_type,
         )
 

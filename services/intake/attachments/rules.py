@@ -21,6 +21,13 @@ REFUSED_ENDINGS: Final = frozenset(
 )
 """What Gmail does not deliver either: files that run when they are opened."""
 
+HARMLESS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""Headers with which a kept file is served: whatever is in it, no browser runs it or lends it to another site."""
+
 PICTURE_HEAD_BYTES: Final = 12
 _PICTURE_MARKS: Final = {
     b"\x89PNG\r\n\x1a\n": "image/png",
