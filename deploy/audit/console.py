@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from deploy.audit.copies import KafkaCopy, compare_query
+from deploy.audit.copies import KafkaCopy, compare_query, compare_readings
 from deploy.audit.findings import Verdict
 from deploy.audit.places import Places
 from deploy.audit.source import opened
@@ -56,6 +57,7 @@ def verify(
     from_kafka: bool,
     with_query: str | None,
     witness: Path | None,
+    sealing_since: datetime | None = None,
 ) -> int:
     """Check these services and tell; the exit status: 0 all is as it was sealed, 1 something is not.
 
@@ -79,11 +81,13 @@ def verify(
                         places.keys[service],
                         witnessed=roots.get(service),
                         witnessed_seals=seals.get(service),
+                        sealing_since=sealing_since,
                         progress=bars,
                     )
                     verdict = check.run()
                     verdicts.append(verdict)
                     if service == "query":
+                        compare_readings(source, verdict)
                         continue  # its readings of sensitive tickets are published nowhere
                     if from_kafka and places.kafka is not None:
                         copy = KafkaCopy(
@@ -155,7 +159,9 @@ def print_roots(answers: Sequence[dict[str, Any]]) -> None:
 
 def _tell(console: Console, verdict: Verdict) -> None:
     speed = verdict.events / verdict.seconds if verdict.seconds else 0
-    word, style = ("proven", "green") if verdict.is_good else ("NOT AS SEALED", "bold red")
+    word, style = ("proven", "green") if verdict.is_signed else ("consistent, not proven", "yellow")
+    if not verdict.is_good:
+        word, style = "NOT AS SEALED", "bold red"
     console.print(
         f"{verdict.service}: [{style}]{word}[/] {verdict.events:,} events of {verdict.streams:,} streams,"
         f" {verdict.seals:,} seals, {verdict.days:,} signed days, {speed:,.0f} events/s",

@@ -6,16 +6,23 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
 import psycopg
 from aiokafka import AIOKafkaConsumer
 from psycopg.rows import tuple_row
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier
 
 from deploy.audit.findings import Progress, Verdict
 from deploy.audit.source import PAGE, TABLES, Source
 from shared.errors import Unreadable
+from shared.events import Actor
 from shared.messaging.records import Record, read_envelope, recorded_at
 from shared.topics import OWNERS
+
+_FILED: Final = (
+    "actor_kind", "actor_id", "actor_name", "via", "occurred_at", "recorded_at", "correlation_id", "causation_id",
+)  # fmt: skip
+"""The columns by which query finds an event, and tells who it was."""
 
 _FETCH_MS: Final = 1_000
 _BITS: Final = 8
@@ -179,8 +186,10 @@ def compare_query(source: Source, query_url: str, verdict: Verdict, progress: Pr
             ).format(source.table(TABLES[source.service]))
         )
         copy.execute(
-            "SELECT uuid_send(stream_id), version, type, raw::text FROM query.timeline"
-            " WHERE topic = ANY(%s) ORDER BY stream_id, version",
+            SQL(
+                "SELECT uuid_send(stream_id), version, type, raw::text, {} FROM query.timeline"
+                " WHERE topic = ANY(%s) ORDER BY stream_id, version"
+            ).format(SQL(", ").join(map(Identifier, _FILED))),
             (topics,),
         )
         return _merge(iter(ours), iter(copy), verdict, progress)
@@ -213,13 +222,73 @@ def _merge(
                 "was removed from the database; query has it", stream=theirs[0], version=theirs[1]
             )
         else:
-            if (mine[3], mine[4]) != (theirs[2], theirs[3].encode()):
-                verdict.add(
-                    "differs from query's copy", stream=mine[0], version=mine[1], position=mine[2]
-                )
+            if (what := _difference(mine, theirs)) is not None:
+                verdict.add(what, stream=mine[0], version=mine[1], position=mine[2])
             mine = next(ours, None)
         theirs = next(copy, None)
     return count
+
+
+def _difference(mine: tuple[Any, ...], theirs: tuple[Any, ...]) -> str | None:
+    if (mine[3], mine[4]) != (theirs[2], theirs[3].encode()):
+        return "differs from query's copy"
+    wrong = _misfiled(dict(zip(_FILED, theirs[4:], strict=True)), mine[4])
+    return f"is filed under another {wrong} in query's copy" if wrong else None
+
+
+def compare_readings(source: Source, verdict: Verdict) -> None:
+    """Hold the columns by which the audit finds query's own records against what was sealed of them."""
+    statement = SQL(
+        "SELECT originator_id, originator_version, notification_id, state, actor_id, recorded_at, ticket_id::text"
+        " FROM {} ORDER BY notification_id"
+    ).format(source.table(TABLES["query"]))
+    with source.connection.cursor("readings", row_factory=tuple_row) as cursor:
+        cursor.itersize = PAGE
+        for stream, version, position, state, *filed in cursor.execute(statement):
+            names = ("actor_id", "recorded_at", "ticket_id")
+            if wrong := _misfiled(dict(zip(names, filed, strict=True)), state):
+                verdict.add(
+                    f"is filed under another {wrong}",
+                    stream=stream,
+                    version=version,
+                    position=position,
+                )
+
+
+class _Filed(msgspec.Struct):
+    """What an event says of the columns by which it is found."""
+
+    actor: Actor
+    via: str
+    recorded_at: datetime
+    correlation_id: str
+    occurred_at: datetime | None = None
+    causation_id: str | None = None
+    ticket_id: str | None = None
+
+    def value(self, column: str) -> Any:
+        part, _, name = column.partition("_")
+        return getattr(self.actor, name) if part == "actor" else getattr(self, column)
+
+
+_FILED_DECODER: Final = msgspec.json.Decoder(_Filed)
+
+
+def _misfiled(columns: dict[str, Any], state: bytes) -> str | None:
+    """The first column that says something else than the event itself."""
+    try:
+        said = _FILED_DECODER.decode(state)
+    except msgspec.DecodeError:
+        return None  # no event at all, which the check against the seals tells
+    for name, value in columns.items():
+        if _as_stored(said.value(name)) != value:
+            return name
+    return None
+
+
+def _as_stored(value: Any) -> Any:
+    """PostgreSQL's text holds no NUL character."""
+    return value.replace("\x00", "\ufffd") if isinstance(value, str) else value
 
 
 def _is_old(state: bytes) -> bool:

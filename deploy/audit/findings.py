@@ -31,6 +31,7 @@ class Verdict:
     Attributes:
         events: rows that were read and hashed in commit order.
         unsealed: rows at the end that no seal covers yet.
+        is_signed: whether signatures were checked; hashes alone can be computed by anybody.
         notes: what was not checked, and why.
     """
 
@@ -43,6 +44,7 @@ class Verdict:
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list)
     findings_count: int = 0
+    is_signed: bool = True
     notes: list[str] = field(default_factory=list)
     _named: set[tuple[UUID, int | None]] = field(default_factory=set)
 

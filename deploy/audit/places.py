@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.audit.source import TABLES
 from deploy.local.folder import StateFolder, default_home, remembered_port
 from deploy.local.ports import LOOPBACK
 from deploy.local.problems import CannotStart
@@ -67,18 +68,19 @@ def _keys(
     local: StateFolder | None,
     database: str | None,
 ) -> dict[str, PublicKeys]:
-    given = list(public_keys)
+    # A key of one service says nothing about another's log: `sla=…` counts for sla alone.
+    given: list[tuple[str | None, str]] = []
+    for text in public_keys:
+        name, equals, key = text.partition("=")
+        is_named = bool(equals) and name in TABLES
+        given.append((name, key) if is_named else (None, text))
+
+    def of(service: str) -> list[str]:
+        if local and database is None and not given:
+            return [AuditKey(local.secret(audit_secret_name(service)), service).public]
+        return [key for name, key in given if name in {None, service}]
+
     try:
-        return {
-            service: PublicKeys(
-                *given,
-                *(
-                    [AuditKey(local.secret(audit_secret_name(service)), service).public]
-                    if local and database is None and not given
-                    else []
-                ),
-            )
-            for service in services
-        }
+        return {service: PublicKeys(*of(service)) for service in services}
     except ValueError as error:
         raise CannotStart(f"--public-key: {error}") from None

@@ -4,13 +4,16 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
+import msgspec
 import psycopg
 from psycopg.rows import dict_row, tuple_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from shared.audit import chain
+from shared.events import Owner
 
 PAGE: Final = 2_000
 """Rows fetched at once: some 2 MB, and at worst 2,000 of the largest events."""
@@ -25,12 +28,20 @@ TABLES: Final = {
 
 
 class Row(NamedTuple):
-    """A stored event, hashed where it is read."""
+    """A stored event, hashed where it is read. `recorded_at`: None when the bytes are no event, or by stream."""
 
     position: int
     stream: bytes
     version: int
     leaf: bytes
+    recorded_at: datetime | None = None
+
+
+class _Recorded(msgspec.Struct):
+    recorded_at: datetime
+
+
+_RECORDED: Final = msgspec.json.Decoder(_Recorded)
 
 
 @dataclass(frozen=True)
@@ -41,16 +52,16 @@ class Source:
     connection: psycopg.Connection[Any]
 
     def rows(self, order: str) -> Iterator[Row]:
-        """All events: `commit` in the order of their positions, `stream` by stream and version."""
+        """All events that have a position: `commit` in that order, `stream` by stream and version."""
         ordered = {
             "commit": SQL("notification_id"),
             "stream": SQL("originator_id, originator_version"),
         }[order]
         statement = SQL(
             "SELECT notification_id, uuid_send(originator_id), originator_version, topic, state"
-            " FROM {} ORDER BY {}"
+            " FROM {} WHERE notification_id IS NOT NULL ORDER BY {}"
         ).format(self.table(TABLES[self.service]), ordered)
-        sha256, leaf = hashlib.sha256, chain.leaf
+        sha256, leaf, with_time = hashlib.sha256, chain.leaf, order == "commit"
         with self.connection.cursor(f"rows_{order}", row_factory=tuple_row, binary=True) as cursor:
             cursor.itersize = PAGE
             for position, stream, version, wire_type, state in cursor.execute(statement):
@@ -59,7 +70,22 @@ class Source:
                     stream,
                     version,
                     leaf(position, stream, version, wire_type or "", sha256(state or b"").digest()),
+                    _recorded_at(state) if with_time else None,
                 )
+
+    def published(self) -> int:
+        """The position up to which the relay has published; 0 for a log that is not published."""
+        if self.service not in {owner.value for owner in Owner}:
+            return 0
+        found = self.fetch("SELECT notification_id FROM {}", "relay_position")
+        return int(found[0]["notification_id"]) if found else 0
+
+    def without_position(self) -> list[dict[str, Any]]:
+        """Rows that stand nowhere in commit order; there are none unless somebody changed the table itself."""
+        return self.fetch(
+            "SELECT originator_id, originator_version FROM {} WHERE notification_id IS NULL LIMIT 100",
+            TABLES[self.service],
+        )
 
     def seals(self) -> Iterator[dict[str, Any]]:
         """All seals in order."""
@@ -111,6 +137,14 @@ def opened(service: str, url: str) -> Iterator[Source]:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         yield Source(service, connection)
+
+
+def _recorded_at(state: bytes | None) -> datetime | None:
+    try:
+        found = _RECORDED.decode(state or b"").recorded_at
+    except (msgspec.DecodeError, ValueError):  # a ValidationError is a DecodeError
+        return None
+    return found if found.tzinfo is not None else None
 
 
 def _composed(statement: LiteralString, table: Composed) -> Composed:

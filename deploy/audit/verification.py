@@ -1,19 +1,19 @@
 """The whole check of one service's log: seals, rows in commit order, chains by stream, signed days."""
 
+import struct
 import time
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from deploy.audit.findings import Progress, Quiet, Verdict
+from deploy.audit.lateness import Lateness
 from deploy.audit.source import TABLES, Row, Source
 from shared.audit import chain, merkle
 from shared.audit.signing import PublicKeys
-
-UNSEALED_SECONDS_MAX: Final = 60
-"""A row that has stood longer than this without a seal is a finding: the seals that held it may have been removed."""
 
 _STEP: Final = 1_000
 _REMOVED: Final = "was removed"
@@ -27,6 +27,7 @@ class Verification:
         keys: whose signatures count; empty: signatures are not checked, which the verdict says.
         witnessed: day roots that somebody kept outside (hexadecimal by ISO day): each must still be there.
         witnessed_seals: hashes of seals that somebody kept outside (hexadecimal by number): likewise.
+        sealing_since: what was recorded before may have been sealed late.
         progress: is told how far it is.
     """
 
@@ -37,23 +38,27 @@ class Verification:
         *,
         witnessed: dict[str, str] | None = None,
         witnessed_seals: dict[int, str] | None = None,
+        sealing_since: datetime | None = None,
         progress: Progress | None = None,
     ) -> None:
         self._source = source
         self._keys = keys
         self._witnessed = witnessed or {}
         self._witnessed_seals = dict(witnessed_seals or {})
+        self._lateness = Lateness(sealing_since)
         self._progress = progress or Quiet()
         self.verdict = Verdict(source.service)
         self._sealed_to = 0
         self._bounds: list[int] = []  # last position of each run of seals of one day
         self._days: list[str] = []
+        self._counts: Counter[str] = Counter()  # events by day
         self._seal_hashes: dict[int, bytes] = {}  # of the seals that days name
 
     def run(self) -> Verdict:
         """Check everything."""
         begun = time.perf_counter()
         if not self._keys:
+            self.verdict.is_signed = False
             self.verdict.notes.append("signatures were not checked: no public key was given")
         days = self._source.days()
         total = self._total()
@@ -100,11 +105,7 @@ class Verification:
                 position=after + 1,
             )
         self._sealed_to = after
-        for row in rows:
-            self.verdict.unsealed += 1
-            self._count_row()
-            if self.verdict.unsealed == 1:
-                self._check_first_unsealed(row)
+        self._check_unsealed(rows)
 
     def _hold_against_witness(self, stored: dict[str, Any], digest: bytes) -> None:
         kept = self._witnessed_seals.pop(stored["number"], None)
@@ -142,10 +143,19 @@ class Verification:
     def _compare(self, stored: dict[str, Any], rows: Sequence[Row]) -> None:
         for _ in rows:
             self._count_row()
-        sealed = list(chain.entries(bytes(stored["entries"])))
+        try:
+            sealed = list(chain.entries(bytes(stored["entries"])))
+        except struct.error:
+            return  # it was changed, which is told already
+        if len(sealed) != stored["event_count"]:
+            self.verdict.add(
+                f"seal {stored['number']} counts {stored['event_count']} events and holds {len(sealed)}",
+                position=stored["after"] + 1,
+            )
         if len(sealed) == len(rows) and all(
             entry.leaf == row.leaf for entry, row in zip(sealed, rows, strict=True)
         ):
+            self._check_moments(rows, stored["sealed_at"])
             return
         for what, stream, version, position in _differences(sealed, rows, stored["after"]):
             if what == _REMOVED:
@@ -162,22 +172,37 @@ class Verification:
         )
         return f"was moved to position {found[0]['notification_id']}" if found else _REMOVED
 
-    def _check_first_unsealed(self, row: Row) -> None:
-        stored = self._source.fetch(
-            "SELECT convert_from(state, 'UTF8')::json ->> 'recorded_at' AS recorded_at FROM {}"
-            " WHERE notification_id = %s",
-            TABLES[self._source.service],
-            row.position,
-        )
-        recorded_at = datetime.fromisoformat(stored[0]["recorded_at"])
-        age = (datetime.now(UTC) - recorded_at).total_seconds()
-        if age > UNSEALED_SECONDS_MAX:
+    def _check_moments(self, rows: Sequence[Row], sealed_at: datetime) -> None:
+        for row in rows:
+            if (wrong := self._lateness.of_sealed(row, sealed_at)) is not None:
+                self._name(row, wrong)
+        self._lateness.seal_ends(sealed_at)
+
+    def _check_unsealed(self, rows: Iterator[Row]) -> None:
+        now, last = datetime.now(UTC), self._sealed_to
+        for row in rows:
+            self.verdict.unsealed += 1
+            self._count_row()
+            last = row.position
+            if (wrong := self._lateness.of_unsealed(row, now)) is not None:
+                self._name(row, wrong)
+        published = self._source.published()
+        if published > last:
             self.verdict.add(
-                f"has stood without a seal for {age:.0f} s: the service does not run, or seals were removed",
-                stream=row.stream,
-                version=row.version,
-                position=row.position,
+                f"events up to position {published} were published, the log ends at {last}:"
+                " what followed was removed",
+                position=last + 1,
             )
+        for lost in self._source.without_position():
+            self.verdict.add(
+                "has no position: was inserted",
+                stream=lost["originator_id"],
+                version=lost["originator_version"],
+                position=last + 1,
+            )
+
+    def _name(self, row: Row, what: str) -> None:
+        self.verdict.add(what, stream=row.stream, version=row.version, position=row.position)
 
     def _count_row(self) -> None:
         self.verdict.events += 1
@@ -186,6 +211,7 @@ class Verification:
 
     def _remember_day(self, stored: dict[str, Any]) -> None:
         day = stored["day"].isoformat()
+        self._counts[day] += len(bytes(stored["entries"])) // chain.ENTRY_BYTES
         if self._days and self._days[-1] == day:
             self._bounds[-1] = stored["last"]
         else:
@@ -199,20 +225,20 @@ class Verification:
         trees: dict[str, merkle.Tree] = {day: merkle.Tree() for day in self._days}
         heads = _Ahead(self._source.heads())
         for stream, rows in _by_stream(self._source.rows("stream"), self._progress):
-            version, end = self._follow(stream, rows, trees)
+            version, end, day = self._follow(stream, rows, trees)
             for missing in heads.before(stream):
                 self._miss_stream(missing)
             if version:
                 self.verdict.streams += 1
-                self._check_head(stream, version, end, heads.take(stream))
+                self._check_head(stream, version, (end, day), heads.take(stream))
         for missing in heads:
             self._miss_stream(missing)
         return trees
 
     def _follow(
         self, stream: bytes, rows: Iterator[Row], trees: dict[str, merkle.Tree]
-    ) -> tuple[int, bytes]:
-        """The stream's last sealed version and the end of its chain."""
+    ) -> tuple[int, bytes, str]:
+        """The stream's last sealed version, the end of its chain, and the day of it."""
         end, version, day = chain.NOTHING, 0, ""
         for row in rows:
             if row.version != version + 1 and row.position <= self._sealed_to:
@@ -231,12 +257,20 @@ class Verification:
             version, end = row.version, chain.link(end, row.leaf)
         if day:
             trees[day].add(chain.head(stream, version, end))
-        return version, end
+        return version, end, day
 
     def _check_head(
-        self, stream: bytes, version: int, end: bytes, sealed: dict[str, Any] | None
+        self, stream: bytes, version: int, found: tuple[bytes, str], sealed: dict[str, Any] | None
     ) -> None:
+        end, day = found
         if sealed is not None and (sealed["version"], bytes(sealed["link"])) == (version, end):
+            if sealed["day"].isoformat() != day:
+                # It would be missing in the tree of its own day.
+                self.verdict.add(
+                    f"the stream's end is of {day}, not of {sealed['day']}",
+                    stream=stream,
+                    version=version,
+                )
             return
         if self.verdict.has_named(stream):
             return  # the event at fault is known
@@ -307,8 +341,12 @@ class Verification:
             self.verdict.add(f"{day}: the root is not signed by a trusted key")
         elif self._seal_hashes.get(root.seal_number) != root.seal_hash:
             self.verdict.add(f"{day}: the root names another seal {root.seal_number}")
-        elif tree is None or tree.root() != root.heads_root:
+        elif tree is None or (tree.root(), tree.count) != (root.heads_root, root.stream_count):
             self.verdict.add(f"{day}: the streams' chains do not give the signed root")
+        elif self._counts[day] != root.event_count:
+            self.verdict.add(
+                f"{day}: the root counts {root.event_count} events, the seals {self._counts[day]}"
+            )
         return digest
 
 

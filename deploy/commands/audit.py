@@ -1,5 +1,6 @@
 """Prove the event logs: verify every row, print the signed roots for a witness."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,16 @@ def verify(
     ] = None,
     public_key: Annotated[
         list[str] | None,
-        typer.Option(help="Only signatures of these keys count; default: this installation's."),
+        typer.Option(
+            help="Only signatures of these keys count, `sla=…` for sla's log alone; default: this installation's."
+        ),
+    ] = None,
+    unsigned: Annotated[
+        bool, typer.Option("--unsigned", help="Without keys: hashes only, which proves little.")
+    ] = False,
+    sealing_since: Annotated[
+        datetime | None,
+        typer.Option(help="What was recorded before (UTC) may have been sealed late."),
     ] = None,
     database: Annotated[
         str | None,
@@ -45,6 +55,7 @@ def verify(
     from deploy.audit.console import verify as run  # noqa: PLC0415 - keeps `--help` fast
     from deploy.audit.places import places  # noqa: PLC0415
     from deploy.audit.source import TABLES  # noqa: PLC0415
+    from deploy.local.problems import CannotStart  # noqa: PLC0415
 
     services = service or list(TABLES)
     for name in services:
@@ -58,6 +69,12 @@ def verify(
         kafka=kafka,
         prefix=topic_prefix,
     )
+    keyless = [name for name in services if not found.keys[name]]
+    if keyless and not unsigned:
+        raise CannotStart(
+            f"whose signatures count for {', '.join(keyless)}? give --public-key (from `ticketing audit roots`,"
+            " kept outside), or --unsigned"
+        )
     raise typer.Exit(
         run(
             found,
@@ -65,6 +82,7 @@ def verify(
             from_kafka=from_kafka,
             with_query=found.urls["query"] if with_query else None,
             witness=witness,
+            sealing_since=sealing_since.replace(tzinfo=UTC) if sealing_since else None,
         )
     )
 

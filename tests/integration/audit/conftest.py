@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import psycopg
 import pytest
 from pydantic import SecretStr
@@ -51,7 +52,9 @@ class Archive:
         )
 
     def append(self, *events: Event) -> None:
-        self.store.transact(lambda tx: tx.append(*events))
+        """As events of the archive's own time."""
+        of_now = [msgspec.structs.replace(event, recorded_at=self.now) for event in events]
+        self.store.transact(lambda tx: tx.append(*of_now))
 
     def live_a_day(self, day: int) -> None:
         """Each ticket gets three events, sealed in two goes."""
@@ -78,9 +81,12 @@ class Archive:
         keys: PublicKeys = KEYS,
         witnessed: dict[str, str] | None = None,
         seals: dict[int, str] | None = None,
+        since: datetime | None = None,
     ) -> Verdict:
         with opened("intake", self.database.url("intake")) as source:
-            return Verification(source, keys, witnessed=witnessed, witnessed_seals=seals).run()
+            return Verification(
+                source, keys, witnessed=witnessed, witnessed_seals=seals, sealing_since=since
+            ).run()
 
     def newest_seal(self) -> dict[int, str]:
         """Likewise, of the newest seal."""
@@ -118,6 +124,7 @@ async def own_store(own_database: Database, servers: Servers) -> AsyncIterator[E
 def archive(own_database: Database, own_store: EventStore[Any]) -> Archive:
     archive = Archive(own_database, own_store)
     archive.tamper("TRUNCATE intake_events, audit_seals, audit_heads, audit_days RESTART IDENTITY")
+    archive.tamper("UPDATE relay_position SET notification_id = 0")
     for day in range(3):
         archive.live_a_day(day)
         archive.now += timedelta(days=1)

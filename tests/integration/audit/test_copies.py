@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -41,6 +41,9 @@ class Published:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("SET search_path = intake")
             connection.execute(statement, {"ticket": self.ticket})
+
+    def tamper_copy(self, statement: LiteralString) -> None:
+        self.query.transact(lambda tx: tx.cursor.execute(statement))
 
     async def against_kafka(self) -> Verdict:
         def check() -> Verdict:
@@ -102,6 +105,12 @@ async def published(place: Place) -> AsyncIterator[Published]:  # noqa: F811  # 
 async def test_what_happened_before_sealing_is_found_in_the_copies(published: Published):
     assert (await published.against_kafka()).findings == []
     assert published.against_query().findings == []
+
+    published.tamper_copy("UPDATE timeline SET actor_id = 'mallory' WHERE version = 3")
+    assert [(one.version, one.what) for one in published.against_query().findings] == [
+        (3, "is filed under another actor_id in query's copy")
+    ]
+    published.tamper_copy("UPDATE timeline SET actor_id = 'anna' WHERE version = 3")
 
     published.tamper(
         "UPDATE intake_events SET state = convert_to(replace(convert_from(state, 'UTF8'),"

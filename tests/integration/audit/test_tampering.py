@@ -1,10 +1,12 @@
 """Somebody with every right on the database changes the log; verification names what was done and where."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from deploy.audit.lateness import NO_EVENT
 from shared.audit.signing import AuditKey, PublicKeys
 from shared.identifiers import new_id
 from tests.integration.audit.conftest import KEYS, SECRET, Archive
@@ -145,15 +147,27 @@ def test_a_changed_event_with_seals_made_to_match_has_no_signature(archive: Arch
 
 def test_seals_and_signatures_removed_altogether_are_noticed(archive: Archive):
     archive.tamper(f"TRUNCATE {EVERYTHING}")
-    # The events of the story are of another year.
     assert "has stood without a seal" in named(archive)[2]
 
 
-def test_whoever_has_the_key_too_is_caught_by_a_witness(archive: Archive):
+def forge_the_past(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seals and days as they could have been made then; only who has the key can date them back."""
+    from shared.audit import sealer
+
+    monkeypatch.setattr(sealer, "EVENTS_MAX", len(archive.tickets) * 3)
+    newest, forger = archive.now, archive.new_sealer()
+    for days_ago in (2, 1, 0):
+        archive.now = newest - timedelta(days=days_ago)
+        forger.seal_next()
+
+
+def test_whoever_has_the_key_too_is_caught_by_a_witness(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+):
     witnessed = archive.roots()
     archive.tamper(CHANGE, archive.tickets[0], 2)
     archive.tamper(f"TRUNCATE {EVERYTHING}")
-    archive.new_sealer().seal_next()
+    forge_the_past(archive, monkeypatch)
     assert archive.verify().is_good
     assert "the witness keeps the root" in named(archive, witnessed=witnessed)[2]
 
@@ -194,6 +208,18 @@ def test_what_was_sealed_after_the_last_whole_day_is_held_by_the_newest_seal_of_
         ("DELETE FROM audit_days WHERE number = 2", "the day is over and its root is missing"),
         ("DELETE FROM audit_heads WHERE version = 9", "the sealed end of this stream is missing"),
         ("UPDATE audit_heads SET link = sha256(link)", "the stream's chain ends differently"),
+        ("UPDATE audit_heads SET day = day - 1", "the stream's end is of"),
+        ("UPDATE audit_seals SET entries = '\\x00' WHERE number = 4", "seal 4 was changed"),
+        ("UPDATE audit_seals SET event_count = 7 WHERE number = 4", "seal 4 counts 7 events"),
+        ("UPDATE audit_seals SET last = 30 WHERE number = 4", "seal 4 was changed"),
+        ("UPDATE audit_seals SET number = 9 WHERE number = 6", "seals 6 to 8 are missing"),
+        ("UPDATE audit_seals SET key_id = 'x' WHERE number = 2", "seal 2 is not signed"),
+        ("UPDATE audit_days SET day = day - 9 WHERE number = 1", "the root was changed"),
+        ("DELETE FROM audit_days", "the day is over and its root is missing"),
+        (
+            "UPDATE audit_days AS d SET hash = o.hash FROM audit_days AS o WHERE d.number = 2 AND o.number = 1",
+            "the root was changed",
+        ),
     ],
 )
 def test_the_audits_own_tables_are_watched_too(archive: Archive, statement: str, what: str | None):
@@ -248,3 +274,66 @@ def test_a_new_key_is_trusted_beside_the_old(archive: Archive):
     assert not archive.verify(keys=KEYS).is_good
     both = PublicKeys(*(AuditKey(secret, "intake").public for secret in (SECRET, renewed)))
     assert archive.verify(keys=both).is_good
+
+
+def test_seals_removed_and_made_anew_by_the_service_itself_are_dated_wrong(archive: Archive):
+    """The one with rights on the database alone: no key needed, the service signs what it finds at its next start."""
+    archive.tamper(CHANGE, archive.tickets[0], 5)
+    archive.tamper(f"TRUNCATE {EVERYTHING}")
+    archive.new_sealer().seal_next()
+    stream, version, what = named(archive)
+    assert (stream, version) == (archive.tickets[0], 4), (
+        "the first that was recorded on a later day"
+    )
+    assert "older seals were removed" in what
+    assert archive.verify(since=archive.now + timedelta(hours=1)).is_good
+
+
+def test_the_newest_seals_made_anew_by_the_service_are_dated_wrong(archive: Archive):
+    """Cut off after the first day, heads set back, changed, and the service started again."""
+    archive.tamper("DELETE FROM audit_seals WHERE number > 2")
+    archive.tamper("DELETE FROM audit_days WHERE number > 1")
+    archive.tamper("TRUNCATE audit_heads")
+    archive.tamper(CHANGE.replace("'note', 'nope'", "'a note', 'a vote'"), archive.tickets[1], 5)
+    archive.new_sealer().seal_next()
+    assert "older seals were removed" in named(archive)[2]
+
+
+def test_what_a_crash_left_unsealed_may_be_sealed_the_day_after(archive: Archive):
+    archive.append(noted(archive.tickets[0], 10))
+    archive.now += timedelta(hours=9)
+    archive.sealer.seal_next()
+    assert archive.verify().is_good
+
+
+@pytest.mark.parametrize("moment", ["2999-01-01T00:00:00Z", "yesterday", "2026-03-02T12:00:00"])
+def test_a_time_of_recording_that_cannot_be_hides_nothing(archive: Archive, moment: str):
+    archive.tamper(f"TRUNCATE {EVERYTHING}")
+    archive.tamper(
+        "UPDATE intake_events SET state = convert_to(regexp_replace(convert_from(state, 'UTF8'),"
+        ' \'"recorded_at":"[^"]*"\', %s), \'UTF8\')',
+        f'"recorded_at":"{moment}"',
+    )
+    expected = "which is to come" if moment.endswith("Z") else "is no event"
+    assert expected in named(archive)[2]
+    archive.new_sealer().seal_next()
+    expected = "after it was sealed" if moment.endswith("Z") else "is no event"
+    assert expected in named(archive)[2]
+
+
+def test_bytes_that_are_no_event_are_named_though_no_seal_covers_them(archive: Archive):
+    archive.tamper(
+        "INSERT INTO intake_events (originator_id, originator_version, topic, state, notification_id)"
+        " VALUES (%s, 10, 'ticket.closed.v1', 'rubbish', 99)",
+        archive.tickets[0],
+    )
+    assert named(archive) == (archive.tickets[0], 10, NO_EVENT)
+
+
+def test_a_log_that_is_gone_altogether_is_missed_by_who_published_it(archive: Archive):
+    archive.tamper("UPDATE relay_position SET notification_id = 36")
+    assert archive.verify().is_good
+    archive.tamper(f"TRUNCATE intake_events, {EVERYTHING}")
+    assert named(archive) == (
+        None, None, "events up to position 36 were published, the log ends at 0: what followed was removed",
+    )  # fmt: skip
