@@ -49,7 +49,7 @@ def catalogue_of(lake: Lake) -> "Catalog":
         raise CannotStart(
             "the Iceberg catalogue is a file: it needs a lake on a disk of this machine"
         )
-    lake.filesystem.create_dir(lake.path("iceberg"), recursive=True)
+    lake.make_folder("iceberg")
     return SqlCatalog(
         "lake",
         uri=f"sqlite:///{lake.path(CATALOGUE)}",

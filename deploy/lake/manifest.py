@@ -2,7 +2,7 @@
 
 DIR/_manifests/000007.json      the newest number is the lake; the one before stays for readers under way
 DIR/_manifests/progress.json    what an interrupted run had finished
-DIR/fct_ticket/month=2026-03/000007-0.parquet
+DIR/fct_ticket/month=2026-03/000007-5f0c1a9e-0.parquet      the number, the run, the place among its files
 DIR/lake.sql                    the views of the newest manifest for DuckDB
 """
 
@@ -91,6 +91,11 @@ class Lake:
         """The whole path of something in the lake."""
         return f"{self.root}/{name}"
 
+    def make_folder(self, name: str) -> None:
+        """So that files can be put into it; buckets have none."""
+        if self.is_local:
+            self.filesystem.create_dir(self.path(name), recursive=True)
+
     def newest(self) -> Manifest | None:
         """The lake as it is; None: there is none yet.
 
@@ -156,7 +161,7 @@ class Lake:
 
     def _replace(self, name: str, data: bytes) -> None:
         """All or nothing: a rename on disks; object stores show an object when it is whole."""
-        self.filesystem.create_dir(self.path(name).rpartition("/")[0], recursive=True)
+        self.make_folder(name.rpartition("/")[0])
         target = self.path(name)
         beside = f"{target}.new" if self.is_local else target
         with self.filesystem.open_output_stream(beside) as out:

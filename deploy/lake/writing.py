@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
+from uuid import uuid4
 
 import msgspec
 import pyarrow as pa
@@ -62,11 +63,12 @@ def export(
     with snapshot_of(url) as snapshot:
         before = lake.newest()
         number = before.number + 1 if before else 1
+        run = f"{number:06d}-{uuid4().hex[:8]}"
         base, anew = _base(lake, before, snapshot, since_last=since_last)
         content = dict(base)
         read: dict[str, int] = {}
         for name in entities or NAMES:
-            writer = _Writer(lake, name, number)
+            writer = _Writer(lake, name, run)
             content[name], read[name] = _update(snapshot, writer, name, base.get(name))
             say(name, read[name])
             manifest = Manifest(number, snapshot.origin, snapshot.as_of, dict(content))
@@ -131,10 +133,14 @@ def _gone(snapshot: Snapshot, entity: Entity, since: int) -> list[str]:
 
 
 class _Writer:
-    """The new files of one entity; each month has its own, open at the same time."""
+    """The new files of one entity; each month has its own, open at the same time.
 
-    def __init__(self, lake: Lake, name: str, number: int) -> None:
-        self._lake, self._name, self._number = lake, name, number
+    Their names begin with the run's: one that goes on where a killed one stopped has the same number, and reads that
+    one's files while it writes its own.
+    """
+
+    def __init__(self, lake: Lake, name: str, run: str) -> None:
+        self._lake, self._name, self._run = lake, name, run
         self._open: dict[str, tuple[str, pq.ParquetWriter, list[int]]] = {}
         self.files: list[File] = []
 
@@ -199,8 +205,8 @@ class _Writer:
     def _add(self, part: str, batch: pa.RecordBatch) -> None:
         if part not in self._open:
             folder = f"{self._name}/month={part}" if part else self._name
-            path = f"{folder}/{self._number:06d}-{len(self._open)}.parquet"
-            self._lake.filesystem.create_dir(self._lake.path(folder), recursive=True)
+            path = f"{folder}/{self._run}-{len(self._open)}.parquet"
+            self._lake.make_folder(folder)
             writer = pq.ParquetWriter(
                 self._lake.path(path),
                 batch.schema,

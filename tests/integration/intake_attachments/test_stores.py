@@ -3,15 +3,11 @@
 import asyncio
 import hashlib
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from moto.server import DomainDispatcherApplication, create_backend_app
 from pydantic import SecretStr
-from werkzeug.serving import make_server
 
 from services.intake.attachments.store import (
     AttachmentStore,
@@ -25,40 +21,17 @@ from shared.security.issuer import LocalIssuer
 from tests.integration.intake.desk import Caller
 from tests.integration.intake_mail.post import open_post
 from tests.support.database import Database
+from tests.support.s3 import KEY, REGION, client_of, s3_server
 
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    server = make_server(
-        "127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True
-    )
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with s3_server() as endpoint:
+        yield endpoint
 
 
 def a_bucket(endpoint: str) -> BucketStore:
-    return BucketStore("files", endpoint=endpoint, region="us-east-1", key_id="test", secret="test")
-
-
-def a_client(endpoint: str) -> Any:
-    """Somebody else's S3 client; the bucket is there afterwards."""
-    import boto3
-
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    client.create_bucket(Bucket="files")
-    return client
+    return BucketStore("files", endpoint=endpoint, region=REGION, key_id=KEY, secret=KEY)
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -66,7 +39,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> AttachmentStore:
     if request.param == "folder":
         return FolderStore(tmp_path / "files")
     endpoint = request.getfixturevalue("s3")
-    a_client(endpoint)
+    client_of(endpoint, bucket="files")
     return a_bucket(endpoint)
 
 
@@ -121,13 +94,13 @@ async def test_a_folder_holds_nothing_half_written(tmp_path: Path):
 async def test_a_service_with_a_bucket_keeps_its_files_there(
     database: Database, issuer: LocalIssuer, s3: str, tmp_path: Path
 ):
-    client, content = a_client(s3), os.urandom(12_000_000)
+    client, content = client_of(s3, bucket="files"), os.urandom(12_000_000)
     bucket = {
         "attachments_bucket": "files",
         "attachments_endpoint": s3,
-        "attachments_region": "us-east-1",
-        "attachments_key_id": "test",
-        "attachments_secret": SecretStr("test"),
+        "attachments_region": REGION,
+        "attachments_key_id": KEY,
+        "attachments_secret": SecretStr(KEY),
     }
     async with open_post(database, issuer, None, tmp_path, **bucket) as desk:
         ben = Caller(desk, issuer.issue("ben", Role.CUSTOMER))

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import app
-from deploy.lake import Lake, export, open_lake
+from deploy.lake import Lake, ReadOnly, export, open_lake
 from deploy.lake.iceberg import catalogue_of, register
 from deploy.lake.manifest import PROGRESS
 from deploy.lake.writing import NAMES, WHOLE
@@ -47,11 +48,9 @@ def in_database(reader: Reader, name: str) -> list[Any]:
     ]
 
 
-def in_lake(reader: Reader, place: Path, name: str) -> list[Any]:
-    lake = open_lake(str(place))
+def in_lake(reader: Reader, lake: ReadOnly, name: str) -> list[Any]:
     columns = [column for column in shape(reader, name) if not column.endswith(RUNNING)]
     _, rows = lake.ask(f"SELECT {', '.join(columns)} FROM {name} ORDER BY {KEYS[name]}::text")
-    lake.close()
     return rows
 
 
@@ -65,14 +64,18 @@ def shape(reader: Reader, name: str) -> list[str]:
     ]
 
 
-async def update(reader: Reader, url: str, place: Path, **said: Any) -> Any:
-    """Once no stranger's transaction on the same server holds anything back."""
+async def settled(reader: Reader) -> None:
+    """Until no stranger's transaction on the same server holds anything back."""
     await eventually(
         lambda: reader.rows(
             "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > greatest("
             "(SELECT max(change_tx) FROM tickets), (SELECT max(change_tx) FROM tombstones)) AS ok"
         )[0]["ok"]
     )
+
+
+async def update(reader: Reader, url: str, place: Path | str, **said: Any) -> Any:
+    await settled(reader)
     return export(url, Lake(str(place)), **said)
 
 
@@ -100,13 +103,15 @@ async def test_a_lake_is_what_the_views_say_and_stays_so(
     lake.close()
 
 
-def same_entities(reader: Reader, place: Path) -> None:
-    for name in NAMES:
+def same_entities(reader: Reader, place: Path | str, names: Sequence[str] = NAMES) -> None:
+    lake = open_lake(str(place))
+    for name in names:
         if name in {"fct_agent_day", "dim_date"}:
             continue  # they go on with the clock between the two looks
-        ours, theirs = in_lake(reader, place, name), in_database(reader, name)
+        ours, theirs = in_lake(reader, lake, name), in_database(reader, name)
         said = [[_plain(value) for value in row] for row in ours]
         assert said == [[_plain(value) for value in row] for row in theirs], name
+    lake.close()
 
 
 def _plain(value: Any) -> Any:
