@@ -16,6 +16,7 @@ from faststream.kafka.schemas import Topic as KafkaTopic
 
 from shared.database import Database, Transaction
 from shared.messaging.applying import Applied, Applying, TooManyUnreadable, passes
+from shared.messaging.asking import FILL_BYTES, Asking
 from shared.messaging.lanes import Share, share_out, side_by_side
 from shared.messaging.offsets import OffsetCommits
 from shared.messaging.parking import ParkedStream
@@ -41,9 +42,6 @@ _POLL_INTERVAL_MS_MAX: Final = 3_600_000
 
 _POLL_MS: Final = 20
 """How long FastStream waits for a batch that is not there, and then sleeps once more."""
-
-_FILL_BYTES: Final = 65_536
-"""With so much to hand over a broker does not wait for more: a reader that is behind is never slowed down."""
 
 _PLACE_SECONDS_MAX: Final = 3.0
 """Well within the session's time-out: the group waits while we look up our positions."""
@@ -110,6 +108,9 @@ class Consumer:
         self._sought: dict[Slot, int] = {}  # where the next batch must begin, as we went back
         self._begun: dict[Slot, int | None] = {}  # the same, of the batch under way
         self._commits = OffsetCommits(name, lambda: self._subscriber.consumer)
+        self._asking = Asking(
+            lambda: self._subscriber.consumer, wait_ms=settings.consumer_wait_ms_max
+        )
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -124,7 +125,7 @@ class Consumer:
             batch=True,
             max_records=settings.consumer_batch_max,
             batch_timeout_ms=_POLL_MS,
-            fetch_min_bytes=_FILL_BYTES,
+            fetch_min_bytes=FILL_BYTES,
             fetch_max_wait_ms=settings.consumer_wait_ms_max,
             fetch_max_bytes=FETCH_BYTES_MAX,
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
@@ -156,12 +157,14 @@ class Consumer:
             )  # or the next attempt would leave this one's connections behind
             raise
         self._quiet_since = time.monotonic()
+        self._asking.records_came()  # there may be many: what was published while we were away
         self._problem = None
 
     async def stop(self) -> None:
         """Finish the batch under way, commit, leave the group."""
         self._stopping.set()
         await self._idle.wait()
+        self._asking.stop()
         await self._commits.stop()
         await self.broker.stop()
 
@@ -194,6 +197,7 @@ class Consumer:
 
     async def _wrap(self, records: Any) -> KafkaAckableMessage:
         """In place of FastStream's parser, which decodes every header: one that is no text would lose the batch."""
+        self._asking.records_came()
         self._delivered(records)
         return KafkaAckableMessage(records, b"", consumer=self._subscriber.consumer)
 

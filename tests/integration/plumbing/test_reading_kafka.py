@@ -8,10 +8,12 @@ import time
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import ConsumerRecord
 
 from shared.events import Owner, encode
 from shared.identifiers import new_id
+from shared.messaging.asking import FILL_BYTES
 from shared.messaging.records import headers_of
 from shared.topics import Topic
 from tests.integration.plumbing.conftest import Place
@@ -255,4 +257,28 @@ async def test_a_broker_that_answers_no_fetch_is_a_problem_and_an_idle_topic_is_
         await eventually(lambda: table.consumer.problem is None, what="an answer to a fetch")
         kafka.last_poll_timestamp = lambda _: (time.time() - 75) * 1000
         assert "has not answered for 75 s" in (table.consumer.problem or "")
+    await table.close()
+
+
+async def test_while_nothing_comes_kafka_is_asked_for_the_next_event_and_not_for_a_batch(
+    place: Place,
+):
+    table = Table(place)
+    asked: list[tuple[int, int]] = []
+    async with publishing(place) as publish, reading(table):
+        client = table.consumer._subscriber.consumer._client
+        send = client.send
+
+        async def note(node, request, **options):
+            if isinstance(request, FetchRequest):
+                asked.append((request._min_bytes, request._max_wait_ms))
+            return await send(node, request, **options)
+
+        client.send = note
+        filling, waiting = (FILL_BYTES, table.settings.consumer_wait_ms_max), (1, 500)
+        await eventually(lambda: asked and asked[-1] == waiting, what="quiet")
+        await publish(opened(new_id()))
+        await applied(table, 1)
+        await eventually(lambda: filling in asked[asked.index(waiting) :], what="batches again")
+        await eventually(lambda: asked[-1] == waiting, what="quiet again")
     await table.close()
