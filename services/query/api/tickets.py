@@ -12,7 +12,7 @@ from services.query.parts import Parts
 from services.query.past.instant import past_instant
 from services.query.views import lists, pauses, timeline
 from services.query.views.highlights import highlights
-from services.query.views.lists import order_of
+from services.query.views.lists import Sort, order_of
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from services.query.views.ticket import conversation, find_ticket, parse_reference
@@ -29,7 +29,8 @@ Agent = Annotated[Principal, Depends(require(Role.AGENT))]
 class ListQuery(ListFilter):
     """One page of a list.
 
-    `as_of`: as it was at that instant (staff only). `highlight`: each ticket with `hits`, where it has the words.
+    `as_of`: as it was at that instant (staff only), without `sort` the newest ticket first. `highlight`: each ticket
+    with `hits`, where it has the words.
     """
 
     limit: Annotated[int, Field(ge=1, le=lists.LIMIT_MAX)] = 50
@@ -84,7 +85,9 @@ def make_router(parts: Parts) -> APIRouter:
                 parts,
                 query.filter(principal),
                 query.as_of,
-                sort=order_of(query.sort),
+                sort=order_of(query.sort)
+                if "sort" in query.model_fields_set
+                else Sort.CREATED_DESC,
                 limit=query.limit,
                 after=query.cursor,
             )

@@ -2,28 +2,26 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final, LiteralString, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from services.query.past.backlog import ENDED, fields_at
+from services.query.past.events import Streams, events_of
 from services.query.projections import assignments, tickets
+from services.query.projections.changes import changes_of
 from services.query.projections.promises import PromiseFacts, Promises
 from services.query.projections.writes import Writes
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from services.query.views.ticket import conversation
 from shared.errors import NotFound
-from shared.events import Event, decode
+from shared.events import Event
 from shared.events.assignments import AssignmentEvent
 from shared.events.sla import SlaEvent
 from shared.events.tickets import TicketEvent
 from shared.topics import Topic
 
-_EVENTS: Final[LiteralString] = """
-SELECT stream_id, topic, type, occurred_at, raw::text AS raw FROM timeline
-WHERE stream_id = ANY(%s) AND topic = ANY(%s) ORDER BY stream_id, topic, version
-"""
-_TOPICS: Final = [topic.value for topic in (Topic.TICKETS, Topic.ASSIGNMENTS, Topic.SLA)]
+_TOPICS: Final = (Topic.TICKETS, Topic.ASSIGNMENTS, Topic.SLA)
 
 # The names of the present ticket's answer → the columns that hold them.
 _TICKET: Final = {
@@ -66,30 +64,17 @@ async def ticket_at(pool: Pool, ticket_id: UUID, instant: datetime) -> dict[str,
 
 
 async def states_at(
-    pool: Pool, ticket_ids: Iterable[UUID], instant: datetime, *, writes: Writes | None = None
+    pool: Pool, ticket_ids: Iterable[UUID], instant: datetime
 ) -> dict[UUID, dict[str, Any]]:
-    """These tickets as they were, without conversation; one that was opened later is left out.
-
-    `writes` collects what the present would have written beside the tickets' own rows.
-    """
+    """These tickets as they were, without conversation; one that was opened later is left out."""
     ids = list(ticket_ids)
-    async with pool.connection() as connection:
-        rows = await (await connection.execute(_EVENTS, (ids, _TOPICS))).fetchall()
-    streams: dict[tuple[UUID, str], list[Event]] = {}
-    over: set[tuple[UUID, str]] = set()
-    for row in rows:
-        key = (row["stream_id"], row["topic"])
-        if row["occurred_at"] > instant or key in over:
-            over.add(key)  # what follows in its stream builds on what had not happened yet
-            continue
-        event = decode(row["type"], row["raw"].encode())
-        if isinstance(event, Event):
-            streams.setdefault(key, []).append(event)
     fields = await fields_at(pool, ids, instant)
+    async with pool.connection() as connection:
+        streams = await events_of(connection, list(fields), _TOPICS)
     return {
-        ticket_id: _folded(ticket_id, streams, writes or Writes()) | _agreed(fields[ticket_id])
+        ticket_id: _told(ticket_id, streams[ticket_id], instant) | _agreed(fields[ticket_id])
         for ticket_id in ids
-        if (ticket_id, Topic.TICKETS.value) in streams and ticket_id in fields
+        if ticket_id in fields
     }
 
 
@@ -104,22 +89,44 @@ def _agreed(fields: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _folded(
-    ticket_id: UUID, streams: dict[tuple[UUID, str], list[Event]], writes: Writes
-) -> dict[str, Any]:
+def _told(ticket_id: UUID, streams: Streams, instant: datetime) -> dict[str, Any]:
+    known = {
+        topic: [event for event in events if event.occurred_at <= instant]
+        for topic, events in streams.items()
+    }
+    writes = Writes()
     facts = tickets.TicketFacts(ticket_id=ticket_id)
-    for event in streams[ticket_id, Topic.TICKETS]:
+    for event in known[Topic.TICKETS]:
         tickets.fold(facts, cast(TicketEvent, event), writes)
     routing = assignments.RoutingFacts(ticket_id=ticket_id)
-    for event in streams.get((ticket_id, Topic.ASSIGNMENTS.value), ()):
+    for event in known[Topic.ASSIGNMENTS]:
         assignments.fold(routing, cast(AssignmentEvent, event), writes)
     promises = Promises(PromiseFacts(ticket_id=ticket_id), [])
-    for event in streams.get((ticket_id, Topic.SLA.value), ()):
+    for event in known[Topic.SLA]:
         promises.fold(cast(SlaEvent, event))
     promises.summarise()
     return {
         **{name: getattr(facts, column) for name, column in _TICKET.items()},
         "resolved_at": None if facts.is_open else facts.resolved_at,
+        "changed_at": max(filter(None, (facts.updated_at, routing.routed_at))),
         **{name: getattr(routing, name) for name in _ROUTING},
         **{name: getattr(promises.facts, name) for name in _PROMISES},
+        **_said(streams[Topic.TICKETS], instant),
     }
+
+
+def _said(events: list[Event], instant: datetime) -> dict[str, Any]:
+    """Type, tags and custom fields: a word counts from its moment on, but never from before the one it followed."""
+    counts_from: dict[str, datetime] = {}
+    said: dict[str, Any] = {}
+    for event in events:
+        for name, (_, value) in changes_of(event).items():
+            counts_from[name] = max(event.occurred_at, counts_from.get(name, event.occurred_at))
+            if counts_from[name] <= instant:
+                said[name] = value
+    fields = {
+        name.removeprefix("fields."): value
+        for name, value in said.items()
+        if name.startswith("fields.") and value is not None
+    }
+    return {"type": said.get("type"), "tags": list(said.get("tags", ())), "fields": fields}

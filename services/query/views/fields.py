@@ -25,12 +25,14 @@ _NUMBERS: Final = frozenset({"integer", "number"})
 # entry of an index; whether there is any would be asked of all that are none.
 _KINDS: Final[LiteralString] = """
 SELECT n.name, c.definition ->> 'type' AS kind, c.definition -> 'options' AS options,
-       c.name IS NOT NULL OR EXISTS (SELECT FROM facets AS f WHERE f.name = %(prefix)s || n.name) AS is_known,
-       c.name IS NULL AND (SELECT f.number FROM facets AS f WHERE f.name = %(prefix)s || n.name AND f.number IS NOT NULL
+       c.name IS NOT NULL OR EXISTS (SELECT FROM {facets} AS f WHERE f.name = %(prefix)s || n.name) AS is_known,
+       c.name IS NULL AND (SELECT f.number FROM {facets} AS f
+                           WHERE f.name = %(prefix)s || n.name AND f.number IS NOT NULL
                            ORDER BY f.number LIMIT 1) IS NOT NULL AS has_numbers
 FROM unnest(%(names)s::text[]) AS n (name)
 LEFT JOIN configuration AS c ON c.kind = 'field' AND c.name = n.name AND c.definition IS NOT NULL
 """
+_NOW: Final = SQL("facets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,11 @@ class FieldKind:
 
 
 async def kinds_of(
-    connection: AsyncConnection[DictRow], names: list[str], *, parameter: str | None = None
+    connection: AsyncConnection[DictRow],
+    names: list[str],
+    *,
+    parameter: str | None = None,
+    facets: SQL | Composed = _NOW,
 ) -> dict[str, FieldKind]:
     """What is known of these fields.
 
@@ -119,13 +125,15 @@ async def kinds_of(
         connection: to the projections.
         names: without prefix.
         parameter: named by a refusal; else the field is.
+        facets: the rows (`name`, `number`) that tell of fields which nobody defined.
 
     Raises:
         Invalid: no such field is defined, and no ticket has one.
     """
     if not names:
         return {}
-    found = await connection.execute(_KINDS, {"names": names, "prefix": FIELD})
+    statement = SQL(_KINDS).format(facets=facets)
+    found = await connection.execute(statement, {"names": names, "prefix": FIELD})
     kinds = {}
     for row in await found.fetchall():
         name = row["name"]
