@@ -33,6 +33,7 @@ class StateFolder:
             for name in ("logs", "run", "keys"):
                 (self.path / name).mkdir(mode=0o700, exist_ok=True)
         self._lock: IO[str] | None = None
+        self._claims: dict[int, ports.Claim] = {}
 
     def acquire(self) -> None:
         """Become the only program that runs this folder, until `release` or death.
@@ -58,7 +59,10 @@ class StateFolder:
         self._lock = lock
 
     def release(self) -> None:
-        """Let another program run the folder."""
+        """Let another program run the folder, and others choose its ports."""
+        for claim in self._claims.values():
+            claim.close()
+        self._claims.clear()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -81,7 +85,10 @@ class StateFolder:
         elif name in known:
             port = known[name]
         else:
-            port = ports.choose(preferred=preferred, avoid=set(known.values()))
+            port, self._claims[port] = ports.choose(preferred=preferred, avoid=set(known.values()))
+        if port not in self._claims and (claim := ports.claim(port)) is not None:
+            # One that was given or remembered too, where it can be: nobody new shall choose it while we start.
+            self._claims[port] = claim
         if known.get(name) != port:
             # A chosen one too: commands in another terminal look here for the front door.
             known[name] = port

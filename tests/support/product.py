@@ -25,7 +25,8 @@ class Product:
 
     def __init__(self, folder: Path) -> None:
         # Any free port, chosen before the stack prefers its own: several products run side by side.
-        StateFolder(folder).port("front-door")
+        self._folder = StateFolder(folder)
+        self._folder.port("front-door")
         self.stack = Stack(folder)
         self._doors = contextlib.ExitStack()
         self.services: Services | None = None
@@ -43,6 +44,7 @@ class Product:
         if self.services is not None:
             self.services.stop()
         self.stack.stop()
+        self._folder.release()
 
     @property
     def address(self) -> str:

@@ -63,7 +63,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[Server]:
-    port = ports.choose(avoid=set())
+    port, claim = ports.choose(avoid=set())
     with (tmp_path_factory.mktemp("pymap") / "log").open("wb") as log:
         child = subprocess.Popen(
             [
@@ -85,6 +85,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
     yield found
     child.terminate()
     child.wait(30)
+    claim.close()
 
 
 @pytest.fixture
