@@ -9,8 +9,9 @@ from uuid import UUID
 
 import msgspec
 
-from services.query.views.audit import Links, entry
+from services.query.views.audit import entry, links_of, streams_of
 from services.query.views.pools import Pool
+from shared.errors import Refused
 
 EVENTS_MAX: Final = 20_000
 """Of one ticket; past this the file would not say everything, and is refused."""
@@ -19,7 +20,7 @@ _EVENTS: Final[LiteralString] = """
 SELECT e.stream_id, e.topic, e.version, e.ticket_id, e.type, e.occurred_at, e.recorded_at, e.actor_kind, e.actor_id,
        e.actor_name, e.via, e.correlation_id, e.causation_id, e.changes, e.raw, t.number
 FROM audit_log AS e LEFT JOIN tickets AS t ON t.ticket_id = e.ticket_id
-WHERE e.stream_id = %s
+WHERE e.stream_id = ANY(%s)
 ORDER BY e.occurred_at, array_position(ARRAY['tickets.v1', 'assignments.v1', 'sla.v1'], e.topic), e.version LIMIT %s
 """
 _COLUMNS: Final = (
@@ -47,17 +48,27 @@ class Format(StrEnum):
         }[self]
 
 
+class TooLong(Refused):
+    """The history has more events than a file may tell."""
+
+    status = 422
+    title = "Too long a history"
+
+
 async def whole_history(pool: Pool, ticket_id: UUID) -> list[dict[str, Any]]:
-    """Every event of the ticket in the order in which it happened, with cause and consequence."""
+    """Every event of the ticket in the order in which it happened, with cause and consequence.
+
+    Raises:
+        TooLong: there are more than `EVENTS_MAX`.
+    """
     async with pool.connection() as connection:
-        rows = await (await connection.execute(_EVENTS, (ticket_id, EVENTS_MAX))).fetchall()
-    links = Links({}, {})
-    events = [entry(row, links) for row in rows]
-    by_id = {event["event_id"]: _named(event) for event in events}
-    for event in events:
-        if (cause := event["causation_id"]) is not None and cause in by_id:
-            links.causes[cause] = by_id[cause]
-            links.effects.setdefault(cause, []).append(_named(event))
+        values = (await streams_of(connection, ticket_id), EVENTS_MAX + 1)
+        rows = await (await connection.execute(_EVENTS, values)).fetchall()
+        if len(rows) > EVENTS_MAX:
+            raise TooLong(
+                f"This ticket has more than {EVENTS_MAX} events; read them page by page at /v1/audit?ticket=."
+            )
+        links = await links_of(connection, rows)
     return [entry(row, links) for row in rows]
 
 
@@ -109,7 +120,3 @@ def harmless(value: Any) -> str:
 
 def _plain(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def _named(event: dict[str, Any]) -> dict[str, Any]:
-    return {name: event[name] for name in ("event_id", "type", "sentence")}

@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 from psycopg.rows import DictRow
 
-from services.query.projections.changes import changes_of
+from services.query.changes import changes_of
 from services.query.projections.tables import as_json
 from shared.events.triage import TriageRequested
 from shared.messaging.records import Received

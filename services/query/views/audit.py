@@ -11,9 +11,11 @@ import psycopg
 from psycopg.rows import DictRow
 from psycopg.sql import SQL
 
+from services.query.changes import changes_of
 from services.query.views.pools import Pool
 from services.query.views.told import sentence
 from shared.errors import Refused
+from shared.events import UnknownEvent, decode
 from shared.http import cursor
 from shared.topics import OWNERS, Topic
 
@@ -54,7 +56,7 @@ class AuditFilter:
 
 _TESTS: Final[dict[str, LiteralString]] = {
     "actor": "e.actor_id = %(actor)s",
-    "ticket_id": "e.stream_id = %(ticket_id)s",
+    "ticket_id": "e.stream_id = ANY(%(streams)s)",
     "field": "e.changes ? %(field)s",
     "type": "(e.type = %(type)s OR e.type LIKE %(type_prefix)s)",
     "since": "e.recorded_at >= %(since)s",
@@ -77,7 +79,12 @@ UNION ALL
 SELECT e.stream_id, e.topic, e.version, e.type, e.actor_id, e.actor_name, e.causation_id, e.raw
 FROM timeline AS e
 WHERE e.stream_id = ANY(%(effects)s) AND e.causation_id = ANY(%(causes)s)
+UNION ALL
+SELECT e.stream_id, e.topic, e.version, e.type, e.actor_id, e.actor_name, e.causation_id, e.raw
+FROM timeline AS e
+WHERE e.causation_id = ANY(%(causes)s) AND position(e.stream_id::text IN e.causation_id) = 0
 """
+"""The causes of a page; what it led to in the same streams, and in others (index `timeline_cause`)."""
 
 
 async def audit(
@@ -108,15 +115,26 @@ async def audit(
         " LIMIT %(limit)s"
     ).format(columns=SQL(_COLUMNS), conditions=SQL(" AND ").join(conditions))
     async with pool.connection() as connection, connection.transaction():
+        if wanted.ticket_id is not None:
+            values["streams"] = await streams_of(connection, wanted.ticket_id)
         rows = await _within_time(connection, statement, {**values, "limit": limit + 1})
         page = rows[:limit]
-        links = await _links(connection, page)
+        links = await links_of(connection, page)
     following = None
     if len(rows) > limit:
         last = page[-1]
         key = (last["recorded_at"], last["stream_id"], last["topic"], last["version"])
         following = cursor.encode(key, scope=name)
     return {"events": [entry(row, links) for row in page], "next": following}
+
+
+async def streams_of(connection: psycopg.AsyncConnection[DictRow], ticket_id: UUID) -> list[UUID]:
+    """The ticket's own stream, and those of wishes about it (triage)."""
+    found = await connection.execute(
+        "SELECT DISTINCT stream_id FROM timeline WHERE ticket_id = %s AND ticket_id <> stream_id",
+        (ticket_id,),
+    )
+    return [ticket_id, *(row["stream_id"] for row in await found.fetchall())]
 
 
 def entry(row: dict[str, Any], links: "Links") -> dict[str, Any]:
@@ -142,7 +160,7 @@ def entry(row: dict[str, Any], links: "Links") -> dict[str, Any]:
         "channel": row["via"],
         "sentence": _sentence(row),
         "changes": [
-            {"field": field, "old": old, "new": new} for field, (old, new) in row["changes"].items()
+            {"field": field, "old": old, "new": new} for field, (old, new) in _changes(row).items()
         ],
         "correlation_id": row["correlation_id"],
         "causation_id": row["causation_id"],
@@ -159,8 +177,11 @@ class Links(msgspec.Struct):
     effects: dict[str, list[dict[str, Any]]]
 
 
-async def _links(connection: psycopg.AsyncConnection[DictRow], page: list[dict[str, Any]]) -> Links:
-    causes = [place for row in page if (place := _place(row["causation_id"])) is not None]
+async def links_of(
+    connection: psycopg.AsyncConnection[DictRow], page: list[dict[str, Any]]
+) -> Links:
+    """What made these events happen, and what they made happen, in their own streams and in others."""
+    causes = [place for row in page for place in _places(row["causation_id"])]
     values = {
         "streams": [stream for stream, _, _ in causes],
         "topics": [topic for _, topic, _ in causes],
@@ -168,7 +189,6 @@ async def _links(connection: psycopg.AsyncConnection[DictRow], page: list[dict[s
         "effects": list({row["stream_id"] for row in page}),
         "causes": [_event_id(row) for row in page],
     }
-    # A cause's id names its owner, and an owner's stream is in one topic of several: all of them are asked.
     found = await (await connection.execute(_LINKS, values)).fetchall()
     links = Links({}, {})
     wanted = {row["causation_id"] for row in page}
@@ -182,23 +202,29 @@ async def _links(connection: psycopg.AsyncConnection[DictRow], page: list[dict[s
     return links
 
 
-def _place(causation_id: str | None) -> tuple[UUID, str, int] | None:
-    """Where an event with this id stands; None when the id is not of that form."""
+def _places(causation_id: str | None) -> list[tuple[UUID, str, int]]:
+    """Where an event with this id may stand: its owner has several topics, and the id does not say which."""
     owner, _, rest = (causation_id or "").partition(":")
     stream, _, version = rest.partition(":")
-    topic = _TICKET_TOPICS.get(owner)
     try:
-        return (UUID(stream), topic, int(version)) if topic else None
+        return [
+            (UUID(stream), topic.value, int(version))
+            for topic, of in OWNERS.items()
+            if of.value == owner
+        ]
     except ValueError:
-        return None
+        return []
 
 
-_TICKET_TOPICS: Final = {
-    "intake": Topic.TICKETS.value,
-    "routing": Topic.ASSIGNMENTS.value,
-    "sla": Topic.SLA.value,
-}
-"""Causes are events of tickets; rules and policies change by people."""
+def _changes(row: dict[str, Any]) -> dict[str, Any]:
+    """Told from the event itself, which can be proven; the column of the same name is only looked up in."""
+    if row["topic"] == READS:
+        return {}
+    event = decode(row["type"], msgspec.json.encode(row["raw"]))
+    if isinstance(event, UnknownEvent):
+        return {}
+    told: dict[str, Any] = msgspec.to_builtins(changes_of(event))
+    return told
 
 
 def _event_id(row: dict[str, Any]) -> str:

@@ -11,9 +11,11 @@ import pytest
 
 from services.query.past.history import as_csv, harmless
 from services.query.past.history_pdf import _printable, as_pdf
+from shared.events import Priority, StatusCategory
 from shared.events.agents import GroupDefined, GroupProfile, RoutingRule, RoutingRulesDefined
 from shared.events.policies import SlaPolicyDefined
-from shared.events.tickets import SubjectChanged
+from shared.events.tickets import MergeReceived, PriorityChanged, SubjectChanged, TicketMerged
+from shared.events.triage import TriageRequested
 from shared.security import Role
 from tests.integration.query.conftest import Reader
 from tests.integration.query.stories import HOUR, Story
@@ -106,6 +108,66 @@ async def test_cause_and_consequence_are_linked(desk: Reader):
     ]
     assert [effect["event_id"] for effect in opened[0]["led_to"]] == [assigned["event_id"]]
     assert assigned["changes"] == [{"field": "assignee", "old": None, "new": "anna"}]
+
+
+async def test_a_consequence_on_another_ticket_is_linked_both_ways(reader: Reader):
+    one, other = Story(1).opened(), Story(2).opened()
+    one.tell(TicketMerged, 1, into_ticket_id=other.ticket_id, into_number=2,
+             previous_category=StatusCategory.NEW)  # fmt: skip
+    other.tell(MergeReceived, 1, from_ticket_id=one.ticket_id, from_number=1)
+    cause = f"intake:{one.ticket_id}:2"
+    other.events[-1] = msgspec.structs.replace(other.events[-1], causation_id=cause)
+    reader.feed(one, other)
+    (merged,) = (await reader.read("/v1/audit", **SEEN_BY, type="ticket.merged.v1"))["events"]
+    assert [effect["event_id"] for effect in merged["led_to"]] == [f"intake:{other.ticket_id}:2"]
+    (received,) = (await reader.read("/v1/audit", **SEEN_BY, field="part"))["events"]
+    assert received["caused_by"]["event_id"] == cause
+    lines = (await reader.get("/v1/audit/tickets/2", **SEEN_BY)).text.splitlines()
+    assert json.loads(lines[-1])["caused_by"]["sentence"].startswith(merged["actor"]["name"])
+
+
+async def test_a_wish_of_triage_is_the_cause_of_what_intake_did_and_on_the_tickets_history(
+    reader: Reader,
+):
+    story = Story(1).opened()
+    wish = TriageRequested(
+        **stamp(1, NOON + HOUR, ANNA), ticket_id=story.ticket_id, number=1, rule="vip", rules_version=1,
+        previous_priority=Priority.NORMAL, priority=Priority.HIGH, why="a VIP",
+    )  # fmt: skip
+    story.tell(PriorityChanged, 1, priority=Priority.HIGH, previous=Priority.NORMAL)
+    story.events[-1] = msgspec.structs.replace(story.events[-1], causation_id=wish.event_id)
+    reader.feed_events([*story.events, wish])
+    events = (await reader.read("/v1/audit", **SEEN_BY, ticket="1"))["events"]
+    told = {event["type"]: event for event in events}
+    assert told["ticket.priority_changed.v1"]["caused_by"]["event_id"] == wish.event_id
+    (effect,) = told["triage.requested.v1"]["led_to"]
+    assert effect["type"] == "ticket.priority_changed.v1"
+    text = (await reader.get("/v1/audit/tickets/1", **SEEN_BY)).text
+    assert len(text.splitlines()) == 3
+
+
+async def test_old_and_new_value_are_told_from_the_event_itself(desk: Reader):
+    """The column beside it is only for finding: whoever changes it changes nothing that is shown."""
+    desk.store.transact(
+        lambda tx: tx.cursor.execute(
+            "UPDATE timeline SET changes = jsonb_set(changes, '{assignee,1}', '\"mallory\"')"
+            " WHERE changes ? 'assignee'"
+        )
+    )
+    (assigned,) = (await desk.read("/v1/audit", **SEEN_BY, field="assignee"))["events"]
+    assert assigned["changes"] == [{"field": "assignee", "old": None, "new": "anna"}]
+
+
+async def test_a_history_too_long_for_a_file_is_refused_and_not_cut(
+    desk: Reader, monkeypatch: pytest.MonkeyPatch
+):
+    from services.query.past import history
+
+    monkeypatch.setattr(history, "EVENTS_MAX", 4)
+    answer = await desk.get("/v1/audit/tickets/1", **SEEN_BY)
+    assert (answer.status_code, answer.json()["code"]) == (422, "too_long")
+    monkeypatch.setattr(history, "EVENTS_MAX", 5)
+    assert (await desk.get("/v1/audit/tickets/1", **SEEN_BY)).status_code == 200
 
 
 @pytest.mark.parametrize(

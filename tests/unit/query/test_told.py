@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.query.projections.changes import changes_of
+from services.query.changes import changes_of
 from services.query.views.told import sentence
 from shared.events import Priority, StatusCategory, encode, known_types
 from shared.events.policies import AlertSinkDefined, OncallContactDefined
