@@ -47,6 +47,7 @@ class TicketFilter:
     is_open: bool | None = None
     breached: bool | None = None
     at_risk: bool | None = None
+    is_assigned: bool | None = None
     q: str | None = None
 
     @property
@@ -75,6 +76,7 @@ _SWITCHES: Final[dict[str, LiteralString]] = {
     "is_open": "t.is_open",
     "breached": "t.is_breached",
     "at_risk": "t.is_at_risk",
+    "is_assigned": "(t.assignee_id IS NOT NULL)",
 }
 _GROUPS_OF: Final[LiteralString] = (
     "t.group_id = ANY((SELECT groups FROM agents WHERE agent_id = %(group_of)s)::text[])"

@@ -1,10 +1,11 @@
 """An event as a sentence for people. Pure; a kind that nobody described is told by its name."""
 
-from datetime import datetime
 from typing import Any, Final
 
+from services.query.views.readable import Readable, in_words, readable
 from services.query.views.told_life import LIFE_TOLD
 from services.query.views.told_mail import MAIL_TOLD
+from services.query.views.told_promises import PROMISES_TOLD
 
 Facts = dict[str, Any]
 
@@ -31,15 +32,8 @@ _SENTENCES: Final[dict[str, str]] = {
     "sla.started.v1": "started the clock {metric} (round {cycle}), due {due_at}",
     "sla.paused.v1": "stopped the clock {metric} with {remaining_seconds} left",
     "sla.resumed.v1": "restarted the clock {metric}, due {due_at}",
-    "sla.due_changed.v1": "moved the deadline of {metric} from {previous_due_at} to {due_at} ({cause})",
-    "sla.cancelled.v1": "ended the clock {metric} without a result ({reason})",
-    "sla.warning.v1": "warned that {metric} is due {due_at} ({threshold} reached)",
-    "sla.breached.v1": "found {metric} breached: it was due {breached_at} ({cause})",
-    "sla.unschedulable.v1": "found no deadline for {metric}: {reason}",
     "sla.page_unanswered.v1": "found the page about {metric} unanswered after {pages_count} calls and told everybody",
-    "sla.page_ended.v1": "ended the page about {metric} ({reason})",
     "agent.defined.v1": "defined agent {agent_id}",
-    "agent.presence_changed.v1": "set {agent_id} to {presence}, before {previous} ({reason})",
     "group.defined.v1": "defined group {group_id}",
     "routing_rules.defined.v1": "replaced the routing rules",
     "sla_policy.defined.v1": "defined SLA policy {policy_id}",
@@ -58,14 +52,21 @@ _SENTENCES: Final[dict[str, str]] = {
     "oncall_rota.override_ended.v1": "took back the override of {rota_id} for {agent_id}",
 }
 
+_TOLD: Final = LIFE_TOLD | MAIL_TOLD | PROMISES_TOLD
+_PRESENCE_REASONS: Final = {
+    "heartbeat_lost": "no sign of life",
+    "heartbeat_back": "back again",
+    "offers_expired": "did not answer offers",
+}
+
 
 def sentence(type_: str, facts: Facts) -> str:
     """What happened, to be read after the actor's name: “Anna Berg” + “closed it”."""
-    tell = LIFE_TOLD.get(type_) or MAIL_TOLD.get(type_)
+    tell = _TOLD.get(type_)
     told = tell(facts) if tell else _told(type_, facts)
     if told is None:
         template = _SENTENCES.get(type_)
-        told = template.format_map(_Readable(facts)) if template else type_
+        told = template.format_map(Readable(facts)) if template else type_
     return told
 
 
@@ -100,7 +101,7 @@ def _told(  # noqa: C901, PLR0911, PLR0912  # one sentence each
             before = facts.get("previous_agent_id")
             return f"assigned it to {name}{f', before {before}' if before else ''}: {facts['why']}"
         case "assignment.unassigned.v1":
-            return f"took it from {facts['previous_agent_id']} ({_readable(facts['reason']).replace('_', ' ')})"
+            return f"took it from {facts['previous_agent_id']} ({in_words({}, facts['reason'])})"
         case "assignment.offer_ended.v1":
             reason = f": {facts['reason']}" if facts.get("reason") else ""
             return f"saw the offer to {facts['agent_id']} {facts['outcome']}{reason}"
@@ -114,32 +115,12 @@ def _told(  # noqa: C901, PLR0911, PLR0912  # one sentence each
             return f"escalated it ({change}): {facts['reason']}"
         case "sla.policy_applied.v1":
             return _change("the SLA policy", facts.get("previous_policy_id"), facts["policy_id"])
-        case "sla.judged_again.v1":
-            said = "; ".join(
-                f"{one['metric']} {one['status'] or 'not promised'}, first {one['first_status'] or 'not promised'}"
-                for one in facts["verdicts"] or ()
-            )
-            return f"judged it again as “{facts['label']}”: {said}"
-        case "sla.escalation_step.v1":
-            return _escalation(facts)
-        case "sla.paged.v1":
-            whom = facts["agent_id"] or f"nobody (nobody is on call in {facts.get('rota_id')})"
-            return f"paged {whom} about {facts['metric']}, level {facts['level']} of {facts['levels_count']}"
-        case "sla.page_acknowledged.v1":
-            how = "" if facts["how"] == "acknowledged" else f" ({facts['how']})"
-            return f"acknowledged the page about {facts['metric']}{how}"
-        case "sla.breach_retracted.v1":
-            if facts.get("needs_review"):
-                return f"asked whether the breach of {facts['metric']} stands: a fact came more than a day late"
+        case "agent.presence_changed.v1":
+            reason = facts["reason"]
+            why = "" if reason == "requested" else f" ({in_words(_PRESENCE_REASONS, reason)})"
             return (
-                f"took back the breach of {facts['metric']}: {facts.get('note') or facts['reason']}"
+                f"set {facts['agent_id']} to {facts['presence']}, before {facts['previous']}{why}"
             )
-        case "sla.breach_upheld.v1":
-            why = f": {facts['note']}" if facts.get("note") else ""
-            return f"decided that the breach of {facts['metric']} stands{why}"
-        case "sla.met.v1":
-            how = "late" if facts["was_breached"] else "in time"
-            return f"saw {facts['metric']} fulfilled {how}"
         case _:
             return None
 
@@ -151,20 +132,6 @@ def _reopened(facts: Facts) -> str:
     return f"reopened it (time {facts['reopen_count']}){why}"
 
 
-def _escalation(facts: Facts) -> str:
-    done = []
-    if facts.get("raise_priority"):
-        done.append(f"priority to {facts['raise_priority']}")
-    if facts.get("move_to_group"):
-        done.append(f"to group {facts['move_to_group']}")
-    if facts.get("notified"):
-        done.append(f"told {', '.join(facts['notified'])}")
-    if facts.get("pages"):
-        done.append("pages who is on call")
-    what = "; ".join(done) or "nothing left to do"
-    return f"escalated {facts['metric']}, step {facts['step']} of {facts['steps_count']}: {what}"
-
-
 def _status(facts: Facts) -> str:
     if facts["category"] == facts["previous_category"]:
         return _change("the label", facts.get("previous_label"), facts.get("label"))
@@ -173,41 +140,7 @@ def _status(facts: Facts) -> str:
 
 def _change(what: str, before: Any, after: Any) -> str:
     if before is None and after is not None:
-        return f"set {what} to {_readable(after)}"
+        return f"set {what} to {readable(after)}"
     if after is None:
-        return f"removed {what}, before {_readable(before)}"
-    return f"changed {what} from {_readable(before)} to {_readable(after)}"
-
-
-class _Readable(dict[str, str]):
-    """The facts in words; one that an older event lacks is a dash."""
-
-    def __init__(self, facts: Facts) -> None:
-        super().__init__(
-            (name, _duration(value) if name.endswith("_seconds") else _readable(value))
-            for name, value in facts.items()
-        )
-
-    def __missing__(self, key: str) -> str:
-        return "-"
-
-
-def _readable(value: Any) -> str:
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, str) and value[10:11] == "T":
-        try:
-            return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M} UTC"
-        except ValueError:
-            return value
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_readable, value))
-    return str(value)
-
-
-def _duration(value: Any) -> str:
-    if not isinstance(value, int | float):
-        return "-"
-    minutes = round(abs(value) / 60)
-    text = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004
-    return f"-{text}" if value < 0 else text
+        return f"removed {what}, before {readable(before)}"
+    return f"changed {what} from {readable(before)} to {readable(after)}"

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
+from services.query.views.readable import in_words
+
 _Facts = dict[str, Any]
 
 
@@ -96,8 +98,18 @@ def _rule_applied(facts: _Facts) -> str:
     return f"ran {_because(facts)}: {done}"
 
 
+_NOT_APPLIED: Final = {
+    "refused": "the ticket does not allow it",
+    "loop": "it ran already for the same cause",
+    "depth": "too many rules one after the other",
+    "rate": "too many rules on this ticket within an hour",
+    "failed": "a fault of ours",
+}
+
+
 def _rule_not_applied(facts: _Facts) -> str:
-    return f"did nothing, though its turn had come {_because(facts)} ({facts['why']}): {facts['reason']}"
+    why = in_words(_NOT_APPLIED, facts["why"])
+    return f"did nothing, though its turn had come {_because(facts)} ({why}): {facts['reason']}"
 
 
 def _notice_requested(facts: _Facts) -> str:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from services.query.views.readable import in_words
+from services.query.views.told_promises import UNSCHEDULABLE
 from services.query.web import words
 from services.query.web.rendering import moment
 
@@ -93,7 +95,7 @@ def _state(row: dict[str, Any]) -> tuple[str, str]:
 def _running(row: dict[str, Any]) -> tuple[str, str]:
     reason = row.get("unschedulable_reason")
     if reason and not row.get("due_at"):
-        return "late", f"no deadline can be found: {words.called(words.UNSCHEDULABLE, reason)}"
+        return "late", f"no deadline can be found: {in_words(UNSCHEDULABLE, reason)}"
     if row["is_breached"]:
         return "late", "breached, still running"
     return ("risk", "at risk") if row.get("warned_at") else ("running", "running")

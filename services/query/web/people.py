@@ -9,7 +9,7 @@ from starlette.responses import Response
 from services.query.views import lists
 from services.query.views.board import board
 from services.query.views.list_filter import TicketFilter
-from services.query.views.lists import Sort
+from services.query.views.lists import Sort, TicketPage
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from services.query.web.entrance import page_router
@@ -23,6 +23,9 @@ router = page_router()
 
 TICKETS_EACH: Final = 5
 """The most pressing ones; the count beside them is whole and leads to the list."""
+
+SHOWN_MAX: Final = 50
+"""Of each list of a group; more are on the page of tickets, to which a link leads."""
 
 Staff = Annotated[Principal, Depends(require(Role.AGENT))]
 
@@ -77,8 +80,10 @@ async def group(group_id: str, request: Request, principal: Staff) -> Response:
     if backlog is None and group_id not in {known["id"] for known in names.groups}:
         raise NotFound(f"there is no group {group_id}")
     members = [agent for agent in whole["agents"] if group_id in agent["groups"]]
-    waiting = await _due_first(pool, TicketFilter(group=(group_id,), assignee=("none",)), 50)
-    taken = await _due_first(pool, TicketFilter(group=(group_id,)), 50)
+    waiting, taken = [
+        await _due_first(pool, TicketFilter(group=(group_id,), is_assigned=is_assigned), SHOWN_MAX)
+        for is_assigned in (False, True)
+    ]
     return page(
         request,
         "group.html",
@@ -87,17 +92,16 @@ async def group(group_id: str, request: Request, principal: Staff) -> Response:
         backlog=backlog,
         members=members,
         waiting=waiting,
-        due_first=[ticket for ticket in taken if ticket["assignee_id"]],
+        taken=taken,
         statuses=tuple(STATUS)[:6],
         names=names,
     )
 
 
-async def _due_first(pool: Pool, wanted: TicketFilter, limit: int) -> list[dict[str, Any]]:
-    found = await lists.list_tickets(
+async def _due_first(pool: Pool, wanted: TicketFilter, limit: int) -> TicketPage:
+    return await lists.list_tickets(
         pool, replace(wanted, is_open=True), Scope(), sort=Sort.DUE, limit=limit
     )
-    return found.tickets
 
 
 async def _most_pressing(
@@ -108,7 +112,7 @@ async def _most_pressing(
         return {}
     found = await _due_first(pool, TicketFilter(assignee=busy), lists.LIMIT_MAX)
     tickets: dict[str, list[dict[str, Any]]] = {}
-    for ticket in found:
+    for ticket in found.tickets:
         own = tickets.setdefault(ticket["assignee_id"], [])
         if len(own) < TICKETS_EACH:
             own.append(ticket)

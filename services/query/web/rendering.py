@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from services.query.parts import Parts
+from services.query.views.told_promises import UNSCHEDULABLE
 from services.query.web import words
 from shared.security import Principal, Role
 
@@ -152,7 +153,7 @@ def _environment() -> Environment:
         customer_state=lambda value: words.called(words.CUSTOMER_STATE, value),
         relation=lambda value: words.called(words.RELATION, value),
         metric=lambda value: words.called(words.METRIC, value),
-        unschedulable=lambda value: words.called(words.UNSCHEDULABLE, value),
+        unschedulable=lambda value: words.called(UNSCHEDULABLE, value),
         channel=lambda value: words.called(words.CHANNEL, value),
         duration=words.duration,
         promised=words.promised,

@@ -25,10 +25,6 @@ METRIC: Final = {
     "agent_work": "Agent work",
     "resolution": "Resolution",
 }
-UNSCHEDULABLE: Final = {
-    "no_open_time": "its calendar has too little open time",
-    "unknown_calendar": "its calendar does not exist",
-}
 CHANNEL: Final = {
     "api": "API",
     "email": "email",

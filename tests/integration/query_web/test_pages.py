@@ -202,6 +202,24 @@ async def test_links_of_the_wall_find_as_many_tickets_as_they_promise(desk: Read
         assert Outline(found.text).count("tr") - 1 == int(count), address
 
 
+async def test_a_group_shows_who_is_worked_on_however_many_wait(desk: Reader) -> None:
+    """More wait than are shown, and all of them are due before what somebody has."""
+    waits = [
+        Story(number).opened().give_group(0, "desk", "rule").promise(0, "first_reply", 1)
+        for number in range(100, 151)
+    ]
+    desk.feed(*waits)
+    html = (await opened(desk, "/groups/desk")).text
+    waiting, _, taken = html.partition('id="h-due"')
+    assert waiting.count('id="gt-') == 50
+    assert "These are the first 50." in waiting
+    assert re.findall(r'id="gt-(\d+)"', taken) == ["7"]
+    assert "These are the first" not in taken
+    (address,) = re.findall(r'<a href="([^"]+)">All of them</a>', waiting)
+    found = await opened(desk, address.replace("&amp;", "&") + "&limit=200")
+    assert found.text.count("<tr data-row") == 52
+
+
 async def test_the_ticket_page_tells_everything_to_agents(desk: Reader) -> None:
     html = (await opened(desk, "/tickets/7")).text
     for told in (

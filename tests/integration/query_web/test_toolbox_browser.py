@@ -211,7 +211,7 @@ async def test_an_article_goes_into_the_reply_with_its_link_and_the_reply_names_
     await expect(panel.get_by_text("internal")).to_be_visible()
     box = browser_page.locator("#body")
     await box.fill("Dear Carl,")
-    await panel.get_by_role("button", name="Insert the link of Reset <b>it</b>").click()
+    await panel.get_by_role("button", name="Insert link: Reset <b>it</b>").click()
     await expect(box).to_have_value(f"Dear Carl,\nReset <b>it</b>: {served.address}/help/reset\n")
     await browser_page.get_by_role("button", name="Send reply").click()
     await expect(box).to_have_value("")

@@ -7,6 +7,9 @@ import pytest
 
 from services.query.changes import changes_of
 from services.query.views.told import sentence
+from services.query.views.told_promises import CAUSES
+from services.sla.engine.clockwork import TARGET_CHANGED, TIME_PASSED
+from services.sla.engine.facts import TAGS
 from shared.events import Priority, StatusCategory, encode, known_types
 from shared.events.policies import AlertSinkDefined, OncallContactDefined
 from shared.events.tickets import Changed, FieldsChanged, PriorityChanged, StatusChanged
@@ -22,6 +25,51 @@ def test_every_known_kind_is_described(wire_type: str) -> None:
     said = sentence(wire_type, facts | {key: lists[key] for key in lists.keys() & facts.keys()})
     assert said != wire_type
     assert "{" not in said
+
+
+@pytest.mark.parametrize("cause", [*TAGS.values(), TIME_PASSED, TARGET_CHANGED, "opened"])
+def test_every_cause_that_sla_names_is_said_in_words(cause: str) -> None:
+    assert cause in CAUSES
+    facts = {"metric": "resolution", "cause": cause, "reason": cause}
+    for kind in ("breached", "due_changed", "breach_retracted"):
+        wire_type = f"sla.{kind}.v1"
+        said = sentence(
+            wire_type, dict.fromkeys(known_types()[wire_type].__struct_fields__) | facts
+        )
+        assert CAUSES[cause] in said
+        assert "_" not in said
+
+
+@pytest.mark.parametrize(
+    ("wire_type", "facts", "said"),
+    [
+        ("sla.cancelled.v1", {"reason": "no_policy"}, "no policy holds for it any more"),
+        (
+            "sla.unschedulable.v1",
+            {"reason": "no_open_time"},
+            "its calendar has too little open time",
+        ),
+        ("sla.warning.v1", {"threshold": "75%"}, "(75% of its time used)"),
+        ("sla.warning.v1", {"threshold": "-900s", "remaining_seconds": 900.0}, "(15 min left)"),
+        ("sla.page_acknowledged.v1", {"how": "assigned"}, "by taking the ticket"),
+        ("sla.page_ended.v1", {"reason": "retracted"}, "the breach was taken back"),
+        ("agent.presence_changed.v1", {"reason": "heartbeat_lost"}, "(no sign of life)"),
+        ("assignment.unassigned.v1", {"reason": "lease_expired"}, "(lease expired)"),
+        (
+            "ticket.rule_not_applied.v1",
+            {"why": "depth", "cause": "time"},
+            "too many rules one after",
+        ),
+    ],
+)
+def test_codes_are_said_in_words(wire_type: str, facts: dict[str, Any], said: str) -> None:
+    empty = dict.fromkeys(known_types()[wire_type].__struct_fields__)
+    assert said in sentence(wire_type, empty | facts)
+
+
+def test_a_code_of_the_future_is_told_in_plain_letters() -> None:
+    facts = {"metric": "resolution", "reason": "sun_went_out"}
+    assert sentence("sla.cancelled.v1", facts).endswith("without a result: sun went out")
 
 
 def test_a_kind_of_the_future_is_told_by_its_name() -> None:
@@ -118,7 +166,8 @@ def test_a_rule_says_what_started_it_what_it_saw_and_what_it_changed() -> None:
     )
     stopped = {**facts, "cause": "time", "after": (), "why": "refused", "reason": "it is closed"}
     assert sentence("ticket.rule_not_applied.v1", stopped) == (
-        "did nothing, though its turn had come by time, as tags contains vip (was vip x) (refused): it is closed"
+        "did nothing, though its turn had come by time, as tags contains vip (was vip x)"
+        " (the ticket does not allow it): it is closed"
     )
 
 

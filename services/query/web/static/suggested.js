@@ -34,7 +34,7 @@ function show(articles) {
     const item = element("li", "");
     item.append(element("a", one.title, { href: `/articles/${one.name}`, lang: one.language, title: one.excerpt, target: "_blank" }), " ");
     if (one.audience === "public") {
-      const button = element("button", "Insert link", { type: "button", "aria-label": `Insert the link of ${one.title}` });
+      const button = element("button", "Insert link", { type: "button", "aria-label": `Insert link: ${one.title}` }); // begins with what is seen: speech input says that
       button.addEventListener("click", () => insert(one));
       item.append(button);
     } else item.append(element("span", "internal", { class: "tag", title: "For people who work here; its page is not public" }));
