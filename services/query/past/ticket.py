@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
+from services.query.changes import changes_of
 from services.query.past.backlog import ENDED, fields_at
 from services.query.past.events import Streams, events_of
 from services.query.projections import assignments, tickets
-from services.query.projections.changes import changes_of
 from services.query.projections.promises import PromiseFacts, Promises
 from services.query.projections.writes import Writes
 from services.query.views.pools import Pool
