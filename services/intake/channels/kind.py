@@ -12,9 +12,9 @@ from fastapi import APIRouter
 
 from services.intake.app import Intake
 from services.intake.attachments.store import AttachmentStore
+from services.intake.channels.conversations.leaving import Sends
 from services.intake.channels.identity import IdentityTokens
 from services.intake.channels.installed import Channels
-from services.intake.channels.messengers.kind import Sends
 from services.intake.domain import Ticket
 from services.intake.outgoing import NoticeChannel, Outgoing
 from services.intake.settings import Settings

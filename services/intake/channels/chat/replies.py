@@ -8,8 +8,8 @@ from uuid import UUID
 
 from services.intake.channels.chat import store
 from services.intake.channels.chat.store import Message, Writing
-from services.intake.channels.messengers.kind import Leaving, Rejected
-from services.intake.channels.messengers.outbox import Conversation, MessengerOutbox
+from services.intake.channels.conversations.leaving import Leaving, Rejected
+from services.intake.channels.conversations.outbox import Conversation, MessengerOutbox
 from services.intake.domain import Ticket
 from services.intake.outgoing import Reader, Standing
 from shared.database import Transaction
@@ -56,7 +56,7 @@ class ChatReplies:
         self._announce = announce
 
     async def send(self, message: Leaving, now: datetime) -> str | None:
-        """See `messengers.kind.Sends`. A question of ours has no author."""
+        """See `conversations.leaving.Sends`. A question of ours has no author."""
         if message.file is not None:
             raise Rejected("a chat shows no files")
         writing = Writing(

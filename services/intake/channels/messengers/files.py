@@ -10,7 +10,7 @@ from uuid import UUID
 from services.intake.attachments.links import signed_path
 from services.intake.attachments.spool import spooled
 from services.intake.attachments.store import AttachmentStore, ContentIsMissing, StoreIsAway
-from services.intake.channels.messengers.kind import Enclosed, NotNow, Rejected
+from services.intake.channels.conversations.leaving import Enclosed, NotNow, Rejected
 from services.intake.secrets import Secret
 from shared.events.messages import AttachedFile
 from shared.eventstore import EventStore

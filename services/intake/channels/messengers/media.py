@@ -12,14 +12,8 @@ import structlog
 from services.intake.attachments import rules
 from services.intake.attachments.spool import spooled
 from services.intake.attachments.store import AttachmentStore
-from services.intake.channels.messengers.kind import (
-    Incoming,
-    Media,
-    Messenger,
-    NotNow,
-    Place,
-    Rejected,
-)
+from services.intake.channels.conversations.leaving import NotNow, Rejected
+from services.intake.channels.messengers.kind import Incoming, Media, Messenger, Place
 from services.intake.channels.messengers.post import TIMEOUT_SECONDS, check
 from services.intake.domain import limits
 from shared.errors import NotYet

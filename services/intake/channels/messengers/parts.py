@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from services.intake.channels.conversations.leaving import Sends
+from services.intake.channels.conversations.outbox import MessengerOutbox
 from services.intake.channels.installed import ChannelsAreWrong, Messengers
 from services.intake.channels.kind import House, Parts
 from services.intake.channels.messengers.files import FilesOut
-from services.intake.channels.messengers.kind import Messenger, Sends
+from services.intake.channels.messengers.kind import Messenger
 from services.intake.channels.messengers.media import MediaIn
-from services.intake.channels.messengers.outbox import MessengerOutbox
 from services.intake.channels.messengers.receiving import MessengersIn
 from services.intake.channels.messengers.routes import messenger_router
 from services.intake.channels.messengers.sender import MessengerSender

@@ -7,7 +7,7 @@ from typing import Any, Final
 import httpx2
 import msgspec
 
-from services.intake.channels.messengers.kind import Enclosed, NotNow, Rejected
+from services.intake.channels.conversations.leaving import Enclosed, NotNow, Rejected
 
 TIMEOUT_SECONDS: Final = 15.0
 _ANSWER_CHARS_MAX: Final = 300

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from services.intake import people
 from services.intake.app import Asking, Intake, Tx
 from services.intake.channels import threads
+from services.intake.channels.conversations import outbox
+from services.intake.channels.conversations.leaving import Told
 from services.intake.channels.counting import received
-from services.intake.channels.messengers import outbox
-from services.intake.channels.messengers.kind import Incoming, Messenger, Told
+from services.intake.channels.messengers.kind import Incoming, Messenger
 from services.intake.domain import OpenTicket, Ticket, limits
 from services.intake.domain.commands import AddCustomerReply, RecordNotDelivered
 from shared.errors import Refused

@@ -8,8 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import PlainTextResponse
 
+from services.intake.channels.conversations import outbox
 from services.intake.channels.installed import ChannelIsOff
-from services.intake.channels.messengers import outbox
 from services.intake.channels.messengers.kind import Forged, Messenger
 from services.intake.channels.messengers.media import MediaIn
 from services.intake.channels.messengers.receiving import MessengersIn, claim_of

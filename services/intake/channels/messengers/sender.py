@@ -10,10 +10,10 @@ import structlog
 from msgspec.structs import replace
 
 from services.intake.app import Asking, Intake, Tx
-from services.intake.channels.messengers import outbox
+from services.intake.channels.conversations import outbox
+from services.intake.channels.conversations.leaving import Leaving, NotNow, Rejected, Sends
+from services.intake.channels.conversations.outbox import Row
 from services.intake.channels.messengers.files import FilesOut
-from services.intake.channels.messengers.kind import Leaving, NotNow, Rejected, Sends
-from services.intake.channels.messengers.outbox import Row
 from services.intake.channels.messengers.receiving import MessengersIn
 from services.intake.domain import Ticket
 from services.intake.domain.commands import RecordSent

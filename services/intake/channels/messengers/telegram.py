@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from services.intake.channels.conversations import leaving
 from services.intake.channels.installed import TelegramBot, WayIn
 from services.intake.channels.messengers import kind as messenger
 from services.intake.channels.messengers.post import Answer, Poster, check
@@ -128,7 +129,7 @@ class TelegramAdapter:
             )
         )
 
-    async def send(self, message: messenger.Leaving, now: datetime) -> str | None:  # noqa: ARG002  # the interface's
+    async def send(self, message: leaving.Leaving, now: datetime) -> str | None:  # noqa: ARG002  # the interface's
         """See `Messenger`. Pictures are shown as such, unless Telegram finds them too wide or too high for it."""
         if message.file is None:
             body = msgspec.json.encode({"chat_id": int(message.thread), "text": message.text})
@@ -136,17 +137,17 @@ class TelegramAdapter:
             return self._sent(message, answer)
         file = message.file
         if file.size > FILE_BYTES_MAX:
-            raise messenger.Rejected(
+            raise leaving.Rejected(
                 f"Telegram takes files of up to {FILE_BYTES_MAX // 1_000_000} MB from bots"
             )
         async with file.on_disk() as path:
             if file.content_type in _PHOTOS and file.size <= PHOTO_BYTES_MAX:
-                with contextlib.suppress(messenger.Rejected):
+                with contextlib.suppress(leaving.Rejected):
                     return self._sent(message, await self._upload("photo", message, file, path))
             return self._sent(message, await self._upload("document", message, file, path))
 
     async def _upload(
-        self, kind: str, message: messenger.Leaving, file: messenger.Enclosed, path: Path
+        self, kind: str, message: leaving.Leaving, file: leaving.Enclosed, path: Path
     ) -> Answer:
         url = self._method(f"send{kind.title()}")
         said = {"chat_id": message.thread}
@@ -155,17 +156,17 @@ class TelegramAdapter:
     def _method(self, name: str) -> str:
         return f"{self._api}/bot{self._token}/{name}"
 
-    def _sent(self, message: messenger.Leaving, answer: Answer) -> str | None:
+    def _sent(self, message: leaving.Leaving, answer: Answer) -> str | None:
         status, found, headers = answer
         reason = str(found.get("description") or "")
         if status == _TOO_MANY:
             wait = (found.get("parameters") or {}).get("retry_after")
-            raise messenger.NotNow(
+            raise leaving.NotNow(
                 f"{status}: {reason}", float(wait) if isinstance(wait, int) else None
             )
         check(status, reason, headers)
         if status == _OK and found.get("ok") is not True:
-            raise messenger.Rejected(reason or "not ok")
+            raise leaving.Rejected(reason or "not ok")
         sent = (found.get("result") or {}).get("message_id")
         return None if sent is None else f"{message.thread}/{sent}"
 
@@ -176,7 +177,7 @@ class TelegramAdapter:
         check(status, str(found.get("description") or ""), headers)
         path = str((found.get("result") or {}).get("file_path") or "")
         if not _PATH.fullmatch(path):
-            raise messenger.Rejected("Telegram does not say where it is")
+            raise leaving.Rejected("Telegram does not say where it is")
         return messenger.Place(
             url=f"{self._api}/file/bot{self._token}/{path}",
             origins=(self._api,),

@@ -9,6 +9,7 @@ from msgspec import Meta
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from services.intake.channels.conversations import leaving
 from services.intake.channels.installed import WayIn, WebhookMessenger
 from services.intake.channels.messengers import kind as messenger
 from services.intake.channels.messengers.post import Poster, check
@@ -89,10 +90,10 @@ class WebhookAdapter:
             )
         )
 
-    async def send(self, message: messenger.Leaving, now: datetime) -> str | None:
+    async def send(self, message: leaving.Leaving, now: datetime) -> str | None:
         """See `Messenger`: `reply.created`, its `webhook-id` the same on every attempt."""
         if self._reply_url is None:
-            raise messenger.Rejected("this webhook has no reply_url")
+            raise leaving.Rejected("this webhook has no reply_url")
         data: dict[str, Any] = {
             "message_id": message.message_id,
             "ticket_id": message.ticket_id,
@@ -102,7 +103,7 @@ class WebhookAdapter:
         }
         if (file := message.file) is not None:
             if file.link is None:
-                raise messenger.Rejected("a webhook is told where to fetch files")
+                raise leaving.Rejected("a webhook is told where to fetch files")
             # Whoever knows nothing of `file` shows the words, and loses nothing.
             data["text"] = file.as_words
             data["file"] = {
@@ -126,7 +127,7 @@ class WebhookAdapter:
 
     async def locate(self, media: messenger.Media) -> messenger.Place:  # noqa: ARG002  # the interface's
         """See `Messenger`."""
-        raise messenger.Rejected("this webhook sends no files")
+        raise leaving.Rejected("this webhook sends no files")
 
     async def close(self) -> None:
         """See `Messenger`."""

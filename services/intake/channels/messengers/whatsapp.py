@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from services.intake.channels.conversations import leaving
 from services.intake.channels.installed import WayIn, WhatsAppNumber
 from services.intake.channels.messengers import kind as messenger
 from services.intake.channels.messengers.post import Answer, Poster, check
@@ -178,7 +179,7 @@ class WhatsAppAdapter:
         self._verify(raw, headers.get("x-hub-signature-256", ""))
         notification = decode_json(raw, Notification)
         messages: list[messenger.Incoming] = []
-        told: list[messenger.Told] = []
+        told: list[leaving.Told] = []
         passed_over = 0
         for value in self._values(notification):
             if value.metadata.phone_number_id != self._settings.phone_number_id:
@@ -193,7 +194,7 @@ class WhatsAppAdapter:
             told += [known for one in value.statuses if (known := _told(one)) is not None]
         return messenger.Read(messages=tuple(messages), told=tuple(told), passed_over=passed_over)
 
-    async def send(self, message: messenger.Leaving, now: datetime) -> str | None:
+    async def send(self, message: leaving.Leaving, now: datetime) -> str | None:
         """See `Messenger`."""
         is_open = message.heard_at is not None and now - message.heard_at < WINDOW
         if message.file is not None:
@@ -211,17 +212,17 @@ class WhatsAppAdapter:
         sent = found.get("messages") or [{}]
         return str(sent[0]["id"]) if sent[0].get("id") else None
 
-    async def _uploaded(self, file: messenger.Enclosed, *, is_open: bool) -> dict[str, Any]:
+    async def _uploaded(self, file: leaving.Enclosed, *, is_open: bool) -> dict[str, Any]:
         """Upload the file; the message names it by the id that it got."""
         kind = SENT_TYPES.get(file.content_type)
         if not is_open:
-            raise messenger.Rejected(
+            raise leaving.Rejected(
                 "24 hours after the customer's last message WhatsApp takes no files"
             )
         if kind is None:
-            raise messenger.Rejected(f"WhatsApp takes no files of type {file.content_type}")
+            raise leaving.Rejected(f"WhatsApp takes no files of type {file.content_type}")
         if file.size > SENT_MB_MAX[kind] * 1_000_000:
-            raise messenger.Rejected(f"WhatsApp takes up to {SENT_MB_MAX[kind]} MB as {kind}")
+            raise leaving.Rejected(f"WhatsApp takes up to {SENT_MB_MAX[kind]} MB as {kind}")
         said = {"messaging_product": "whatsapp", "type": file.content_type}
         async with file.on_disk() as path:
             answer = await self._poster.upload(
@@ -229,14 +230,14 @@ class WhatsAppAdapter:
             )
         id_ = _taken(answer).get("id")
         if not isinstance(id_, str):
-            raise messenger.NotNow("WhatsApp gave the upload no id")
+            raise leaving.NotNow("WhatsApp gave the upload no id")
         named = {"filename": file.name} if kind == "document" else {}
         return {"type": kind, kind: {"id": id_, **named}}
 
     async def locate(self, media: messenger.Media) -> messenger.Place:
         """See `Messenger`. Meta tells an address for five minutes, on a host of its own, and wants our token there."""
         if not media.id.isalnum():
-            raise messenger.Rejected("its id is none of Meta's")
+            raise leaving.Rejected("its id is none of Meta's")
         url = f"{self._api}/{media.id}?phone_number_id={self._settings.phone_number_id}"
         status, found, headers = await self._poster.get(url, self._headers)
         error = found.get("error") or {}
@@ -267,13 +268,13 @@ class WhatsAppAdapter:
                     at = f"entry[{place}].changes[{number}].value"
                     yield decode_json(bytes(change.value), Value, path=at)
 
-    def _text(self, message: messenger.Leaving) -> dict[str, Any]:
+    def _text(self, message: leaving.Leaving) -> dict[str, Any]:
         return {"type": "text", "text": {"preview_url": False, "body": message.text}}
 
-    def _template(self, message: messenger.Leaving) -> dict[str, Any]:
+    def _template(self, message: leaving.Leaving) -> dict[str, Any]:
         template = self._settings.template
         if template is None:
-            raise messenger.Rejected(
+            raise leaving.Rejected(
                 "the customer wrote more than 24 hours ago: WhatsApp takes only templates, and none is configured"
             )
         words = " ".join(message.text.split())  # Meta refuses line breaks in parameters
@@ -294,7 +295,7 @@ def _taken(answer: Answer) -> dict[str, Any]:
     error = found.get("error") or {}
     reason = f"{error.get('code', '')} {error.get('message', '')}".strip()
     if error.get("code") in _RATE_CODES:
-        raise messenger.NotNow(f"{status}: {reason}")
+        raise leaving.NotNow(f"{status}: {reason}")
     check(status, reason, headers)
     return found
 
@@ -349,7 +350,7 @@ def _body(one: WhatsAppMessage) -> str:  # noqa: PLR0911 - one line a kind
             return f"[{kind}]"
 
 
-def _told(one: WhatsAppStatus) -> messenger.Told | None:
+def _told(one: WhatsAppStatus) -> leaving.Told | None:
     state: Literal["sent", "delivered", "read", "failed"]
     match one.status:
         case "sent" | "delivered" | "read" | "failed" as known:
@@ -357,4 +358,4 @@ def _told(one: WhatsAppStatus) -> messenger.Told | None:
         case _:
             return None
     reason = "; ".join(f"{e.code} {e.message or e.title}".strip() for e in one.errors)
-    return messenger.Told(external_id=one.id, state=state, reason=reason or None)
+    return leaving.Told(external_id=one.id, state=state, reason=reason or None)

@@ -1,4 +1,4 @@
-"""The outbox of messengers: written with the event, taken by one sender at a time, in the order of each conversation.
+"""The outbox of conversations: written with the event, taken by one sender at a time, in the order of each of them.
 
 waiting → claimed → sent | dead; claimed → waiting when it failed for now, or when whoever had it has died. Messengers
 know no idempotency key, so a process that dies between the hand-over and its note sends one message a second time.
@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.intake.channels.messengers.kind import TEXT_CHARS_MAX, Told
+from services.intake.channels.conversations.leaving import TEXT_CHARS_MAX, Told
 from services.intake.domain import Ticket
 from services.intake.domain.survey_policy import SurveyPolicy
 from services.intake.outgoing import Reader, Standing
