@@ -1,4 +1,4 @@
-"""One product for all outages; each test finds it whole, whatever the one before has broken."""
+"""One product for everything that is done to one; each test finds it whole, whatever the one before has broken."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.support.product import SERVERS, Product, a_product
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     with a_product(tmp_path_factory.mktemp("outages") / "product") as made:
         admin = made.door("admin", "set-up")

@@ -29,6 +29,7 @@ class Product:
         self._folder.port("front-door")
         self.stack = Stack(folder)
         self._doors = contextlib.ExitStack()
+        self._looks: dict[str, psycopg.Connection] = {}
         self.services: Services | None = None
 
     def start(self) -> None:
@@ -41,6 +42,8 @@ class Product:
 
     def stop(self) -> None:
         self._doors.close()
+        for role in list(self._looks):
+            self._looks.pop(role).close()
         if self.services is not None:
             self.services.stop()
         self.stack.stop()
@@ -93,11 +96,19 @@ class Product:
             self.services.wait_until_ready(name)
 
     def rows(self, role: str, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Look into a service's own schema."""
-        with psycopg.connect(
-            self.stack.database_url(role), options=f"-c search_path={role}"
-        ) as connection:
-            return connection.execute(query, values).fetchall()  # type: ignore[call-overload]
+        """Look into a service's own schema.
+
+        One connection for each role: a condition that is waited for looks fifty times a second, and each connection
+        costs PostgreSQL a process.
+        """
+        if (kept := self._looks.get(role)) is not None:
+            with contextlib.suppress(psycopg.OperationalError):  # it died with a server we killed
+                return kept.execute(query, values).fetchall()  # type: ignore[call-overload]
+            self._looks.pop(role).close()
+        self._looks[role] = psycopg.connect(
+            self.stack.database_url(role), options=f"-c search_path={role}", autocommit=True
+        )
+        return self._looks[role].execute(query, values).fetchall()  # type: ignore[call-overload]
 
 
 @contextlib.contextmanager

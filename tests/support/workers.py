@@ -4,7 +4,7 @@ from typing import Final
 
 from xdist.scheduler import LoadFileScheduling
 
-_TOGETHER: Final = ("tests/e2e/",)
+_TOGETHER: Final = ("tests/e2e/", "tests/fault/")
 """Folders whose files share what is dear: a product for each worker that gets one of them would cost a minute."""
 
 
