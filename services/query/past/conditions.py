@@ -48,6 +48,12 @@ _JOINS: Final = {
 }
 """What a condition or an order may need beside the ticket's own row."""
 
+# Few had a ticket of these agents: the others' stints need not be looked at one by one.
+_HAD: Final[LiteralString] = """
+t.ticket_id IN (SELECT a.ticket_id FROM assignments AS a WHERE a.agent_id = ANY({})
+                AND a.assigned_at <= %(instant)s AND (a.ended_at IS NULL OR a.ended_at > %(instant)s))
+"""
+
 SOURCES: Final = SQL("touched AS MATERIALIZED ({}), due AS MATERIALIZED ({})").format(
     SQL(facets.TOUCHED), promises.DUE
 )
@@ -128,11 +134,9 @@ def _ask_columns(question: Question, wanted: TicketFilter) -> None:
         question.values[name] = list(map(str, value)) if isinstance(value, tuple | list) else value
     if wanted.is_open is not None:
         question.ask(SQL("NOT {}" if wanted.is_open else "{}").format(SQL(_ENDED)))
-    for wish, tickets in ((wanted.breached, promises.BREACHED), (wanted.at_risk, promises.AT_RISK)):
+    for wish, is_so in ((wanted.breached, promises.BREACHED), (wanted.at_risk, promises.AT_RISK)):
         if wish is not None:
-            question.ask(
-                SQL("t.ticket_id {} ({})").format(SQL("IN" if wish else "NOT IN"), tickets)
-            )
+            question.ask(SQL("{}" if wish else "NOT {}").format(is_so))
 
 
 async def _ask_people(
@@ -148,6 +152,8 @@ async def _ask_people(
         question.ask(_one_of("grouped", groups, question.values), "grouped")
     if wanted.assignee:
         question.ask(_one_of("assigned", list(wanted.assignee), question.values), "assigned")
+        if NOBODY not in wanted.assignee:
+            question.ask(SQL(_HAD).format(question.values.put(list(wanted.assignee))))
     if wanted.requester is not None:
         ids = await people.ids_of(connection, wanted.requester, instant)
         question.ask(SQL("t.requester_id = ANY({})").format(question.values.put(ids)))

@@ -28,6 +28,9 @@ _KEYS: Final[dict[str, tuple[LiteralString, str | None]]] = {
     "due": ("coalesce(due.due_at, 'infinity')", "due"),
 }
 
+_MEMORY: Final = "SET LOCAL work_mem = '64MB'"
+"""A million ids of a set in memory; what does not fit is looked up ticket by ticket, which takes minutes."""
+
 _LIST: Final[LiteralString] = """
 WITH {sources}, matching AS MATERIALIZED ({matching}),
 counted AS (SELECT count(*) AS count FROM matching)
@@ -64,7 +67,8 @@ async def tickets_at(
             would have to be read again for their words.
     """
     name = _scope_of(wanted, instant, sort)
-    async with pool.connection() as connection:
+    async with pool.connection() as connection, connection.transaction():
+        await connection.execute(_MEMORY)
         kinds = await _kinds(connection, wanted, sort, instant)
         question = await question_of(connection, wanted, instant, kinds)
         walk = _walk(question, sort, kinds)

@@ -18,7 +18,7 @@ from shared.errors import NotFound
 from shared.events import Event
 from shared.events.assignments import AssignmentEvent
 from shared.events.sla import SlaEvent
-from shared.events.tickets import TicketEvent
+from shared.events.tickets import MessagesSplit, SplitUndone, TicketEvent
 from shared.topics import Topic
 
 _TOPICS: Final = (Topic.TICKETS, Topic.ASSIGNMENTS, Topic.SLA)
@@ -50,17 +50,27 @@ async def ticket_at(pool: Pool, ticket_id: UUID, instant: datetime) -> dict[str,
     Raises:
         NotFound: it was not there yet.
     """
-    found = await states_at(pool, [ticket_id], instant)
-    if ticket_id not in found:
+    fields = (await fields_at(pool, [ticket_id], instant)).get(ticket_id)
+    if fields is None:
         raise NotFound("this ticket was opened later")
-    ticket = found[ticket_id]
-    written = (await conversation(pool, ticket_id, Scope()))["messages"]
-    messages = [
-        message
-        for message in written
-        if message["sent_at"] <= instant and message["version"] <= ticket["version"]
-    ]
-    return {**ticket, "messages": messages, "messages_total": len(messages)}
+    async with pool.connection() as connection:
+        streams = (await events_of(connection, [ticket_id], _TOPICS))[ticket_id]
+    shown = await conversation(pool, ticket_id, Scope(), until=instant)
+    moved = _moved_on(streams[Topic.TICKETS], instant)
+    for message in shown["messages"]:
+        message["split_into"] = moved.get(message["message_id"])
+    return _told(ticket_id, streams, instant) | _agreed(fields) | shown
+
+
+def _moved_on(events: list[Event], instant: datetime) -> dict[UUID, int]:
+    """Message → the number of the ticket that it had been split into."""
+    moved: dict[UUID, int] = {}
+    for event in events:
+        if event.occurred_at <= instant and isinstance(event, MessagesSplit):
+            moved |= dict.fromkeys(event.message_ids, event.into_number)
+        elif event.occurred_at <= instant and isinstance(event, SplitUndone):
+            moved = {id_: into for id_, into in moved.items() if id_ not in event.message_ids}
+    return moved
 
 
 async def states_at(

@@ -1,6 +1,7 @@
 """What became of each message on its way to the customer, read from the ticket's own events."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,13 +10,17 @@ from psycopg.rows import DictRow
 
 
 async def read(
-    connection: psycopg.AsyncConnection[DictRow], ticket_id: UUID
+    connection: psycopg.AsyncConnection[DictRow], ticket_id: UUID, *, until: datetime | None = None
 ) -> Mapping[UUID, Sequence[dict[str, Any]]]:
-    """The events about deliveries, by message, oldest first: one walk along the ticket's part of the timeline."""
+    """The events about deliveries, by message, oldest first: one walk along the ticket's part of the timeline.
+
+    `until` leaves out what happened later.
+    """
     found = await connection.execute(
         "SELECT occurred_at, raw FROM timeline WHERE stream_id = %s AND topic = 'tickets.v1'"
-        " AND type IN ('ticket.message_sent.v1', 'ticket.message_not_delivered.v1') ORDER BY version",
-        (ticket_id,),
+        " AND type IN ('ticket.message_sent.v1', 'ticket.message_not_delivered.v1')"
+        " AND (%s::timestamptz IS NULL OR occurred_at <= %s) ORDER BY version",
+        (ticket_id, until, until),
     )
     events: dict[UUID, list[dict[str, Any]]] = {}
     async for row in found:

@@ -1,6 +1,7 @@
 """One ticket: its present state, its figures, its conversation."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -100,8 +101,13 @@ async def linked_tickets(
         return {str(row["ticket_id"]): row for row in await found.fetchall()}
 
 
-async def conversation(pool: Pool, ticket_id: UUID, scope: Scope) -> dict[str, Any]:
-    """The messages, oldest first; notes only for those who may read them. The ticket must be in scope already."""
+async def conversation(
+    pool: Pool, ticket_id: UUID, scope: Scope, *, until: datetime | None = None
+) -> dict[str, Any]:
+    """The messages, oldest first; notes only for those who may read them. The ticket must be in scope already.
+
+    `until`: the messages that there were by then, each with what had become of it on its way.
+    """
     async with pool.connection() as connection:
         found = await connection.execute(
             "SELECT message_id, version, kind, is_automatic, body, sent_at, author_kind, author_id,"
@@ -113,11 +119,22 @@ async def conversation(pool: Pool, ticket_id: UUID, scope: Scope) -> dict[str, A
             "  FROM timeline AS t WHERE t.stream_id = m.ticket_id AND t.topic = 'tickets.v1'"
             "  AND t.version = m.version) AS said"
             " FROM messages AS m"
-            " WHERE ticket_id = %s AND (kind <> 'note' OR %s) ORDER BY version DESC LIMIT %s",
-            (ticket_id, scope.sees_internal, MESSAGES_MAX),
+            " WHERE ticket_id = %(ticket)s AND (kind <> 'note' OR %(sees_notes)s)"
+            " AND (%(until)s::timestamptz IS NULL OR EXISTS (SELECT FROM timeline AS t"
+            "  WHERE t.stream_id = m.ticket_id AND t.topic = 'tickets.v1' AND t.version = m.version"
+            "  AND t.occurred_at <= %(until)s))"
+            " ORDER BY version DESC LIMIT %(limit)s",
+            {
+                "ticket": ticket_id,
+                "sees_notes": scope.sees_internal,
+                "until": until,
+                "limit": MESSAGES_MAX,
+            },
         )
         rows = await found.fetchall()
-        deliveries = await delivery.read(connection, ticket_id) if scope.sees_internal else {}
+        deliveries = (
+            await delivery.read(connection, ticket_id, until=until) if scope.sees_internal else {}
+        )
     total = rows[0]["total"] if rows else 0
     for row in rows:
         del row["total"]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query, Request
+from msgspec import to_builtins
 from pydantic import AwareDatetime
 from starlette.responses import Response
 
@@ -12,8 +13,10 @@ from services.query.past.ticket import ticket_at
 from services.query.views.scope import Scope
 from services.query.views.ticket import find_ticket, parse_reference
 from services.query.views.timeline import LIMIT_MAX, timeline
+from services.query.web.clocks import clocks
 from services.query.web.entrance import page_router
 from services.query.web.rendering import page, parts_of
+from services.query.web.routing_story import story
 from services.query.web.state import directory_of
 from shared.security import Principal, Role, require
 
@@ -38,11 +41,17 @@ async def past_page(
     steps = _steps(events)
     instant = past_instant(as_of) if as_of else steps[0]["at"]
     number = max((step["number"] for step in steps if step["at"] <= instant), default=1)
+    then = await ticket_at(pool, ticket["ticket_id"], instant)
+    names = await directory_of(request).names(pool)
     return page(
         request,
         "past.html",
         principal,
-        ticket=await ticket_at(pool, ticket["ticket_id"], instant),
+        ticket=then,
+        then=instant,
+        clocks=clocks([to_builtins(clock) for clock in then["clocks"]], instant),
+        story=story((event for event in events if event["occurred_at"] <= instant), names),
+        may_decide=False,
         subject_now=ticket["subject"],
         instant=instant,
         steps=steps,
@@ -50,7 +59,8 @@ async def past_page(
         before=steps[number - 2] if number > 1 else None,
         after=steps[number] if number < len(steps) else None,
         has_more=has_more,
-        names=await directory_of(request).names(pool),
+        names=names,
+        definitions=await directory_of(request).definitions(pool),
     )
 
 

@@ -1,11 +1,15 @@
 """The slider over a ticket's past, in a real Chromium with and without scripts."""
 
 import re
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
 from shared.events import Priority, StatusCategory
+from shared.events.tickets import MessageSent, MessagesSplit, SplitUndone
+from shared.identifiers import new_id
 from shared.security import Role
 from tests.integration.query.conftest import Reader
 from tests.integration.query.stories import Story
@@ -108,3 +112,49 @@ async def test_any_instant_between_steps_is_shown(reader: Reader, hours: int):
     when = f"2026-03-02T{12 + hours:02}:30:00Z"
     html = (await reader.get("/tickets/7/past", as_of=when)).text
     assert f"step {min(hours, 4) + 1} of 5" in html
+
+
+async def test_clocks_and_reasons_are_those_of_the_instant(reader: Reader):
+    story = Story(9).opened(fields={"cost": 5}).promise(0, "first_reply", 2)
+    story.assign(1, "anna").pause(1, "first_reply", 2).miss("resolution", 4)
+    reader.feed(story)
+
+    async def shown(hours: float, section: str) -> str:
+        when = (story.start + timedelta(hours=hours)).isoformat()
+        html = (await reader.get("/tickets/9/past", as_of=when)).text
+        return html.partition(f'<h2 id="{section}">')[2].partition("</section>")[0]
+
+    early, paused = await shown(0.5, "h-promises"), await shown(1.5, "h-promises")
+    assert "1:30:00" in early  # what was left of two hours
+    assert "data-due" not in early  # and nothing that goes on counting
+    assert "paused with 1 h" in paused
+    assert "Resolution" not in paused
+    assert "breached, still running" in await shown(5, "h-promises")
+    assert "has not said anything" in await shown(0.5, "h-why")
+    assert "anna has the least to do" in await shown(1.5, "h-why")
+
+
+async def test_messages_are_shown_with_what_had_become_of_them(reader: Reader):
+    story = Story(9).opened().answer(1, leaves_by="email")
+    opening, answer = (event.message_id for event in story.events)  # type: ignore[attr-defined]
+    sent = {"kind": "reply", "sent_by": "email", "recipients": ("carl@example.org",)}
+    story.tell(MessageSent, 2, message_id=answer, **sent)
+    other = {"into_ticket_id": new_id(), "into_number": 12, "message_ids": (opening,)}
+    story.tell(MessagesSplit, 3, **other)
+    story.tell(SplitUndone, 5, **other)
+    reader.feed(story)
+
+    async def at(hours: float) -> list[tuple[Any, Any]]:
+        when = (story.start + timedelta(hours=hours)).isoformat()
+        ticket = (await reader.read("/v1/tickets/9", as_of=when))["ticket"]
+        assert ticket["messages_total"] == len(ticket["messages"])
+        return [
+            (each["delivery"] and each["delivery"]["state"], each["split_into"])
+            for each in ticket["messages"]
+        ]
+
+    assert await at(0) == [(None, None)]
+    assert await at(1) == [(None, None), ("waiting", None)]
+    assert await at(2) == [(None, None), ("sent", None)]
+    assert await at(3) == [(None, 12), ("sent", None)]
+    assert await at(5) == [(None, None), ("sent", None)]
