@@ -56,7 +56,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True):
-    """One board. `has_groups`: its SQL knows `${group:sqlstring}`, groups that are chosen on top of it."""
+    """One board. Where its SQL knows `${group:sqlstring}`, groups are chosen on top of it."""
 
     name: str
     title: str
@@ -64,7 +64,11 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     panels: tuple[Panel, ...]
     since: str = "now-30d"
     refresh: str = "5m"
-    has_groups: bool = True
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether a panel asks for the chosen groups."""
+        return any("${group:sqlstring}" in panel.sql for panel in self.panels)
 
 
 def of_catalogue(
@@ -168,7 +172,6 @@ def _group_choice() -> dict[str, Any]:
         "type": "query",
         "datasource": _BI,
         "query": GROUPS,
-        "definition": GROUPS,
         "refresh": 2,
         "multi": True,
         "includeAll": True,

@@ -112,7 +112,8 @@ def _update(
     since = old.position if old is not None and old.position is not None else 0
     query = (
         f"SELECT {chosen} FROM bi.{name}"  # noqa: S608 - our own names and numbers
-        f" WHERE export_position >= {since} AND export_position < {snapshot.horizon}"
+        f" WHERE (export_position >= {since} OR {entity.unsettled.format(since=since)})"
+        f" AND export_position < {snapshot.horizon}"
     )
     gone = _gone(snapshot, entity, since) if old is not None else []
     with snapshot.batches(query) as batches:

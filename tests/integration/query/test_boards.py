@@ -68,6 +68,17 @@ def test_the_file_is_made_of_the_board(board: Board) -> None:
     assert file.read_text(encoding="utf-8") == as_file(board), "run `python -m deploy.grafana`"
 
 
+def test_every_choice_on_top_of_a_board_is_asked_by_a_panel_and_the_other_way_round() -> None:
+    """All files of the folder, those that are kept by hand as well."""
+    for file in sorted(DASHBOARDS.glob("*.json")):
+        text = file.read_text(encoding="utf-8")
+        choices = json.loads(text).get("templating", {}).get("list", [])
+        used = set(re.findall(r"\$\{(\w+)[:}]", text)) | set(
+            re.findall(r"\$(?!__)([a-z]\w*)", text)
+        )
+        assert used == {choice["name"] for choice in choices}, file.name
+
+
 def test_panels_do_not_lie_on_each_other_and_every_title_is_its_own() -> None:
     for board in BOARDS:
         taken: set[tuple[int, int]] = set()

@@ -18,6 +18,9 @@ class Entity(msgspec.Struct, frozen=True):
         source_unit: the same over the source.
         chosen: SQL over the source: which of its rows are in the view.
         day: the view's column by which a lake is divided; it never changes for a row. None: not divided.
+        unsettled: SQL over the view: rows whose durations still change though their own row does not, because the clock
+            goes on or because an event of another topic came later. A lake reads them again in every run; `{since}` is
+            the position of the run before.
     """
 
     name: str
@@ -27,11 +30,19 @@ class Entity(msgspec.Struct, frozen=True):
     source_unit: LiteralString
     chosen: LiteralString = "true"
     day: str | None = None
+    unsettled: LiteralString = "false"
 
 
-def _of_tickets(name: str) -> Entity:
+def _of_tickets(name: str, unsettled: LiteralString = "false") -> Entity:
     return Entity(
-        name, "tickets", "ticket_id", _TICKET, _TICKET, chosen="version > 0", day="created_at"
+        name,
+        "tickets",
+        "ticket_id",
+        _TICKET,
+        _TICKET,
+        chosen="version > 0",
+        day="created_at",
+        unsettled=unsettled,
     )
 
 
@@ -58,7 +69,7 @@ ENTITIES: Final[dict[str, Entity]] = {
     for entity in (
         _of_tickets("fct_ticket"),
         _of_tickets("ticket_enriched"),
-        _of_tickets("ticket_metrics"),
+        _of_tickets("ticket_metrics", unsettled="is_open"),
         _of_clocks("fct_sla_cycle", "sla_cycle_id", "started_at"),
         _of_clocks("sla_policies", "sla_event_id", "sla_applied_at"),
         Entity(
@@ -68,6 +79,8 @@ ENTITIES: Final[dict[str, Entity]] = {
             "assignment_id",
             "ticket_id || ':' || version",
             day="assigned_at",
+            unsettled="is_current OR ticket_id IN"
+            " (SELECT ticket_id FROM bi.fct_ticket WHERE export_position >= {since})",
         ),
         Entity(
             "fct_message",
