@@ -1,6 +1,7 @@
 """Watches how far every consumer is behind Kafka; the source of freshness and of the dashboard's lag figures."""
 
 import asyncio
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -9,6 +10,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.query.views.freshness import Freshness, Slot, measure
 from shared.database import Database
@@ -27,6 +29,8 @@ _PAUSE_SECONDS_MAX: Final = 10.0
 
 _SILENCE_MAX: Final = timedelta(seconds=5)
 """A relay says every half second until when all is published; ten times unheard, somebody should look."""
+
+_KNOWN: Final[ContextVar[Freshness | None]] = ContextVar("known", default=None)
 
 
 class LagWatch:
@@ -47,6 +51,11 @@ class LagWatch:
         self.lags: dict[str, int] = {}
         self.published_until: dict[Owner, datetime] = {}
         self.problem: str | None = "Kafka was not asked yet"
+
+    @property
+    def known(self) -> Freshness:
+        """What may be said of an answer: within a request, what was known when it began (see `KnownFirst`)."""
+        return _KNOWN.get() or self.freshness
 
     async def run(self) -> None:
         """Look until cancelled; while Kafka or PostgreSQL is away, the last figures grow old visibly."""
@@ -140,6 +149,25 @@ class LagWatch:
                 committed = await admin.list_consumer_group_offsets(group)
                 lags[group.removeprefix(prefix)] = _behind(ends, committed)
         self.lags = lags | {"query": self.freshness.behind}
+
+
+class KnownFirst:
+    """Keeps what is known about freshness when a request begins, before it reads anything.
+
+    A look at Kafka that ends while the request reads speaks of events that came after its reading: an answer that
+    claimed them would be older than it says.
+    """
+
+    def __init__(self, app: ASGIApp, *, lag: LagWatch) -> None:
+        self._app = app
+        self._lag = lag
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        token = _KNOWN.set(self._lag.freshness)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            _KNOWN.reset(token)
 
 
 async def _partitions(admin: AIOKafkaAdminClient, topics: list[str]) -> list[TopicPartition]:

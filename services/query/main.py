@@ -7,7 +7,7 @@ from importlib import metadata
 from services.query.api import make_router
 from services.query.arrivals import Arrivals, Visibility
 from services.query.attention import Attentions
-from services.query.lag import LagWatch
+from services.query.lag import KnownFirst, LagWatch
 from services.query.live import LiveBoard
 from services.query.mailing.sender import report_mailer
 from services.query.parts import Parts
@@ -48,6 +48,7 @@ def build(settings: Settings) -> Service:
     )
     live = LiveBoard(settings, parts.dashboard, api.state.health)
     api.state.parts, api.state.live = parts, live
+    api.add_middleware(KnownFirst, lag=parts.lag)
     api.include_router(make_router(parts))
     api.include_router(session_router())
     api.include_router(pages.router)

@@ -10,6 +10,7 @@ from services.query.reads import Reads
 from services.query.settings import Settings
 from services.query.view_counts import ViewCounts
 from services.query.views.board import board
+from services.query.views.freshness import Freshness
 from services.query.views.pools import Pool
 from shared.database import Database
 
@@ -32,12 +33,14 @@ class Parts:
 
     async def dashboard(self) -> dict[str, Any]:
         """The board together with how fresh it is and how far each consumer is behind."""
-        content = await board(await self.pool())
-        return {**self.freshness(), **content}
+        fresh = self.lag.known  # before reading: what is known afterwards may not be in the board
+        return {**self._told(fresh), **await board(await self.pool())}
 
     def freshness(self) -> dict[str, Any]:
         """What every answer says about its age; the seconds are None until Kafka was asked once."""
-        fresh = self.lag.freshness
+        return self._told(self.lag.known)
+
+    def _told(self, fresh: Freshness) -> dict[str, Any]:
         return {
             "as_of": fresh.as_of,
             "freshness_seconds": fresh.seconds(),

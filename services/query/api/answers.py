@@ -15,7 +15,7 @@ _PARAMETER_CHARS_MAX: Final = 500
 
 def answer(parts: Parts, content: dict[str, Any], *, version: int | None = None) -> Response:
     """`content` with `as_of`, and headers `X-Freshness-Seconds` and `X-Position`; `version` becomes the ETag."""
-    fresh = parts.lag.freshness
+    fresh = parts.lag.known
     seconds = fresh.seconds()
     headers = {"Cache-Control": "private, no-store", "X-Position": str(fresh.position)}
     headers["X-Freshness-Seconds"] = "unknown" if seconds is None else f"{seconds:.3f}"

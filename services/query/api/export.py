@@ -112,9 +112,9 @@ def make_router(parts: Parts) -> APIRouter:
 
 
 def _freshness(parts: Parts) -> dict[str, str]:
-    seconds = parts.lag.freshness.seconds()
+    seconds = parts.lag.known.seconds()
     return {
-        "X-Position": str(parts.lag.freshness.position),
+        "X-Position": str(parts.lag.known.position),
         "X-Freshness-Seconds": "unknown" if seconds is None else f"{seconds:.3f}",
     }
 

@@ -26,7 +26,7 @@ def only_staff(principal: Principal) -> None:
 
 def told_at(parts: Parts, instant: datetime) -> dict[str, Any]:
     """Which instant was meant, and whether everything recorded up to it is known here already."""
-    known_to = parts.lag.freshness.as_of
+    known_to = parts.lag.known.as_of
     return {"at": instant, "is_settled": known_to is not None and instant <= known_to}
 
 

@@ -4,95 +4,50 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 import httpx2
+import psycopg
 import pytest
-import uvicorn
-from aiokafka import AIOKafkaProducer
-from pydantic import SecretStr
 
 from services.query.lag import LagWatch
-from services.query.main import build
 from services.query.settings import Settings
+from services.query.views.freshness import Freshness
 from shared.database import Database
-from shared.events import Event, encode
 from shared.identifiers import new_id
-from shared.messaging.records import headers_of
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
 from shared.service import Service
-from shared.topics import topic_of
+from tests.integration.query.conftest import Reader
 from tests.integration.query.random_lives import random_life
+from tests.integration.query.served import Served, served_query
 from tests.integration.query.stories import Story
-from tests.support.database import fresh_database
 from tests.support.servers import Servers
-from tests.support.topics import fresh_topics
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
 
+@dataclass
 class RunningService:
-    """The service behind a real HTTP port."""
+    """The service, and an agent who asks it."""
 
-    def __init__(self, http: httpx2.AsyncClient, producer: AIOKafkaProducer, prefix: str) -> None:
-        self.http = http
-        self._producer = producer
-        self._prefix = prefix
-
-    async def publish(self, *events: Event) -> None:
-        for event in events:
-            raw = encode(event)
-            await self._producer.send(
-                self._prefix + topic_of(event.wire_type),
-                raw,
-                key=event.stream_id.bytes,
-                headers=headers_of(
-                    event.OWNER, event.stream_id, event.version, event.wire_type, raw
-                ),
-            )
-        await self._producer.flush()
+    served: Served
+    http: httpx2.AsyncClient
 
 
 @pytest.fixture
 async def running(servers: Servers, issuer: LocalIssuer) -> AsyncIterator[RunningService]:
-    async with contextlib.AsyncExitStack() as stack:
-        topic_prefix = stack.enter_context(fresh_topics(servers.kafka))
-        database = stack.enter_context(fresh_database(servers.postgres))
-        settings = Settings(
-            database_url=SecretStr(database.url("query")),
-            kafka_bootstrap_servers=servers.kafka,
-            redis_url=SecretStr(servers.redis),
-            topic_prefix=topic_prefix,
-            jwks_file=issuer.jwks_file,
-        )
-        service = build(settings)
-        server = uvicorn.Server(
-            uvicorn.Config(service.api, host="127.0.0.1", port=0, log_config=None, ws="none")
-        )
-        serving = asyncio.create_task(server.serve())
-        await eventually(lambda: server.started, what="HTTP is up")
-        port = server.servers[0].sockets[0].getsockname()[1]
-        producer = AIOKafkaProducer(bootstrap_servers=servers.kafka)
-        await producer.start()
-        token = issuer.issue("anna", Role.AGENT)
-        http = await stack.enter_async_context(
-            httpx2.AsyncClient(
-                base_url=f"http://127.0.0.1:{port}",
-                headers={"Authorization": f"Bearer {token}"},
-                timeout=20,
-            )
-        )
-        try:
-            await service.start()
-            await eventually(lambda: service.health.is_ready, what="the service is ready")
-            yield RunningService(http, producer, topic_prefix)
-        finally:
-            await http.aclose()
-            await producer.stop()
-            server.should_exit = True
-            await serving
-            await service.stop()
+    token = issuer.issue("anna", Role.AGENT)
+    async with (
+        served_query(servers, issuer) as served,
+        httpx2.AsyncClient(
+            base_url=served.address, headers={"Authorization": f"Bearer {token}"}, timeout=20
+        ) as http,
+    ):
+        yield RunningService(served, http)
 
 
 async def test_events_from_kafka_become_answers_that_say_how_fresh_they_are(
@@ -100,8 +55,8 @@ async def test_events_from_kafka_become_answers_that_say_how_fresh_they_are(
 ) -> None:
     stories = [random_life(number, seed=number) for number in range(1, 21)]
     watched = Story(21).opened().give_group(0, "desk", "rule").note(1, "seen")
-    await running.publish(*(event for story in stories for event in story.events))
-    await running.publish(*watched.events, *watched.events)  # delivered twice: at-least-once
+    await running.served.publish(*stories)
+    await running.served.publish(watched, watched)  # delivered twice: at-least-once
 
     async def caught_up() -> dict[str, object] | None:
         board = (await running.http.get("/v1/dashboard")).json()
@@ -127,7 +82,7 @@ async def test_the_live_board_shows_a_ticket_soon_after_it_was_published(
         lines = stream.aiter_lines()
         story = Story(50).opened(subject="live")
         before = await _next_board(lines)
-        await running.publish(*story.events)
+        await running.served.publish(story)
         while (board := await _next_board(lines))["backlog"]["open_count"] == before["backlog"][
             "open_count"
         ]:
@@ -150,6 +105,34 @@ async def test_without_its_topics_nobody_claims_to_be_fresh(
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def test_an_answer_claims_no_more_than_was_known_before_it_read(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka is looked at while the answer is read: what that look saw may not be in the answer."""
+    lag = reader.service.api.state.parts.lag
+    before, after = (Freshness(datetime(2026, 3, 2, hour, tzinfo=UTC), 0, hour) for hour in (9, 10))
+    monkeypatch.setattr(lag, "freshness", before)
+    read = psycopg.AsyncConnection.execute
+
+    async def look_meanwhile(*said: Any, **more: Any) -> Any:
+        found = await read(*said, **more)
+        lag.freshness = after
+        return found
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "execute", look_meanwhile)
+    for path in ("/v1/dashboard", "/v1/tickets", "/v1/tickets?is_open=true&q=printer"):
+        lag.freshness = before
+        answer = await reader.http.get(
+            path, headers={"Authorization": f"Bearer {reader.issuer.issue('anna', Role.AGENT)}"}
+        )
+        assert lag.freshness is after
+        assert answer.json()["as_of"] == "2026-03-02T09:00:00Z", path
+    lag.freshness = before
+    page = await reader.get("/tickets")
+    assert lag.freshness is after
+    assert 'data-position="9"' in page.text
 
 
 async def _next_board(lines: AsyncIterator[str]) -> dict[str, dict[str, int]]:

@@ -1,33 +1,21 @@
 """The wall in a real Chromium, fed through the real Kafka: it counts, and a ticket appears by itself."""
 
-import asyncio
 import contextlib
 import json
 import re
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import uvicorn
-from aiokafka import AIOKafkaProducer
 from playwright.async_api import Page, Route, async_playwright, expect
-from pydantic import SecretStr
 
-from services.query.main import build
-from services.query.settings import Settings
-from shared.events import encode
-from shared.messaging.records import headers_of
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
-from shared.topics import topic_of
+from tests.integration.query.served import Served, served_query
 from tests.integration.query.stories import Story
-from tests.support.database import fresh_database
 from tests.support.servers import Servers
-from tests.support.topics import fresh_topics
-from tests.support.waiting import eventually
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -50,59 +38,10 @@ _SWITCHES = (
 )
 
 
-@dataclass
-class Served:
-    """The query service behind a port, and Kafka in front of it."""
-
-    address: str
-    issuer: LocalIssuer
-    producer: AIOKafkaProducer
-    prefix: str
-
-    async def publish(self, story: Story) -> None:
-        for event in story.events:
-            raw = encode(event)
-            await self.producer.send(
-                self.prefix + topic_of(event.wire_type),
-                raw,
-                key=event.stream_id.bytes,
-                headers=headers_of(
-                    event.OWNER, event.stream_id, event.version, event.wire_type, raw
-                ),
-            )
-        await self.producer.flush()
-
-
 @pytest.fixture
 async def served(servers: Servers, issuer: LocalIssuer) -> AsyncIterator[Served]:
-    with fresh_database(servers.postgres) as database, fresh_topics(servers.kafka) as prefix:
-        service = build(
-            Settings(
-                database_url=SecretStr(database.url("query")),
-                kafka_bootstrap_servers=servers.kafka,
-                redis_url=SecretStr(servers.redis),
-                topic_prefix=prefix,
-                jwks_file=issuer.jwks_file,
-            )
-        )
-        server = uvicorn.Server(
-            uvicorn.Config(service.api, host="127.0.0.1", port=0, log_config=None, ws="none")
-        )
-        serving = asyncio.create_task(server.serve())
-        producer = AIOKafkaProducer(bootstrap_servers=servers.kafka)
-        try:
-            await eventually(lambda: server.started, what="HTTP is up")
-            await producer.start()
-            await service.start()
-            await eventually(lambda: service.health.is_ready, what="the service is ready")
-            port = server.servers[0].sockets[0].getsockname()[1]
-            yield Served(f"http://127.0.0.1:{port}", issuer, producer, prefix)
-        finally:
-            await producer.stop()
-            await service.api.state.live.close()
-            server.should_exit = True
-            await serving
-            await service.stop()
+    async with served_query(servers, issuer) as running:
+        yield running
 
 
 @pytest.fixture
@@ -179,6 +118,65 @@ async def test_a_wall_without_its_server_says_that_it_is_old(
     await page.clock.run_for(20_000)
     await expect(page.locator("#banner")).to_contain_text("Not live")
     await expect(page.locator("body")).to_have_class("wall stale")
+
+
+async def test_a_stream_that_dies_without_a_word_is_opened_again(
+    served: Served, browser_page: Page
+) -> None:
+    """As after a night's sleep of the machine: the connection neither speaks nor ends."""
+    page, opened = browser_page, []
+    await page.clock.install()
+    await signed_in(page, served)
+
+    async def never_answer(route: Route) -> None:
+        opened.append(route)
+        if len(opened) > 1:
+            await route.continue_()
+
+    await page.route("**/board/stream*", never_answer)
+    await page.reload()
+    await page.clock.run_for(11_000)
+    assert len(opened) == 1
+    await page.clock.run_for(4_000)
+    await expect(page.locator("#banner")).to_be_hidden()
+    assert len(opened) == 2
+
+
+async def test_a_list_that_cannot_be_brought_up_to_date_says_how_old_it_is(
+    served: Served, browser_page: Page
+) -> None:
+    """The stream goes on and is fresh: the age is that of what is shown, not of what could be."""
+    page = browser_page
+    await served.publish(at_risk(1, "The first one", minutes_left=20))
+    await signed_in(page, served, "/tickets")
+    await expect(page.locator("tr:has-text('The first one')")).to_be_visible()
+    refused = {"status": 503, "json": {"detail": "not now"}}
+    await page.route("**/tickets", lambda route: route.fulfill(**refused))
+    await served.publish(at_risk(2, "The second one", minutes_left=20))
+    banner = page.locator("#banner")
+    await expect(banner).to_contain_text("newer was asked for and did not come")
+    await expect(page.locator("body")).to_have_class("listing stale")
+    await page.unroute("**/tickets")
+    await expect(page.locator("tr:has-text('The second one')")).to_be_visible()
+    await expect(banner).to_be_hidden()
+
+
+async def test_a_page_that_does_not_follow_says_its_age_and_offers_what_is_newer(
+    served: Served, browser_page: Page
+) -> None:
+    page = browser_page
+    await served.publish(at_risk(1, "The first one", minutes_left=20))
+    await signed_in(page, served)
+    await expect(page.locator("#fig-open b")).to_have_text("1")
+    await page.goto(f"{served.address}/reports/volume?by=priority")
+    row, newer = page.locator("tbody tr td").first, page.locator("#fresh-reload")
+    await expect(row).to_have_text("1")
+    await expect(page.locator("#fresh")).to_contain_text(" ago")
+    await expect(newer).to_be_hidden()
+    await served.publish(at_risk(2, "The second one", minutes_left=20))
+    await newer.click()
+    await expect(row).to_have_text("2")
+    await expect(newer).to_be_hidden()
 
 
 def told(**fresh: Any) -> str:

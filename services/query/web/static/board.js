@@ -2,7 +2,7 @@
 
 import { mark } from "./keys.js";
 import { swap } from "./parts.js";
-import { onMoved } from "./refresh.js";
+import { HELD, onMoved } from "./refresh.js";
 
 const PAUSE_MS = 3000;
 const FOLLOW_MS = [200, 400, 800, 1600, 3000, 6000]; // a command shows within about a second, later on a busy machine
@@ -19,15 +19,16 @@ function holdButtons() {
 }
 
 async function refresh() {
-  if (board.querySelector("form[data-dirty], form[aria-busy=true]")) return;
+  if (board.querySelector("form[data-dirty], form[aria-busy=true]")) return HELD;
   const answer = await fetch(location.href);
-  if (!answer.ok || answer.redirected) return; // the banner tells about sessions and servers
+  if (!answer.ok || answer.redirected) return false; // the banner tells about sessions and servers
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const found = page.getElementById("board");
-  if (!found) return;
+  if (!found) return false;
   swap(board, found.innerHTML);
   holdButtons();
   mark();
+  return true;
 }
 
 onMoved(refresh, PAUSE_MS);

@@ -3,7 +3,7 @@
 import { paint } from "./clock.js";
 import { mark } from "./keys.js";
 import { swap } from "./parts.js";
-import { onMoved } from "./refresh.js";
+import { HELD, onMoved } from "./refresh.js";
 
 const PAUSE_MS = 5000;
 const list = document.getElementById("list");
@@ -14,9 +14,12 @@ function shown() {
 }
 
 onMoved(async () => {
-  if (new URLSearchParams(location.search).has("cursor") || !getSelection().isCollapsed) return;
+  if (new URLSearchParams(location.search).has("cursor") || !getSelection().isCollapsed) return HELD;
   const answer = await fetch(location.pathname + location.search, { headers: { "HX-Request": "true" } });
-  if (answer.ok) { swap(list, await answer.text()); shown(); }
+  if (!answer.ok) return false;
+  swap(list, await answer.text());
+  shown();
+  return true;
 }, PAUSE_MS);
 
 document.addEventListener("htmx:afterSwap", () => { paint(list); shown(); });

@@ -1,4 +1,7 @@
 // How fresh the page is, said plainly and all the time; the stream that keeps it so; the banner when it is not.
+//
+// Two words of the server are kept: the newest, and the one of which what is shown is. A page that follows what happens
+// asks again when they part, and is as old as what it shows; one that does not follow says its age and offers to.
 
 import { clock, learnNow, serverNow } from "./clock.js";
 import { applyParts } from "./parts.js";
@@ -15,6 +18,11 @@ const staleSeconds = Number(strip?.dataset.staleSeconds);
 
 let fresh = null; // the newest word of the server
 let heardAt = Date.now();
+let shown = null; // {said, at}: the word of the server of which what is shown is
+let isFollowed = kind === "board"; // the stream itself carries what the wall shows
+let isHeld = false; // it follows, but not while the reader is at something
+let hasFailed = false; // it asked for what is new and was not given it
+let openedAt = 0;
 let source = null;
 let attempts = 0;
 let trouble = "";
@@ -27,6 +35,7 @@ function hear(said) {
   const hasMoved = fresh !== null && said.position !== fresh.position;
   fresh = said;
   heardAt = Date.now();
+  if (!shown || kind === "board" || said.position === shown.said.position) shown = newest();
   learnNow(said.now);
   show();
   if (hasMoved) document.dispatchEvent(new CustomEvent("moved"));
@@ -35,22 +44,52 @@ function hear(said) {
 // For answers that came another way (a refreshed part).
 export const hearFresh = hear;
 
-function ageSeconds() {
-  return fresh.seconds === null ? null : fresh.seconds + (Date.now() - heardAt) / 1000;
+export const newest = () => ({ said: fresh, at: heardAt });
+
+export function follow() {
+  isFollowed = true;
+}
+
+// What became of asking again for the page's content; `word` was the newest one when it was asked for.
+export function showsAsOf(word, { isDone, isHeld: waits }) {
+  hasFailed = !isDone && !waits;
+  isHeld = waits;
+  if (isDone && word.at >= shown.at) shown = fresh.position === word.said.position ? newest() : word;
+  show();
+}
+
+const ageOf = ({ said, at }) => (said.seconds === null ? null : said.seconds + (Date.now() - at) / 1000);
+
+function span(seconds) {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+}
+
+function said(isStill) {
+  const age = ageOf(shown);
+  if (age === null) return isStill && fresh.seconds !== null ? "from before its age was known" : "measuring how fresh this is…";
+  const asOf = `as of ${clock(Date.parse(shown.said.as_of))}`;
+  if (kind === "off") return asOf;
+  return isStill ? `${asOf}, ${span(age)} ago` : `${asOf}, ${span(age)} behind`;
 }
 
 function show() {
   if (!strip || !fresh) return;
-  const age = ageSeconds();
-  const words = kind === "off" && fresh.as_of ? `as of ${clock(Date.parse(fresh.as_of))}` : age === null ? "measuring how fresh this is…" : `as of ${clock(Date.parse(fresh.as_of))}, ${age < 10 ? age.toFixed(1) : Math.round(age)} s behind`;
-  const target = strip.lastElementChild;
+  const isStill = !isFollowed || isHeld, isPast = isStill && kind !== "off" && fresh.position !== shown.said.position;
+  const words = said(isStill), target = strip.querySelector("[data-said]");
   if (target.textContent !== words) target.textContent = words;
+  const age = ageOf(isStill ? newest() : shown);
   const problem = problemNow(age);
-  strip.classList.toggle("unknown", age === null);
+  strip.classList.toggle("unknown", ageOf(shown) === null);
+  strip.classList.toggle("past", isPast);
+  document.getElementById("fresh-reload").hidden = !isPast;
   strip.classList.toggle("old", problem !== "");
   document.body.classList.toggle("stale", problem !== "");
   if (banner.textContent.trim() !== problem) banner.textContent = problem;
   banner.hidden = problem === "";
+  // A connection that died without a word (a machine that slept, a network that changed) ends no stream by itself.
+  if (source && Date.now() - Math.max(heardAt, openedAt) > SILENCE_MS) open();
 }
 
 function problemNow(age) {
@@ -66,13 +105,15 @@ function problemNow(age) {
   }
   if (age <= staleSeconds) oldSince = 0;
   else oldSince ||= Date.now();
-  if (oldSince && Date.now() - oldSince >= HOLD_MS) return `These figures are ${Math.round(age)} s old${fresh.behind ? `: ${fresh.behind} ${fresh.behind === 1 ? "event is" : "events are"} not applied yet` : ""}${fresh.problem ? ` (${fresh.problem})` : ""}.`;
-  return "";
+  if (!oldSince || Date.now() - oldSince < HOLD_MS) return "";
+  if (hasFailed) return `What is shown is ${span(age)} old: newer was asked for and did not come; trying again.`;
+  return `These figures are ${Math.round(age)} s old${fresh.behind ? `: ${fresh.behind} ${fresh.behind === 1 ? "event is" : "events are"} not applied yet` : ""}${fresh.problem ? ` (${fresh.problem})` : ""}.`;
 }
 
 function open() {
   clearTimeout(retry);
   source?.close();
+  openedAt = Date.now();
   const ticket = document.getElementById("composer") && document.getElementById("ticket")?.dataset.id;
   source = new EventSource(kind === "board" ? "/board/stream" : `/board/stream?bare=true${ticket ? `&ticket=${ticket}` : ""}`);
   source.addEventListener("attention", (event) => document.dispatchEvent(new CustomEvent("attention", { detail: JSON.parse(event.data) })));
@@ -115,7 +156,14 @@ export function startLive() {
   if (!strip) return;
   const { now, asOf, seconds, position, behind, problem } = strip.dataset;
   hear({ now, as_of: asOf || null, seconds: seconds === "" ? null : Number(seconds), position: Number(position), behind: Number(behind), problem });
+  document.getElementById("fresh-reload").addEventListener("click", () => location.reload());
   setInterval(show, 200);
+  let asked = null; // a filter that was changed asks for the list by itself
+  document.addEventListener("htmx:beforeRequest", () => { asked = newest(); });
+  document.addEventListener("htmx:afterSwap", () => {
+    if (asked) showsAsOf(asked, { isDone: true, isHeld: false });
+    asked = null;
+  });
   if (kind === "off") return;
   open();
   // A browser has six connections to a host: tabs that nobody looks at give theirs back.

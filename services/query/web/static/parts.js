@@ -3,6 +3,7 @@
 import { paint } from "./clock.js";
 
 const shown = new Map(); // part → the HTML it shows, so that the same again touches nothing
+const waiting = new Map(); // part → newer HTML that came while somebody was at something there
 
 const isBusy = (part) =>
   part.querySelector("form[data-dirty]") !== null ||
@@ -18,7 +19,14 @@ export function swap(target, html) {
 export function applyParts(parts) {
   for (const [name, html] of Object.entries(parts)) {
     const target = document.querySelector(`[data-part="${CSS.escape(name)}"]`);
-    if (!target || shown.get(name) === html || isBusy(target)) continue;
+    waiting.delete(name);
+    if (!target || shown.get(name) === html) continue;
+    const isHeld = isBusy(target);
+    target.toggleAttribute("data-held", isHeld); // the style says so: nothing is old in secret
+    if (isHeld) {
+      waiting.set(name, html);
+      continue;
+    }
     const turned = [...target.querySelectorAll("input[type=checkbox][id]")].filter((box) => box.checked !== box.defaultChecked).map((box) => box.id);
     const open = [...target.querySelectorAll("details[id][open]")].map((details) => details.id);
     swap(target, html);
@@ -28,3 +36,8 @@ export function applyParts(parts) {
   }
   document.dispatchEvent(new CustomEvent("parts-shown"));
 }
+
+// What waited is shown as soon as its reader has turned to something else.
+const showWaiting = () => waiting.size && setTimeout(() => applyParts(Object.fromEntries(waiting)));
+document.addEventListener("focusout", showWaiting);
+document.addEventListener("done", showWaiting);

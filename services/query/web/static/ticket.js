@@ -26,7 +26,7 @@ async function refresh(query) {
 const refreshIfMoved = () => refresh(new URLSearchParams({ stamp: ticket.dataset.stamp }));
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-onMoved(refreshIfMoved, PAUSE_MS);
+onMoved(async () => [200, 204].includes(await refreshIfMoved()), PAUSE_MS); // 204: nothing of this ticket has moved
 document.addEventListener("outdated", async () => {
   await refresh(new URLSearchParams()); // what somebody answered meanwhile is on the page before it counts as read
   if (seen) seen.value = ticket.dataset.version;

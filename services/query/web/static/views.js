@@ -13,6 +13,7 @@ const remove = document.getElementById("view-delete");
 async function refresh() {
   const answer = await fetch(`/tickets/views${location.search}`, { headers: { "HX-Request": "true" } });
   if (answer.ok) swap(rail, await answer.text());
+  return answer.ok;
 }
 
 // The view that is shown, if it may be changed: one's own, or a shared one by those who share.
@@ -60,5 +61,5 @@ form.addEventListener("submit", (event) => {
   const name = before && before.place === place && before.title === view.title ? before.name : slug(view.title);
   send("PUT", `/v1/views/${place}/${name}`, view);
 });
-onMoved(refresh, PAUSE_MS);
+onMoved(refresh, PAUSE_MS, { isContent: false }); // the counts say when they were counted
 document.addEventListener("list-shown", refresh); // another list may be another view
