@@ -32,7 +32,8 @@ CUSTOMERS: Final = 200_000
 WORDS: Final = 20_000
 """Words of the vocabulary; the n-th is used in proportion to 1/n (Zipf), as in real text."""
 
-# The first words are in nearly every ticket, the last in a handful; a message has some 40 of them.
+# The first words are in nearly every ticket, the last in a handful; a message has some 40 of them. One group has half
+# of all tickets, the smallest of fifty a third of a percent; one requester, a machine that watches others, has a tenth.
 _TICKETS: Final = """
 INSERT INTO query.tickets (ticket_id, version, number, subject, ticket_type, language, via, requester_id,
     requester_name, requester_email, organization, priority, priority_rank, initial_priority, category, category_since,
@@ -53,8 +54,9 @@ SELECT gen_random_uuid(), 5, n, 'Ticket ' || n || ' about things',
        jsonb_build_array(jsonb_build_object('metric', 'resolution', 'cycle', 1, 'state', 'running'))
 FROM generate_series(%(first)s::bigint, %(last)s::bigint - 1) AS n
 CROSS JOIN LATERAL (SELECT now() - interval '300 days' + n * interval '25 s' AS o,
-    (random() ^ 2 * %(customers)s)::int AS c, 1 + (random() * 5.98)::int %% 6 AS p,
-    'group' || (random() ^ 2 * %(groups)s)::int AS g,
+    CASE WHEN n %% 10 = 7 THEN 0 ELSE (random() ^ 2 * %(customers)s)::int END AS c,
+    1 + (random() * 5.98)::int %% 6 AS p,
+    'group' || floor(random() ^ 6 * %(groups)s) AS g,
     (ARRAY['new', 'open', 'open', 'open', 'pending', 'hold', 'answered'])[1 + (random() * 6.98)::int %% 7] AS s,
     CASE WHEN random() < 0.8 THEN 'agent' || (random() * %(agents)s)::int END AS a) AS chance
 CROSS JOIN LATERAL (SELECT o + random() * (now() - o) AS u) AS later

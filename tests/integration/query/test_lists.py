@@ -1,5 +1,7 @@
 """The list finds what it is asked for, and its pages stay put while tickets are written."""
 
+import random
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -128,6 +130,62 @@ async def test_a_walk_sees_every_ticket_once_while_new_ones_are_opened(reader: R
             break
     assert sorted(set(seen)) == sorted(seen)
     assert set(range(1, 31)) <= set(seen)
+
+
+@pytest.mark.parametrize("narrowed", [{}, {"tag": "vip"}], ids=["walked", "gathered"])
+@pytest.mark.parametrize(
+    "sort",
+    ["-updated", "updated", "-priority", "priority", "due", "-due", "field.cost", "-field.cost"],
+)
+async def test_a_walk_in_an_order_that_changes_loses_nothing_that_stayed(
+    reader: Reader, sort: str, narrowed: dict[str, str]
+) -> None:
+    """Between any two pages tickets move in the order that is walked, and new ones are opened."""
+    chance = random.Random(sort)
+    stories = [
+        Story(number, at=NOON + timedelta(seconds=chance.randrange(20)))
+        .opened(
+            priority=chance.choice(list(Priority)),
+            tags=("vip",),
+            fields={"cost": chance.randrange(5)},
+        )
+        .promise(0, "resolution", chance.randrange(1, 5))
+        for number in range(1, 41)
+    ]
+    reader.feed(*stories)
+    seen: list[int] = []
+    moved_when_seen: list[int] = []
+    moved: set[int] = set()
+    cursor: dict[str, str] = {}
+    for turn in range(1, 100):
+        page = await reader.read("/v1/tickets", sort=sort, limit=3, **narrowed, **cursor)
+        shown = [ticket["number"] for ticket in page["tickets"]]
+        seen += shown
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+        # The row that the cursor stands on, if it is of the first forty, and one from anywhere.
+        for story in {*stories[shown[-1] - 1 :][:1], chance.choice(stories)} if turn <= 8 else ():
+            _move(reader, story, turn, chance)
+            moved.add(story.number)
+            if story.number in seen:
+                moved_when_seen.append(story.number)
+        reader.feed(Story(100 + turn, at=NOON + timedelta(seconds=chance.randrange(20))).opened())
+    stayed = [number for number in seen if number <= 40 and number not in moved]
+    assert sorted(stayed) == sorted({*range(1, 41)} - moved)
+    for number, times in Counter(seen).items():
+        # What moves from behind the reader to ahead of it is met again at its new place, and nothing else is.
+        assert times <= 1 + moved_when_seen.count(number)
+    if sort == "-updated":  # moved tickets are always behind
+        assert max(Counter(seen).values()) == 1
+
+
+def _move(reader: Reader, story: Story, turn: int, chance: random.Random) -> None:
+    told = len(story.events)
+    story.note(turn, "moved").prioritise(turn, chance.choice(list(Priority)))
+    story.promise(turn, "resolution", chance.randrange(1, 5), cycle=turn + 1)
+    story.fill(turn, cost=chance.randrange(5))
+    reader.feed_events(story.events[told:])
 
 
 @pytest.mark.parametrize(
