@@ -68,15 +68,12 @@ class FieldKind:
         return ("f.number", "float8") if self.is_number else ("f.value", "text")
 
     def test(self, wanted: tuple[str, ...], values: Values) -> Composed:
-        """The condition on a row `f` of `facets`: it is of this field, and has one of these values.
+        """The condition on a row `f` of `facets` of this field: it has one of these values.
 
         Raises:
             Invalid: a value that the field cannot have.
         """
-        return SQL("f.name = {} AND ({})").format(
-            values.put(FIELD + self.name),
-            SQL(" OR ").join(self._one(each, values) for each in wanted),
-        )
+        return SQL("({})").format(SQL(" OR ").join(self._one(each, values) for each in wanted))
 
     def _one(self, wanted: str, values: Values) -> Composed:
         if self.is_number:

@@ -96,10 +96,12 @@ def conditions_of(wanted: TicketFilter, scope: Scope) -> tuple[list[SQL | Compos
     for name, switch in _SWITCHES.items():
         if (wish := getattr(wanted, name)) is not None:
             conditions.append(SQL(switch) if wish else SQL("NOT " + switch))
-    if wanted.status and not _ENDED & set(wanted.status):
-        conditions.append(SQL("t.is_open"))  # lets the planner use the small partial indexes
-    elif wanted.status and set(wanted.status) <= _ENDED:
-        conditions.append(SQL("NOT t.is_open"))
+    for name in ("status", "customer_state"):  # lets the planner use the small partial indexes
+        categories = set(values.get(name, ()))
+        if categories and not _ENDED & categories:
+            conditions.append(SQL("t.is_open"))
+        elif categories and categories <= _ENDED:
+            conditions.append(SQL("NOT t.is_open"))
     if scope.requester_id is not None:
         conditions.append(
             SQL("t.requester_id = ANY(ids_of_person(%(scope)s::text[])) AND NOT t.is_internal")

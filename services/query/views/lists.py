@@ -1,6 +1,7 @@
 """The ticket list: filters, orders, full text, and pages that stay put while tickets are written."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,11 +16,13 @@ from psycopg.sql import SQL, Composed, Literal
 
 from services.query.facets import FIELD
 from services.query.views import customer_state
+from services.query.views.effort import PASSED_BY_ROW, PASSED_IN_INDEX
 from services.query.views.fields import kinds_of
 from services.query.views.list_filter import TicketFilter, conditions_of
-from services.query.views.matches import matches
+from services.query.views.matches import Matches, Walk, matches
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
+from services.query.views.values import Values
 from shared.errors import Forbidden, Invalid
 from shared.http import cursor
 
@@ -143,24 +146,26 @@ async def list_tickets(
         raise Forbidden("customers cannot ask by group, assignee, promises or fields")
     list_name = _scope_of(wanted, scope, sort)
     async with pool.connection() as connection:
-        walk = await _walk(connection, sort)
-        conditions, values = conditions_of(wanted, scope)
-        found = await matches(
-            connection, wanted, conditions, values, scope, passes_by=_passes_by(wanted, sort)
-        )
+        order = await _in_order(connection, sort)
         place: SQL | Composed = SQL("true")
+        values = Values()
         if after is not None:
             # `infinity` (no deadline) travels as None: Python has no such moment.
-            key, ticket_id = cursor.decode(after, walk.cursor, scope=list_name)
+            key, ticket_id = cursor.decode(after, order.cursor, scope=list_name)
             place = SQL("({}, t.ticket_id) {} (%(after_key)s, %(after_id)s)").format(
-                SQL(walk.key), SQL("<") if sort.is_descending else SQL(">")
+                SQL(order.key), SQL("<") if sort.is_descending else SQL(">")
             )
             values |= {"after_key": "infinity" if key is None else key, "after_id": ticket_id}
-        keys = _keys(walk, [*conditions, *found.conditions], place, is_gathered=found.is_gathered)
-        statement = _statement(walk, keys, scope)
-        rows = await (
-            await connection.execute(statement, {**values, "limit": limit + 1})
-        ).fetchall()
+        rows = await _first(
+            connection,
+            wanted,
+            scope,
+            order,
+            place,
+            values,
+            limit=limit + 1,
+            whole=lambda keys: _statement(order, keys, scope),
+        )
     page = rows[:limit]
     following = None
     if len(rows) > limit:
@@ -177,10 +182,13 @@ async def count_tickets(
     """How many tickets the list has, counted no further than `at_most`; None when that takes too long."""
     async with pool.connection() as connection:
         conditions, values = conditions_of(wanted, scope)
-        found = await matches(connection, wanted, conditions, values, scope)
+        found = await matches(
+            connection, wanted, conditions, values, scope, page=at_most, walk=Walk()
+        )
+        asked = found.gathered if found.way.is_gathered else found.tests
         statement = SQL(
             "SELECT count(*) AS n FROM (SELECT FROM tickets AS t WHERE {} LIMIT {}) AS found"
-        ).format(SQL(" AND ").join([*conditions, *found.conditions]), at_most)
+        ).format(SQL(" AND ").join([*conditions, *asked]), at_most)
         try:
             async with connection.transaction():
                 await connection.execute(_COUNTING)
@@ -195,75 +203,182 @@ async def ids_of(
 ) -> list[UUID]:
     """The ids of the first tickets of the list, in its order. Raises as `list_tickets`."""
     async with pool.connection() as connection:
-        walk = await _walk(connection, sort)
-        conditions, values = conditions_of(wanted, scope)
-        found = await matches(
-            connection, wanted, conditions, values, scope, passes_by=_passes_by(wanted, sort)
+        order = await _in_order(connection, sort)
+        rows = await _first(
+            connection,
+            wanted,
+            scope,
+            order,
+            SQL("true"),
+            Values(),
+            limit=limit,
+            whole=lambda keys: keys,
         )
-        keys = _keys(
-            walk, [*conditions, *found.conditions], SQL("true"), is_gathered=found.is_gathered
-        )
-        rows = await (await connection.execute(keys, {**values, "limit": limit})).fetchall()
     return [row["ticket_id"] for row in rows]
 
 
-def _passes_by(wanted: TicketFilter, sort: Order) -> bool:
-    """Whether no index holds the group's tickets in this order."""
+async def _first(
+    connection: AsyncConnection[DictRow],
+    wanted: TicketFilter,
+    scope: Scope,
+    order: "_InOrder",
+    place: SQL | Composed,
+    of_place: Values,
+    *,
+    limit: int,
+    whole: Callable[[Composed], Composed],
+) -> list[DictRow]:
+    """The first rows behind a place; `whole` makes the statement from that of their ids and keys."""
+    conditions, values = conditions_of(wanted, scope)
+    values |= {**of_place, "limit": limit}
+    found = await matches(
+        connection,
+        wanted,
+        conditions,
+        values,
+        scope,
+        page=limit,
+        walk=_walk(wanted, scope, order.sort),
+    )
+
+    async def rows_of(keys: Composed) -> list[DictRow]:
+        return await (await connection.execute(whole(keys), values)).fetchall()
+
+    if not found.way.is_gathered:
+        conditions += [
+            SQL(condition)
+            for (name, given), condition in _FOLLOWS.items()
+            if order.sort in {name, "-" + name} and given in values
+        ]
+        rows = await rows_of(_walked(order, conditions, found, place))
+        if found.way.tested_max is None or len(rows) == limit:
+            return rows
+    return await rows_of(_gathered(order, [*conditions, *found.gathered], place))
+
+
+# Opening is a ticket's first change: said as well, a walk in the other's order begins or ends with the span.
+_FOLLOWS: Final[dict[tuple[str, str], LiteralString]] = {
+    ("updated", "created_from"): "t.changed_at >= %(created_from)s",
+    ("created", "updated_before"): "t.opened_at < %(updated_before)s",
+}
+
+_INDEXED_ALONE: Final = {
+    "created": ("created_from", "created_before"),
+    "updated": ("updated_from", "updated_before"),
+    "due": ("due_within",),
+}
+"""Order → the filters that only the index of this order holds."""
+
+
+def _walk(wanted: TicketFilter, scope: Scope, sort: Order) -> Walk:
+    """What a walk in this order passes."""
+    if isinstance(sort, FieldSort):
+        return Walk(PASSED_BY_ROW)
+    name = sort.removeprefix("-")
     is_one = len(wanted.group) == 1 and wanted.group_of is None
-    return not (
-        is_one
-        and wanted.is_open
-        and sort in {Sort.UPDATED_DESC, Sort.UPDATED, Sort.DUE, Sort.DUE_DESC}
+    elsewhere = [wanted.requester, wanted.external_id, scope.requester_id]
+    for other, filters in _INDEXED_ALONE.items():
+        if other != name:
+            elsewhere += [getattr(wanted, each) for each in filters]
+    return Walk(
+        PASSED_IN_INDEX if all(each is None for each in elsewhere) else PASSED_BY_ROW,
+        is_within=is_one and bool(wanted.is_open) and name in {"updated", "due"},
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Walk:
-    """Along which column, of which type in SQL and in a cursor; `source`: where that column and the tickets are."""
+class _InOrder:
+    """Along which column, of which type in SQL and in a cursor.
 
+    `source`: where that column and the tickets are; `joined`: what gives it to tickets that are found already.
+    """
+
+    sort: Order
     key: LiteralString
     type: LiteralString
     cursor: Any
-    is_descending: bool
     source: SQL | Composed
+    joined: SQL | Composed
+
+    @property
+    def direction(self) -> SQL:
+        return SQL("DESC") if self.sort.is_descending else SQL("ASC")
 
 
-async def _walk(connection: AsyncConnection[DictRow], sort: Order) -> _Walk:
+async def _in_order(connection: AsyncConnection[DictRow], sort: Order) -> _InOrder:
     if isinstance(sort, Sort):
         key, type_ = _KEYS[sort.removeprefix("-")]
-        return _Walk(
-            key, type_, tuple[datetime | int | None, UUID], sort.is_descending, SQL("tickets AS t")
+        return _InOrder(
+            sort, key, type_, tuple[datetime | int | None, UUID], SQL("tickets AS t"), SQL("")
         )
     kinds = await kinds_of(connection, [sort.name], parameter="sort")
     key, type_ = kinds[sort.name].ordered_by()
-    source = SQL(
-        "facets AS f JOIN tickets AS t ON t.ticket_id = f.ticket_id AND f.name = {} AND {} IS NOT NULL"
-    ).format(Literal(FIELD + sort.name), SQL(key))
-    return _Walk(key, type_, tuple[str | float | None, UUID], sort.is_descending, source)
+    named = {"name": Literal(FIELD + sort.name), "key": SQL(key)}
+    return _InOrder(
+        sort,
+        key,
+        type_,
+        tuple[str | float | None, UUID],
+        SQL(
+            "facets AS f JOIN tickets AS t ON t.ticket_id = f.ticket_id AND f.name = {name} AND {key} IS NOT NULL"
+        ).format(**named),
+        # OFFSET 0: few are asked, and the planner would read the whole field.
+        SQL(
+            " CROSS JOIN LATERAL (SELECT f.* FROM facets AS f WHERE f.ticket_id = t.ticket_id AND f.name = {name}"
+            " AND {key} IS NOT NULL OFFSET 0) AS f"
+        ).format(**named),
+    )
 
 
-def _keys(
-    walk: _Walk, conditions: list[SQL | Composed], place: SQL | Composed, *, is_gathered: bool
+def _gathered(
+    order: _InOrder, conditions: Sequence[SQL | Composed], place: SQL | Composed
 ) -> Composed:
-    """Ids and keys in order, by an index alone where it holds what is asked."""
-    parts = {
-        "key": SQL(walk.key),
-        "source": walk.source,
-        "conditions": SQL(" AND ").join(conditions),
-        "place": place,
-        "direction": SQL("DESC") if walk.is_descending else SQL("ASC"),
-    }
-    # Gathered: all of them are found as quickly as that goes, whatever the order, and then put into it.
+    """Ids and keys: all are found as quickly as that goes, whatever the order, and then put into it."""
+    # Without OFFSET 0 the planner would rather walk, and hope for the limit.
     return SQL(
-        "SELECT * FROM (SELECT t.ticket_id, {key} AS sort_key FROM {source} WHERE {conditions} AND {place} OFFSET 0)"
-        " AS gathered ORDER BY sort_key {direction}, ticket_id {direction} LIMIT %(limit)s"
-        if is_gathered
-        else "SELECT t.ticket_id, {key} AS sort_key FROM {source} WHERE {conditions} AND {place}"
-        " ORDER BY sort_key {direction}, ticket_id {direction} LIMIT %(limit)s"
-    ).format(**parts)
+        "SELECT t.ticket_id, {key} AS sort_key FROM (SELECT t.* FROM tickets AS t WHERE {conditions} OFFSET 0) AS t"
+        "{joined} WHERE {place} ORDER BY sort_key {direction}, ticket_id {direction} LIMIT %(limit)s"
+    ).format(
+        key=SQL(order.key),
+        joined=order.joined,
+        conditions=SQL(" AND ").join(conditions),
+        place=place,
+        direction=order.direction,
+    )
 
 
-def _statement(walk: _Walk, keys: Composed, scope: Scope) -> Composed:
+def _walked(
+    order: _InOrder,
+    conditions: Sequence[SQL | Composed],
+    found: Matches,
+    place: SQL | Composed,
+) -> Composed:
+    """Ids and keys along an index that gives the order, and holds what is asked where it can."""
+    parts = {
+        "key": SQL(order.key),
+        "source": order.source,
+        "place": place,
+        "direction": order.direction,
+    }
+    if found.way.tested_max is None:
+        return SQL(
+            "SELECT t.ticket_id, {key} AS sort_key FROM {source} WHERE {conditions} AND {place}"
+            " ORDER BY sort_key {direction}, ticket_id {direction} LIMIT %(limit)s"
+        ).format(conditions=SQL(" AND ").join([*conditions, *found.tests]), **parts)
+    # What the inner limit counts are the tickets that are put to the tests.
+    return SQL(
+        "SELECT t.ticket_id, t.sort_key FROM (SELECT t.ticket_id, {key} AS sort_key FROM {source}"
+        " WHERE {conditions} AND {place} ORDER BY sort_key {direction}, ticket_id {direction} LIMIT {tested_max}) AS t"
+        " WHERE {tests} ORDER BY sort_key {direction}, ticket_id {direction} LIMIT %(limit)s"
+    ).format(
+        conditions=SQL(" AND ").join(conditions),
+        tested_max=Literal(found.way.tested_max),
+        tests=SQL(" AND ").join(found.tests),
+        **parts,
+    )
+
+
+def _statement(order: _InOrder, keys: Composed, scope: Scope) -> Composed:
     """The whole rows of one page of keys."""
     return SQL(
         "SELECT {columns}, nullif(page.sort_key::text, 'infinity')::{type} AS sort_key FROM ({keys}) AS page"
@@ -271,9 +386,9 @@ def _statement(walk: _Walk, keys: Composed, scope: Scope) -> Composed:
         " ORDER BY page.sort_key {direction}, page.ticket_id {direction}"
     ).format(
         columns=SQL(PUBLIC_COLUMNS + INTERNAL_COLUMNS if scope.sees_internal else PUBLIC_COLUMNS),
-        type=SQL(walk.type),
+        type=SQL(order.type),
         keys=keys,
-        direction=SQL("DESC") if walk.is_descending else SQL("ASC"),
+        direction=order.direction,
     )
 
 

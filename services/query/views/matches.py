@@ -2,42 +2,36 @@
 
 Such a condition has two forms. As a set, its tickets are looked up at once, by an index of the other table; as a test,
 it is put to one ticket after the other. Few matches are gathered whole and then put into the list's order; many are met
-soon by walking the list in its order and testing each. Either is a hundred times too slow for the other's case, so the
-smallest set is measured first, or estimated by the planner where measuring would be looking it up. Within a group more
-are gathered: a walk passes by what is of other groups, and looking up both and keeping what is in both costs little.
+soon by walking the list in its order and testing each. Either is a hundred times too slow for the other's case, so what
+each would cost is reckoned first (`effort`), by counts up to a bound and by what the planner expects beyond it.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from math import sqrt
+from dataclasses import dataclass
 from typing import Final, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed
 
-from services.query.facets import OWN, TAG
+from services.query.facets import FIELD, OWN, TAG
+from services.query.views import effort
 from services.query.views.fields import kinds_of
 from services.query.views.list_filter import TicketFilter
 from services.query.views.scope import Scope
 from services.query.views.text_query import TextQuery, query_of
 from services.query.views.values import Values
 
-GATHERED_MAX: Final = 6_000
-"""Without other conditions. Each match costs a look into an index or a page at another place, and so does each ticket
-that is tested: with a million tickets, looking so many up is as dear as walking until fifty are found."""
+COUNTED_MAX: Final = 6_000
+"""Beyond, the planner's sample is good enough."""
 
-_PASSED: Final = 0.15
-"""What it costs a walk to pass by a ticket of another group, beside testing one: measured with a million tickets and
-groups of 1 to 10 % of them. Who passes by more gathers more."""
-
-_GATHERED_A_TEST: Final = 6
-"""So many matches are gathered by an index in the time in which one ticket is tested."""
-
-MEASURED_MAX: Final = 10 * GATHERED_MAX
+MEASURED_MAX: Final = 10 * COUNTED_MAX
 """Up to here the planner's word is checked: of words that no sample holds it expects thousands, and a walk for one that
 is nowhere would test every ticket."""
+
+_COST: Final = 5.0
+"""Microseconds of one unit of the planner's."""
 
 _SAMPLED: Final[LiteralString] = """
 SELECT FROM pg_stats WHERE schemaname = current_schema() AND tablename = 'search_documents' AND attname = 'everything'
@@ -47,25 +41,43 @@ _QUOTED: Final = re.compile(r"'([^']+)'")
 
 
 @dataclass(frozen=True, slots=True)
-class Matches:
-    """Conditions on a row `t` of `tickets`. `is_gathered`: few fulfil them all, so they are looked up together."""
+class Walk:
+    """How a list goes in its order. `passed`: what passing by one ticket costs (`effort`).
 
-    conditions: list[SQL | Composed]
-    is_gathered: bool = False
+    `is_within`: an index holds just the tickets that fulfil the conditions on the ticket itself, in this order.
+    """
+
+    passed: float = effort.PASSED_IN_INDEX
+    is_within: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Conditions on a row `t` of `tickets`, as they are best put when tickets are gathered, and all as tests."""
+
+    gathered: list[Composed]
+    tests: list[Composed]
+    way: effort.Way
 
 
 @dataclass(frozen=True, slots=True)
 class _Elsewhere:
-    """One condition on rows of another table, in both forms; `rows`: that table's, `about` so many.
+    """One condition on rows of another table, in both forms; `rows`: that table's.
 
-    `is_known`: that was counted, or the planner has met it in its sample.
+    `is_known`: they were counted, or the planner has met them in its sample.
     """
 
     as_set: Composed
     as_test: Composed
     rows: Composed
-    about: int
-    is_known: bool
+    part: effort.Part
+    is_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    rows: int
+    cost: float
 
 
 async def matches(
@@ -75,107 +87,113 @@ async def matches(
     values: Values,
     scope: Scope,
     *,
-    passes_by: bool = True,
+    page: int,
+    walk: Walk,
 ) -> Matches:
-    """What the filter asks of other tables.
+    """What the filter asks of other tables, and the cheapest way to it.
 
     Args:
         connection: to the projections.
         wanted: the filter.
         conditions: those of the filter on `tickets` alone; the first is that of every list.
         values: those of all conditions; ours are added.
-        scope: whose notes are not searched. A customer's tickets are few, so each of them is tested.
-        passes_by: whether a walk in the list's order also meets tickets of other groups.
+        scope: whose notes are not searched.
+        page: rows wanted.
+        walk: the list in its order.
 
     Raises:
         Invalid: a field or its value does not exist.
     """
-    found = [await _tagged(connection, tag, values) for tag in wanted.tag]
+    found = [
+        await _facet(connection, TAG, SQL("f.value = {}").format(values.put(tag)), values)
+        for tag in wanted.tag
+    ]
     for name in OWN:
         if words := getattr(wanted, name):
-            one_of = SQL("f.name = {} AND f.value = ANY({})").format(
-                values.put(name), values.put(list(words))
-            )
-            found.append(await _facet(connection, one_of, values))
+            one_of = SQL("f.value = ANY({})").format(values.put(list(words)))
+            found.append(await _facet(connection, name, one_of, values))
     kinds = await kinds_of(connection, [wish.name for wish in wanted.fields])
     for wish in wanted.fields:
         test = kinds[wish.name].test(wish.wanted, values)
-        found.append(await _facet(connection, test, values))
+        found.append(await _facet(connection, FIELD + wish.name, test, values))
     if wanted.q:
         found.append(await _containing(connection, wanted.q, values, scope))
-    if not found:
-        return Matches([])
-    smallest = min(found, key=lambda each: each.about)
-    is_gathered = scope.sees_internal and await _is_worth_gathering(
-        connection, smallest, conditions if passes_by else conditions[:1], values
-    )
-    return Matches([each.as_set if is_gathered else each.as_test for each in found], is_gathered)
-
-
-async def _is_worth_gathering(
-    connection: AsyncConnection[DictRow],
-    found: _Elsewhere,
-    conditions: Sequence[SQL | Composed],
-    values: Values,
-) -> bool:
-    if found.about <= GATHERED_MAX:
-        return True
+    found.sort(key=lambda each: each.part.about)
     tickets = SQL("SELECT FROM tickets AS t WHERE {}")
-    rest = await _expected(connection, tickets.format(SQL(" AND ").join(conditions)), values)
-    everything = await _expected(connection, tickets.format(conditions[0]), values)
-    passed = everything / max(rest, 1) - 1
-    if found.about <= min(
-        GATHERED_MAX * sqrt(1 + _PASSED * max(passed, 0)), _GATHERED_A_TEST * rest, MEASURED_MAX
-    ):
-        return True
-    if found.is_known or found.about > MEASURED_MAX:
+    own = await _expected(connection, tickets.format(SQL(" AND ").join(conditions)), values)
+    all_of_them = await _expected(connection, tickets.format(conditions[0]), values)
+    field = effort.Field(
+        everything=all_of_them.rows,
+        own=min(own.rows, all_of_them.rows),
+        found=min(own.cost * _COST, all_of_them.rows * effort.PASSED_IN_INDEX),
+        ordered=own.rows if walk.is_within else all_of_them.rows,
+        passed=walk.passed,
+        page=page,
+    )
+    way = effort.cheapest(field, [each.part for each in found])
+    if not way.is_gathered and await _is_seldom(connection, found, values):
+        way = effort.Way(is_gathered=True, sets=1)
+    return Matches(
+        [each.as_set for each in found[: way.sets]] + [each.as_test for each in found[way.sets :]],
+        [each.as_test for each in found],
+        way,
+    )
+
+
+async def _is_seldom(
+    connection: AsyncConnection[DictRow], found: Sequence[_Elsewhere], values: Values
+) -> bool:
+    """Whether the smallest set is small against the planner's word."""
+    if not found or found[0].is_known or found[0].part.about > MEASURED_MAX:
         return False
-    return await _counted(connection, found.rows, values) <= GATHERED_MAX
-
-
-async def _tagged(connection: AsyncConnection[DictRow], tag: str, values: Values) -> _Elsewhere:
-    test = SQL("f.name = {} AND f.value = {}").format(values.put(TAG), values.put(tag))
-    found = await _facet(connection, test, values)
-    # A walk that reads the tickets' rows has their tags at hand.
-    return replace(found, as_test=SQL("t.tags @> {}").format(values.put([tag])))
+    return await _counted(connection, found[0].rows, values) <= COUNTED_MAX
 
 
 async def _facet(
-    connection: AsyncConnection[DictRow], test: Composed, values: Values
+    connection: AsyncConnection[DictRow], name: str, test: Composed, values: Values
 ) -> _Elsewhere:
-    rows = SQL("SELECT f.ticket_id FROM facets AS f WHERE {}").format(test)
+    named = SQL("f.name = {}").format(values.put(name))
+    all_rows = SQL("SELECT f.ticket_id FROM facets AS f WHERE {}")
+    both = SQL("{} AND {}").format(named, test)
+    rows = all_rows.format(both)
     about = await _counted(connection, rows, values)
-    if about > GATHERED_MAX:
-        about = max(about, await _expected(connection, rows, values))
+    if about > COUNTED_MAX:
+        # A value belongs to its name, and the planner multiplies the two as if any name had it.
+        by_name = await _expected(connection, all_rows.format(named), values)
+        by_value = await _expected(connection, all_rows.format(test), values)
+        about = max(about, min(by_name.rows, by_value.rows))
     return _Elsewhere(
         SQL("t.ticket_id IN ({})").format(rows),
         # OFFSET 0, here and below, keeps it a question about each row: as a join, the planner would gather all.
         SQL(
             "(SELECT true FROM facets AS f WHERE f.ticket_id = t.ticket_id AND {} LIMIT 1 OFFSET 0)"
-        ).format(test),
+        ).format(both),
         rows,
-        about,
-        is_known=True,
+        effort.Part(about, looked_up=0.25, tested=2.0),
     )
 
 
 async def _containing(
     connection: AsyncConnection[DictRow], words: str, values: Values, scope: Scope
 ) -> _Elsewhere:
-    # Notes are not in the public document, so no customer can find a ticket by what a note says.
-    document = SQL("d.everything" if scope.sees_internal else "coalesce(d.public, d.everything)")
     asked = await query_of(connection, words)
     query = values.put(asked.whole)
     rows = SQL("SELECT d.ticket_id FROM search_documents AS d WHERE d.everything @@ {}::tsquery")
     in_index = rows.format(query)
+    # Notes are not in the public document, so no customer can find a ticket by what a note says.
+    document = SQL("d.everything" if scope.sees_internal else "coalesce(d.public, d.everything)")
+    seen = SQL("{} @@ {}::tsquery").format(document, query)
+    expected = await _expected(connection, in_index, values)
     return _Elsewhere(
         # OFFSET 0 keeps it a set: the planner takes testing a document for as cheap as comparing a number.
-        SQL("t.ticket_id IN ({} OFFSET 0)").format(in_index),
+        SQL("t.ticket_id IN ({} AND {} OFFSET 0)").format(in_index, seen)
+        if not scope.sees_internal
+        else SQL("t.ticket_id IN ({} OFFSET 0)").format(in_index),
         SQL(
-            "(SELECT {} @@ {}::tsquery FROM search_documents AS d WHERE d.ticket_id = t.ticket_id OFFSET 0)"
-        ).format(document, query),
+            "(SELECT {} FROM search_documents AS d WHERE d.ticket_id = t.ticket_id OFFSET 0)"
+        ).format(seen),
         in_index,
-        await _expected(connection, in_index, values),
+        effort.Part(expected.rows, looked_up=3.0, tested=4.5),
         is_known=words.isalnum() and await _is_sampled(connection, asked),
     )
 
@@ -191,7 +209,7 @@ async def _counted(
 ) -> int:
     """How many rows there are, no further than what decides."""
     counted = await connection.execute(
-        SQL("SELECT count(*) AS n FROM ({} LIMIT {}) AS found").format(statement, GATHERED_MAX + 1),
+        SQL("SELECT count(*) AS n FROM ({} LIMIT {}) AS found").format(statement, COUNTED_MAX + 1),
         values,
     )
     row = await counted.fetchone()
@@ -200,8 +218,9 @@ async def _counted(
 
 async def _expected(
     connection: AsyncConnection[DictRow], statement: Composed, values: Values
-) -> int:
-    """How many rows the planner expects; it has sampled them, so this costs no look at any."""
+) -> _Expected:
+    """What the planner expects; it has sampled the rows, so this costs no look at any."""
     explained = await connection.execute(SQL("EXPLAIN (FORMAT JSON) {}").format(statement), values)
     row = await explained.fetchone()
-    return int(row["QUERY PLAN"][0]["Plan"]["Plan Rows"]) if row else 0
+    plan = row["QUERY PLAN"][0]["Plan"] if row else {"Plan Rows": 0, "Total Cost": 0}
+    return _Expected(int(plan["Plan Rows"]), float(plan["Total Cost"]))

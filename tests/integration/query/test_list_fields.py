@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.query.views import matches
+from services.query.views import effort
+from services.query.views.effort import Way
 from shared.events.configuration import ConfigurationDefined
 from shared.security import Role
 from tests.integration.query.conftest import Reader
@@ -65,11 +66,20 @@ BY_FIELD: list[tuple[dict[str, str], set[int]]] = [
 ]
 
 
-@pytest.mark.parametrize("gathered_max", [0, 6_000], ids=["walked", "gathered"])
+WAYS = {
+    "walked": Way(is_gathered=False, sets=0),
+    "walked, then given up": Way(is_gathered=False, sets=1, tested_max=1),
+    "gathered by their own": Way(is_gathered=True, sets=0),
+    "gathered by the smallest": Way(is_gathered=True, sets=1),
+    "gathered by all": Way(is_gathered=True, sets=9),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
 async def test_a_field_finds_its_tickets_however_they_are_looked_for(
-    filled: Reader, monkeypatch: pytest.MonkeyPatch, gathered_max: int
+    filled: Reader, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    monkeypatch.setattr(matches, "GATHERED_MAX", gathered_max)
+    monkeypatch.setattr(effort, "cheapest", lambda *_: WAYS[way])
     for asked, found in BY_FIELD:
         for sort in ("-updated", "field.cost"):
             expected = found & {1, 2, 3, 5} if sort == "field.cost" else found

@@ -3,13 +3,12 @@
 from typing import Any
 
 import pytest
-from psycopg import AsyncConnection
-from psycopg.rows import dict_row
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL
 
-from services.query.views import lists, matches
+from services.query.views import effort, lists, matches
 from services.query.views.list_filter import TicketFilter
 from services.query.views.lists import Sort
+from services.query.views.matches import Walk
 from services.query.views.scope import Scope
 from services.query.views.values import Values
 from shared.events.tickets import Person
@@ -116,56 +115,30 @@ async def test_internal_text_stays_apart_whenever_it_comes(reader: Reader) -> No
 async def test_a_word_that_is_nowhere_is_looked_up_whatever_the_planner_expects(
     said: Reader, monkeypatch: pytest.MonkeyPatch, words: str, is_gathered: bool
 ) -> None:
-    monkeypatch.setattr(matches, "GATHERED_MAX", 0)
-    url = said.service.settings.database_url.get_secret_value()
-    connection = await AsyncConnection.connect(
-        url, row_factory=dict_row, options="-c search_path=query"
-    )
-    async with connection:
-        found = await matches.matches(
-            connection, TicketFilter(q=words), [SQL("t.version > 0")], Values(), Scope()
-        )
-    assert found.is_gathered is is_gathered
-
-
-@pytest.mark.parametrize(
-    ("of_the_word", "of_the_group", "passes_by", "is_gathered"),
-    [
-        (15_000, 10_000, True, True),
-        (15_000, 10_000, False, False),  # an index holds the group in this order
-        (15_000, 1_000_000, True, False),  # no group: fifty are met soon
-        (15_000, 500, True, False),  # fewer than the word's: they are tested
-        (40_000, 20_000, True, False),  # fifty of the group are met soon
-        (5_000, 1_000_000, True, True),
-    ],
-)
-async def test_a_word_of_a_group_is_looked_up_where_a_walk_would_pass_by_too_many(
-    said: Reader,
-    monkeypatch: pytest.MonkeyPatch,
-    of_the_word: int,
-    of_the_group: int,
-    *,
-    passes_by: bool,
-    is_gathered: bool,
-) -> None:
-    async def expected(_: Any, statement: Composed, __: Values) -> int:
-        asked = statement.as_string()
-        if "search_documents" in asked:
-            return of_the_word
-        return of_the_group if "group_id" in asked else 1_000_000
-
-    async def counted(*_: Any) -> int:
-        return of_the_word
-
-    monkeypatch.setattr(matches, "_expected", expected)
-    monkeypatch.setattr(matches, "_counted", counted)
+    monkeypatch.setattr(matches, "COUNTED_MAX", 0)
+    monkeypatch.setattr(effort, "cheapest", lambda *_: effort.Way(is_gathered=False, sets=0))
     async with (await said.service.store.pool()).connection() as connection:
-        conditions = [SQL("t.version > 0"), SQL("t.group_id = 'desk'")]
-        wanted = TicketFilter(q="word", group=("desk",))
         found = await matches.matches(
-            connection, wanted, conditions, Values(), Scope(), passes_by=passes_by
+            connection,
+            TicketFilter(q=words),
+            [SQL("t.version > 0")],
+            Values(),
+            Scope(),
+            page=50,
+            walk=Walk(),
         )
-    assert found.is_gathered is is_gathered
+    assert found.way.is_gathered is is_gathered
+
+
+async def test_what_a_note_says_is_not_found_by_a_customer_who_is_looked_up_by_words(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader.feed(Story(1).opened().note(1, "the customer is a pelican"), Story(2).opened())
+    monkeypatch.setattr(effort, "cheapest", lambda *_: effort.Way(is_gathered=True, sets=1))
+    as_customer = {"role": Role.CUSTOMER, "subject": "carl"}
+    assert await numbers(reader, q="pelicans", **as_customer) == []
+    assert await numbers(reader, q="pelicans") == [1]
+    assert set(await numbers(reader, q="printers", **as_customer)) == {1, 2}
 
 
 @pytest.mark.parametrize(
@@ -181,7 +154,7 @@ async def test_a_word_of_a_group_is_looked_up_where_a_walk_would_pass_by_too_man
 async def test_a_walk_passes_by_nobody_only_where_an_index_holds_the_group(
     said: Reader, wanted: TicketFilter, sort: Sort, index: str | None
 ) -> None:
-    assert lists._passes_by(wanted, sort) is (index is None)
+    assert lists._walk(wanted, Scope(), sort).is_within is (index is not None)
     if index is not None:
         (found,) = said.rows(
             "SELECT indexdef FROM pg_indexes WHERE schemaname = 'query' AND indexname = %s", index
