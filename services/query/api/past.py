@@ -14,7 +14,7 @@ from services.query.past.lists import tickets_at
 from services.query.past.ticket import states_at, ticket_at
 from services.query.views.list_filter import TicketFilter
 from services.query.views.lists import Order
-from shared.errors import Forbidden
+from shared.errors import Forbidden, Invalid
 from shared.security import Principal
 
 
@@ -45,12 +45,15 @@ async def list_answer(
     sort: Order,
     limit: int,
     after: str | None,
+    highlight: bool,
 ) -> Response:
     """The list as it was, with how many there were.
 
     Raises:
-        Invalid: as `tickets_at`; or the instant is none of the past.
+        Invalid: as `tickets_at`; the instant is none of the past; or words shall be marked.
     """
+    if highlight:
+        raise Invalid.of("highlight", "marks the texts of now; leave it away with as_of")
     instant, pool = past_instant(as_of), await parts.pool()
     page = await tickets_at(pool, wanted, instant, sort=sort, limit=limit, after=after)
     states = await states_at(pool, page.ids, instant)

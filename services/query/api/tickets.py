@@ -90,6 +90,7 @@ def make_router(parts: Parts) -> APIRouter:
                 else Sort.CREATED_DESC,
                 limit=query.limit,
                 after=query.cursor,
+                highlight=query.highlight,
             )
         pool, wanted, scope = await parts.pool(), query.filter(principal), Scope.of(principal)
         page = await lists.list_tickets(

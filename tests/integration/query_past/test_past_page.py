@@ -55,6 +55,7 @@ async def test_the_slider_steps_through_the_past(served: Served, browser_page: P
     await slider.focus()
     await page.keyboard.press("ArrowRight")
     await expect(then).to_contain_text("Urgent")
+    await expect(page.locator("#p-what")).to_contain_text("changed the priority")
     await expect(page.locator(".message.note")).to_have_count(0)
     await expect(slider).to_be_focused()
     await page.keyboard.press("ArrowRight")
