@@ -60,6 +60,7 @@ async def served_query(servers: Servers, issuer: LocalIssuer) -> AsyncIterator[S
                 redis_url=SecretStr(servers.redis),
                 topic_prefix=prefix,
                 jwks_file=issuer.jwks_file,
+                board_seconds_max=1.0,  # tests wait for the next snapshot
             )
         )
         producer = AIOKafkaProducer(bootstrap_servers=servers.kafka)

@@ -7,15 +7,18 @@ import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
-from playwright.async_api import Page, Route, async_playwright, expect
+from playwright.async_api import Page, Request, Route, async_playwright, expect
 
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
 from tests.integration.query.served import Served, served_query
 from tests.integration.query.stories import Story
 from tests.support.servers import Servers
+from tests.support.waiting import eventually
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -177,6 +180,77 @@ async def test_a_page_that_does_not_follow_says_its_age_and_offers_what_is_newer
     await newer.click()
     await expect(row).to_have_text("2")
     await expect(newer).to_be_hidden()
+
+
+STANDING_OPEN = (
+    "/",
+    "/desk",
+    "/tickets",
+    "/tickets/1",
+    "/groups",
+    "/groups/desk",
+    "/agents",
+    "/promises",
+    "/tasks",
+    "/oncall",
+    "/reports",
+)
+
+
+async def test_no_page_polls_and_none_reads_events_while_it_stands_open(
+    served: Served, browser_page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a minute of the browser's clock nothing is asked for; when something happens, not the events are read."""
+    page, asked, statements = browser_page, list[str](), list[str]()
+    execute = psycopg.AsyncCursor.execute
+
+    async def listened(cursor: Any, query: Any, *said: Any, **more: Any) -> Any:
+        statements.append(query if isinstance(query, str) else query.as_string(cursor))
+        return await execute(cursor, query, *said, **more)
+
+    def note(request: Request) -> None:
+        path = urlsplit(request.url).path
+        if request.method == "GET" and path != "/board/stream":
+            asked.append(f"{urlsplit(page.url).path} asks for {path}")
+
+    await page.clock.install()
+    await served.publish(at_risk(1, "The first one", minutes_left=20))
+    await signed_in(page, served)
+    await expect(page.locator("#fig-open b")).to_have_text("1")
+    monkeypatch.setattr(psycopg.AsyncCursor, "execute", listened)
+    live = served.service.api.state.live
+
+    async def stand() -> None:
+        """A minute of the browser's clock, and at least one more snapshot."""
+        computed = live.computed_count
+        await page.clock.run_for(61_000)
+        await eventually(lambda: live.computed_count > computed)
+
+    for path in STANDING_OPEN:
+        await page.goto(served.address + path)
+        await page.wait_for_selector("#fresh:not(.unknown)")
+        await stand()  # what it asks for when it is opened has come
+        statements.clear()
+        page.on("request", note)
+        await stand()
+        page.remove_listener("request", note)
+        assert any("FROM open_counts" in one for one in statements), "the board was computed"
+        assert [one for one in statements if "timeline" in one] == []
+    assert asked == []
+
+    for number, path in enumerate(("/", "/tickets", "/promises", "/groups/desk"), start=2):
+        await page.goto(served.address + path)
+        await stand()
+        statements.clear()
+        await served.publish(at_risk(number, f"Number {number}", minutes_left=20))
+        row = page.locator(f"tr:has-text('Number {number}')")
+        while not await row.count():
+            await page.clock.run_for(1_000)
+        assert [one for one in statements if "timeline" in one] == []
+    with served.database.rule("query") as connection:
+        may = "SELECT has_schema_privilege('query', nspname, 'USAGE') FROM pg_namespace WHERE nspname = ANY(%s)"
+        found = connection.execute(may, [["intake", "routing", "sla"]]).fetchall()
+    assert found == [(False,)] * 3, "nor may it: the owners' events are theirs"
 
 
 def told(**fresh: Any) -> str:
