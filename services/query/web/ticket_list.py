@@ -1,5 +1,6 @@
 """The ticket list: filters, search, order, columns and page stand in the address, as the API takes them."""
 
+from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -8,16 +9,23 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from services.query.api.past import only_staff
 from services.query.api.saved_views import counted_views
 from services.query.api.tickets import ListQuery
 from services.query.facets import FIELD
+from services.query.past.instant import past_instant
+from services.query.past.lists import tickets_at
+from services.query.past.ticket import states_at
 from services.query.views import lists
 from services.query.views.fields import defined_fields
 from services.query.views.highlights import highlights
+from services.query.views.list_filter import TicketFilter
 from services.query.views.lists import order_of
+from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from services.query.web import columns
 from services.query.web.columns import Column
+from services.query.web.directory import Names
 from services.query.web.entrance import page_router, wants_part
 from services.query.web.rendering import page, parts_of
 from services.query.web.state import directory_of
@@ -30,6 +38,7 @@ _SEVERAL: Final = frozenset(
     {"status", "customer_state", "group", "assignee", "priority", "channel", "tag", "columns"}
 )
 _PAGE: Final = frozenset({"cursor", "limit"})
+_PAST: Final = frozenset({"cursor", "as_of"})
 _SHOWN: Final = frozenset({"sort", "columns"})
 """How a list is shown, and not what is in it."""
 
@@ -68,21 +77,28 @@ async def ticket_list(
     parts, scope = parts_of(request), Scope.of(principal)
     pool = await parts.pool()
     wanted = query.filter(principal)
-    found = await lists.list_tickets(
-        pool,
-        wanted,
-        scope,
-        sort=order_of(query.sort),
-        limit=query.limit,
-        after=query.cursor,
-    )
     names = await directory_of(request).names(pool)
+    page_asked: dict[str, Any] = {
+        "sort": order_of(query.sort),
+        "limit": query.limit,
+        "after": query.cursor,
+    }
+    past: dict[str, Any] = {"then": None}
+    if query.as_of is not None:
+        only_staff(principal)
+        past = {"then": past_instant(query.as_of), "now_address": _address(asked, without=_PAST)}
+        found, past["count"] = await _at(pool, wanted, past["then"], names, page_asked)
+    else:
+        found = await lists.list_tickets(pool, wanted, scope, **page_asked)
     content: dict[str, Any] = {
+        **past,
         "asked": asked,
         "query": query,
         "columns": shown,
         "tickets": found.tickets,
-        "hits": await highlights(pool, found.tickets, wanted.q, scope) if wanted.q else {},
+        "hits": await highlights(pool, found.tickets, wanted.q, scope)
+        if wanted.q and not query.as_of
+        else {},
         "next": _address({**asked, "cursor": found.next}) if found.next else None,
         "first": _address(asked, without=_PAGE) if query.cursor else None,
         "orders": {column.name: _order(column, asked, query.sort) for column in shown},
@@ -115,6 +131,23 @@ async def ticket_list(
             "assignee": [("me", "me"), ("none", "nobody"), *_pairs(names.agents)],
         },
     )
+
+
+async def _at(
+    pool: Pool, wanted: TicketFilter, instant: datetime, names: Names, page_asked: dict[str, Any]
+) -> tuple[lists.TicketPage, int]:
+    """The page as it was, and how many tickets the list had."""
+    found = await tickets_at(pool, wanted, instant, **page_asked)
+    states = await states_at(pool, found.ids, instant)
+    tickets = []
+    for ticket in map(states.__getitem__, found.ids):
+        group_id, agent_id = ticket["group_id"], ticket["assignee_id"]
+        called = {
+            "group_name": group_id and names.group(group_id),
+            "assignee_name": agent_id and names.agent(agent_id),
+        }
+        tickets.append(ticket | called)
+    return lists.TicketPage(tickets, found.next), found.count
 
 
 @router.get("/tickets/views")

@@ -159,3 +159,27 @@ async def test_messages_are_shown_with_what_had_become_of_them(reader: Reader):
     assert await at(2) == [(None, None), ("sent", None)]
     assert await at(3) == [(None, 12), ("sent", None)]
     assert await at(5) == [(None, None), ("sent", None)]
+
+
+async def test_the_list_page_shows_the_list_of_the_instant(reader: Reader):
+    one = Story(1).opened(subject="Printer").promise(0, "resolution", 8).assign(1, "anna").solve(3)
+    two = Story(2).opened(subject="Scanner").prioritise(2, Priority.URGENT)
+    reader.feed(one, two)
+    when = (one.start + timedelta(hours=2.5)).isoformat()
+    html = (await reader.get("/tickets", as_of=when, is_open=True, sort="-priority", limit=1)).text
+    assert "As it was" in html
+    assert "</b>: 2 tickets</span>" in html
+    assert "Scanner" in html
+    assert "/tickets/2/past?as_of=2026-03-02T14:30:00Z" in html
+    assert "data-due" not in html
+    assert "data-pick" not in html
+    following = html.partition('id="page-next"')[2].partition('href="')[2].partition('"')[0]
+    rest = (await reader.get(following.replace("&amp;", "&"))).text
+    assert "Printer" in rest
+    assert "anna" in rest
+    now = (await reader.get("/tickets", is_open=True)).text
+    assert "Printer" not in now
+    assert "As it was" not in now
+    refused = await reader.get("/tickets", as_of="2999-01-01T00:00:00Z")
+    assert refused.status_code == 422
+    assert (await reader.get("/tickets", role=Role.CUSTOMER, as_of=when)).status_code == 403
