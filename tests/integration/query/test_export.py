@@ -132,6 +132,28 @@ async def test_a_late_commit_of_an_early_transaction_is_not_lost(reader: Reader)
     assert is_end
 
 
+async def test_what_was_rolled_back_is_never_told_and_holds_nothing_back(reader: Reader) -> None:
+    never, kept = of_partition(0, 1, Story).opened(), of_partition(1, 2, Story).opened()
+
+    class ServerDied(Exception):
+        pass
+
+    def dies(tx: Transaction) -> None:
+        Projections()(tx, received(never.events))
+        raise ServerDied
+
+    with pytest.raises(ServerDied):
+        reader.store.transact(dies)
+    reader.feed(kept)
+    await settled(reader)
+    rows, cursor, is_end = await page(reader)
+    assert ([row["ticket_number"] for row in rows], is_end) == ([2], True)
+    reader.feed(never)
+    await settled(reader)
+    rows, _, _ = await page(reader, cursor=cursor)
+    assert [row["ticket_number"] for row in rows] == [1]
+
+
 async def test_concurrent_writers_lose_and_repeat_nothing(reader: Reader) -> None:
     """Four projectors as of four partitions, in many small transactions, while a reader follows page by page."""
     lives = [

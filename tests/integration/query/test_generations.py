@@ -13,12 +13,15 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
 from pydantic import SecretStr
 
 from services.query.generations import Differs, Progress, drop_old, overview, rebuild
 from services.query.projections import Projections
 from services.query.projections.groups import TABLES, Group
 from services.query.settings import Settings
+from services.query.views.export import ENTITIES, Head, Request, read_page
+from services.query.views.export.cursors import START, Place
 from shared.database import Database
 from shared.events import Event, encode
 from shared.messaging import Consumer
@@ -183,6 +186,62 @@ async def test_every_group_comes_out_as_it_was_with_all_that_migrations_gave_it(
         " SELECT consumer FROM stream_versions) AS c"
     )
     assert left == [{"consumer": "query"}]
+
+
+async def test_a_copy_that_is_in_the_middle_of_its_pages_loses_nothing_by_a_switch(
+    running: Running,
+) -> None:
+    """The rows have moved to other tables, with the numbers of the transactions that built them."""
+    stories = [random_life(number, seed=number) for number in range(1, 13)]
+    await running.publish(*stories)
+    total = sum(len(story.events) for story in stories)
+    await running.projected(total)
+    copy: dict[Any, Any] = {}
+    place = await read_on(running, copy, START, pages_max=2)
+    assert 0 < len(copy) < len(stories)
+    for story in stories:  # read or not
+        story.note(900, "while a reader rests")
+    await running.publish_events([story.events[-1] for story in stories[::2]])
+    await running.projected(total + 6)
+    assert (await rebuild(running.settings, Group.TICKETS, silent)).differences == {}
+    await running.publish_events([stories[1].events[-1]])
+    await running.publish(random_life(99, seed=99))
+    more = len(random_life(99, seed=99).events)
+    await running.projected(total + 7 + more)
+    await eventually(lambda: is_all_below_the_oldest_transaction(running), what="nobody writes")
+    await read_on(running, copy, place)
+    there = running.rows("SELECT ticket_id, status, note_count, updated_at FROM bi.fct_ticket")
+    assert copy == {str(row.pop("ticket_id")): tuple(row.values()) for row in there}
+
+
+def is_all_below_the_oldest_transaction(running: Running) -> bool:
+    (row,) = running.rows(
+        "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > max(change_tx) AS ok FROM tickets"
+    )
+    return bool(row["ok"])
+
+
+async def read_on(
+    running: Running, copy: dict[Any, Any], place: Place, *, pages_max: int = 1_000
+) -> Place:
+    """Pages of a few tickets from `place` on into `copy`, by key, as the contract of the export asks."""
+    url = running.settings.database_url.get_secret_value()
+    fields = ("status", "note_count", "updated_at")
+    options = {"options": "-c search_path=query", "row_factory": dict_row}
+    async with AsyncConnectionPool(url, min_size=1, kwargs=options) as pool:
+        for _ in range(pages_max):
+            request = Request(ENTITIES["fct_ticket"], place, 4, fields)
+            head, *batches = [part async for part in read_page(pool, request)]
+            assert isinstance(head, Head)
+            names = [column.name for column in head.columns]
+            for batch in batches:
+                for told in batch:
+                    row = dict(zip(names, told, strict=True))
+                    copy[str(row["ticket_id"])] = tuple(row[name] for name in fields)
+            place = head.next
+            if head.is_end:
+                break
+    return place
 
 
 async def test_the_live_projection_goes_on_after_the_switch_from_what_was_rebuilt(
