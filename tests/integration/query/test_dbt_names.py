@@ -99,7 +99,7 @@ async def test_open_time_of_sql_is_that_of_the_clocks(reader: Reader) -> None:
         since = datetime(2026, month, 1, tzinfo=UTC) + timedelta(minutes=chance.randrange(30_000))
         until = since + timedelta(minutes=chance.choice([-5, 0, 7, 600, 9_000, 40_000]))
         (row,) = reader.rows(
-            "SELECT seconds_of(open_time(%s, %s, %s, %s)) AS told",
+            "SELECT seconds_of(stretch) AS told FROM open_stretch(%s, %s, %s, %s)",
             Jsonb(document), previous and Jsonb(previous), since, until,
         )  # fmt: skip
         assert row["told"] == calendar.between(since, until), (document, previous, since, until)
