@@ -1,5 +1,6 @@
 """One definition a figure: API, schema `bi`, the live board and a count from the raw events by other code agree."""
 
+import json
 import math
 import random
 from collections import Counter
@@ -259,3 +260,45 @@ async def test_the_live_board_is_the_count_from_raw_events(reader: Reader) -> No
     first, last = (datetime.fromisoformat(board["intake_per_minute"][n]["minute"]) for n in (0, -1))
     assert before - timedelta(minutes=60) <= first + timedelta(minutes=1)
     assert last <= after < last + timedelta(minutes=2)
+
+
+async def test_the_forecast_is_the_count_from_raw_events(reader: Reader) -> None:
+    """Its own words, worked out from the openings: four equal weekdays and hours before, and the error of two weeks."""
+    chance, midnight = (
+        random.Random(6),
+        datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
+    )
+    stories = [
+        Story(number, at=midnight - timedelta(minutes=chance.randrange(45 * 24 * 60))).opened(
+            via=chance.choice([Channel.EMAIL, Channel.API])
+        )
+        for number in range(1, 400)
+    ]
+    reader.feed(*stories)
+    for chosen in ({}, {"channel": "email"}):
+        told = await reader.read("/v1/reports/forecast", **chosen)
+        raws = [json.loads(encode(event)) for story in stories for event in story.events]
+        at = [
+            datetime.fromisoformat(one["occurred_at"])
+            for one in raws
+            if one["via"] == chosen.get("channel", one["via"])
+        ]
+
+        def opened(begin: datetime, at: list[datetime] = at) -> int:
+            return sum(begin <= moment < begin + timedelta(hours=1) for moment in at)
+
+        def mean_before(hour: datetime, opened: Any = opened) -> float:
+            return sum(opened(hour - timedelta(days=days)) for days in (7, 14, 21, 28)) / 4
+
+        hours = [datetime.fromisoformat(row["hour"]) for row in told["rows"]]
+        assert [hour - hours[0] for hour in hours] == [timedelta(hours=n) for n in range(24)]
+        assert [row["expected"] for row in told["rows"]] == [mean_before(hour) for hour in hours]
+        assert any(row["expected"] for row in told["rows"])
+        today = hours[0] - timedelta(days=1)
+        past = [today - timedelta(hours=back) for back in range(1, 14 * 24 + 1)]
+        off = sum(abs(mean_before(hour) - opened(hour)) for hour in past)
+        assert told["past_error"] == {
+            "days": 14,
+            "mean_absolute": pytest.approx(off / len(past)),
+            "share": pytest.approx(off / sum(map(opened, past))),
+        }
