@@ -9,6 +9,9 @@ ARGS ?=
 # The whole suite runs in workers, file by file, in the order of the folders: the long stories come early.
 ALL_AT_ONCE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
+# A run of the tests starts hundreds of processes: what Python has compiled is kept, whatever the caller's shell says.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check format bench reference lock clean
 

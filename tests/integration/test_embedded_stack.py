@@ -106,7 +106,8 @@ class TestARunningStack:
             Stack(home).start()
 
 
-def test_a_restart_keeps_ports_data_and_keys(tmp_path):
+def test_a_restart_keeps_ports_data_and_keys(stack, home):
+    """The last that uses the stack of this file: it is stopped here."""
     topic = TOPIC_PREFIX + Topic.TICKETS
 
     async def publish(servers):
@@ -126,14 +127,14 @@ def test_a_restart_keeps_ports_data_and_keys(tmp_path):
         finally:
             await consumer.stop()
 
-    with Stack(tmp_path) as first:
-        before = first.environment("query"), first.issuer.jwks_file.read_text()
-        in_thread(lambda: publish(first.kafka.bootstrap_servers))
-        with psycopg.connect(first.database_url("query")) as connection:
-            connection.execute("CREATE TABLE kept (x int)")
-        left = pids_in(tmp_path)
+    before = stack.environment("query"), stack.issuer.jwks_file.read_text()
+    in_thread(lambda: publish(stack.kafka.bootstrap_servers))
+    with psycopg.connect(stack.database_url("query")) as connection:
+        connection.execute("CREATE TABLE kept (x int)")
+    left = pids_in(home)
+    stack.stop()
     assert not any(psutil.pid_exists(pid) for pid in left)
-    with Stack(tmp_path) as second:
+    with Stack(home) as second:
         assert (second.environment("query"), second.issuer.jwks_file.read_text()) == before
         assert in_thread(lambda: read(second.kafka.bootstrap_servers)) == b"kept"
         with psycopg.connect(second.database_url("query")) as connection:
