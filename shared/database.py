@@ -192,9 +192,15 @@ class Database:
         self._sync.check()
 
     def migrate(self, *packages: str) -> None:
-        """Apply each package's `migrations/NNNN_name.sql` once, in order, one process at a time."""
+        """Apply each package's `migrations/NNNN_name.sql` once, in order, one process at a time.
 
-        def apply(tx: Transaction) -> None:
+        Each in a transaction of its own: what one locks is free again while the next one runs, so that processes of the
+        version before go on reading. An empty schema has no readers, and is made in one.
+        """
+        files = [each for package in packages for each in _migration_files(package)]
+
+        def apply(tx: Transaction) -> bool:
+            """Whether there may be more."""
             run = tx.cursor.execute
             run("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"migrate:{self.schema}",))
             if not _has_schema(tx, self.schema):
@@ -205,14 +211,15 @@ class Database:
                 " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
             )
             done = {row["name"] for row in run("SELECT name FROM schema_migrations")}
-            for package in packages:
-                for name, text in _migration_files(package):
-                    if name not in done:
-                        run(text)
-                        run("INSERT INTO schema_migrations (name) VALUES (%s)", (name,))
-                        log.info("migration_applied", schema=self.schema, migration=name)
+            missing = [(name, text) for name, text in files if name not in done]
+            for name, text in missing[:1] if done else missing:
+                run(text)
+                run("INSERT INTO schema_migrations (name) VALUES (%s)", (name,))
+                log.info("migration_applied", schema=self.schema, migration=name)
+            return bool(done) and len(missing) > 1
 
-        self.transact(apply)
+        while self.transact(apply):
+            pass
 
 
 _LOST_RACES: Final = {"40P01", "40001"}

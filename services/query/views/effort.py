@@ -22,8 +22,8 @@ _LOOKED_UP: Final = 1.8
 _GATHERED_AT_ONCE: Final = 10_000.0
 """Up to here gathering is preferred: what it costs is known, and what a walk costs is hoped."""
 
-_HOPE: Final = 8
-"""A walk that has tested so many times what it should have needed is given up: what matches is not spread evenly."""
+_HOPE: Final = 2
+"""A walk that has tested twice what it should have needed is given up: what matches is not spread evenly."""
 
 _TESTED_MIN: Final = 2_000
 """But it tests so many first; that takes some milliseconds."""
