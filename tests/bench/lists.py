@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -117,6 +118,10 @@ def _word(chance: random.Random, low: int, high: int) -> str:
     return f"word{chance.randrange(low, high)}"
 
 
+def _created_within_a_day(at: datetime) -> TicketFilter:
+    return TicketFilter(created_from=at, created_before=at + timedelta(days=1))
+
+
 _OPEN: Final[dict[str, Any]] = {"is_open": True}
 
 SHAPES: Final = (
@@ -173,12 +178,44 @@ SHAPES: Final = (
         lambda c: TicketFilter(fields=(FieldWish("seat", (f"seat {c.randrange(CUSTOMERS)}",)),)),
         Sort.DUE,
     ),
-    Shape(
-        "a field's range of a group, -updated",
-        lambda c: TicketFilter(
-            fields=(FieldWish("amount", ("100..150",)),), group=(_group(c),), **_OPEN
-        ),
+    *(
+        Shape(
+            f"a field's {name} of {where}, {sort}",
+            lambda c, r=reach, g=group: TicketFilter(
+                fields=(FieldWish("amount", (r,)),), group=(g or _group(c),), **_OPEN
+            ),
+            sort,
+        )
+        for name, reach in (
+            ("value", "7"), ("range", "100..150"), ("wide range", "100..199"), ("whole range", "0.."),
+        )
+        for where, group in (("a group", None), ("half of all", "group0"))
+        for sort in (Sort.UPDATED_DESC, Sort.PRIORITY)
     ),
+    Shape(
+        "a range, a priority and a tag of a group, due",
+        lambda c: TicketFilter(
+            fields=(FieldWish("amount", ("100..199",)),), group=(_group(c),), tag=("vip",),
+            priority=(Priority.HIGH,), **_OPEN,
+        ),
+        Sort.DUE,
+    ),
+    Shape(
+        "a seldom value beside a common word, -due",
+        lambda c: TicketFilter(
+            fields=(FieldWish("seat", (f"seat {c.randrange(CUSTOMERS)}",)),), q=_word(c, 1, 20)
+        ),
+        Sort.DUE_DESC,
+    ),
+    Shape(
+        "two values that exclude each other, -updated",
+        lambda _: TicketFilter(type=("incident",), language=("de",), **_OPEN),
+    ),
+    Shape(
+        "created within a day, -updated",
+        lambda c: _created_within_a_day(datetime.now(UTC) - timedelta(days=c.randrange(2, 290))),
+    ),
+    Shape("of a machine, due", lambda _: TicketFilter(requester="customer0", **_OPEN), Sort.DUE),
     Shape("in a field's order", lambda _: TicketFilter(**_OPEN), FieldSort("amount", is_descending=True)),
     Shape("a type, -updated", lambda _: TicketFilter(type=("incident",), **_OPEN)),
     Shape(

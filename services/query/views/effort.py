@@ -33,12 +33,14 @@ _TESTED_MIN: Final = 2_000
 class Part:
     """A condition on rows of another table: some `about` tickets fulfil it.
 
-    `looked_up`: what each of them costs as member of a set; `tested`: what asking it of one ticket costs.
+    `looked_up`: what each of them costs as member of a set; `tested`: what asking it of one ticket costs. Of a phrase
+    the planner knows only how many have its words: that is not `is_sure`, and no walk is judged by it.
     """
 
     about: int
     looked_up: float
     tested: float
+    is_sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ def cheapest(field: Field, parts: Sequence[Part]) -> Way:
         return Way(is_gathered=True, sets=sets)
     tested_max = max(_TESTED_MIN, int(_HOPE * walked * field.own))
     # The rest of a walk may cost less than starting again.
-    is_given_up = parts and gathering[sets] < _testing(field.own - tested_max, parts, shares)
+    ahead = _testing(field.own - tested_max, parts, shares)
+    is_given_up = bool(parts) and gathering[sets] < ahead and all(part.is_sure for part in parts)
     return Way(is_gathered=False, sets=sets, tested_max=tested_max if is_given_up else None)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.query.views.effort import PASSED_BY_ROW, PASSED_IN_INDEX, Field, Part, cheapest
+from services.query.views.effort import PASSED_BY_ROW, PASSED_IN_INDEX, Field, Part, Way, cheapest
 
 N = 1_000_000
 
@@ -65,5 +65,7 @@ def test_a_walk_that_meets_less_than_it_hoped_is_given_up_only_where_gathering_c
     assert not given_up.is_gathered
     assert given_up.sets == 2
     assert given_up.tested_max is not None
-    assert 51 * 16 < given_up.tested_max < N / 10
+    assert 51 * 16 < given_up.tested_max < N / 100
     assert cheapest(field(3_000, ordered=3_000), (facet(N), facet(N))).tested_max is None
+    phrase = Part(100_000, looked_up=3.0, tested=4.5, is_sure=False)
+    assert cheapest(field(), (phrase,)) == Way(is_gathered=False, sets=1)
