@@ -18,6 +18,11 @@ class Settings(ServiceSettings):
         description="transactions side by side while much lies behind, each for its own partitions; as many as the"
         " machine has cores for them",
     )
+    rebuild_processes: Annotated[int, Field(ge=1, le=16)] = Field(
+        default=2,
+        description="processes of `ticketing projections rebuild` that read side by side, each its own partitions; as"
+        " many as the machine has cores for them",
+    )
     min_version_seconds_max: Annotated[float, Field(gt=0, le=30)] = Field(
         default=5.0,
         description="how long `min_version` waits for the projection; longer than any healthy lag, shorter than a"

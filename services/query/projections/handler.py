@@ -42,6 +42,7 @@ _TICKETS: Final = Merging(
         Owner(PromiseFacts, version="sla_version"),
     ),
 )
+_TICKET_TOPICS: Final = (Topic.TICKETS, Topic.ASSIGNMENTS, Topic.SLA)
 _CYCLES: Final = Table("sla_cycles", Cycle.__struct_fields__, key=("ticket_id", "metric", "cycle"))
 # What is rare is written by itself.
 _ONE_BY_ONE: Final = (
@@ -131,6 +132,7 @@ class Projections:
             {facts.ticket_id: facts for facts in told},
             {entry.facts.ticket_id: entry.facts for entry in routed},
             {promises.facts.ticket_id: promises.facts for promises in promised},
+            begun=_begun(streams),
         )
         writes.flush(cursor)
 
@@ -230,6 +232,17 @@ class Projections:
         _CYCLES.copy(cursor, [astuple(cycle) for begun, _ in moved for cycle in begun])
         _CYCLES.update(cursor, [cycle for _, changed in moved for cycle in changed])
         return entries
+
+
+def _begun(streams: _Streams) -> set[UUID]:
+    """Tickets of which every owner begins to tell in this batch, so that they have no row yet; of some only."""
+    first, *others = (streams[topic] for topic in _TICKET_TOPICS)
+    return {
+        ticket_id
+        for ticket_id, events in first.items()
+        if events[0].version == 1
+        and all(ticket_id in other and other[ticket_id][0].version == 1 for other in others)
+    }
 
 
 def _of(streams: _Streams, *topics: Topic) -> Iterator[Event]:

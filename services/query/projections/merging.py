@@ -4,7 +4,7 @@ Each owner has a version among its columns, 0 as long as nothing is known of it.
 columns of all owners; those of an owner without news carry version 0 and change nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
@@ -54,6 +54,7 @@ class Merging:
             "key": Identifier(key),
             "columns": SQL(", ").join(map(Identifier, columns)),
         }
+        self._table = Table(name, columns, key=(key,))
         # Emptied first: a transaction may merge more than once.
         self._prepare = SQL(
             "CREATE TEMP TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS"
@@ -74,19 +75,32 @@ class Merging:
             **names,
         )
 
-    def write(self, cursor: psycopg.Cursor[DictRow], *news: Mapping[UUID, msgspec.Struct]) -> None:
+    def write(
+        self,
+        cursor: psycopg.Cursor[DictRow],
+        *news: Mapping[UUID, msgspec.Struct],
+        begun: Collection[UUID] = frozenset(),
+    ) -> None:
         """Write what each owner has news of, by key; in the order of the owners.
 
         Rows are written in the order of their keys: two writers that meet then wait instead of deadlocking.
-        """
-        if not any(news):
-            return
-        cursor.execute(self._prepare, prepare=False)
-        self._stage.copy(cursor, list(self._rows(news)))
-        cursor.execute(self._merge)
 
-    def _rows(self, news: Sequence[Mapping[UUID, msgspec.Struct]]) -> Iterator[list[Any]]:
-        for key in sorted(set().union(*news), key=BY_NUMBER):
+        Args:
+            cursor: of the transaction.
+            news: of each owner.
+            begun: keys that no owner knew before; they need no merging.
+        """
+        keys = sorted(set().union(*news), key=BY_NUMBER)
+        self._table.copy(cursor, list(self._rows(news, (key for key in keys if key in begun))))
+        if known := [key for key in keys if key not in begun]:
+            cursor.execute(self._prepare, prepare=False)
+            self._stage.copy(cursor, list(self._rows(news, known)))
+            cursor.execute(self._merge)
+
+    def _rows(
+        self, news: Sequence[Mapping[UUID, msgspec.Struct]], keys: Iterable[UUID]
+    ) -> Iterator[list[Any]]:
+        for key in keys:
             row: list[Any] = [key]
             for owner, facts in zip(self._owners, news, strict=True):
                 known = facts.get(key)

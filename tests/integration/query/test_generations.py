@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -366,9 +367,14 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was(running: Running) ->
         )
         try:
             await eventually(building(running, 60), what="it is under way")
+            helpers = psutil.Process(process.pid).children(recursive=True)
         finally:
             process.kill()
             await process.wait()
+        assert len(helpers) > 1, "several processes were at work"
+        await eventually(
+            lambda: not any(helper.is_running() for helper in helpers), what="they end with it"
+        )
         (half,) = [each for each in running.store.transact(overview) if each.building]
         assert half.done >= 60
     status, printed = await said(command, "rebuild", "tickets", env=environment)
