@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -24,6 +25,7 @@ from tests.bench import (
     path,
     plumbing,
     projections,
+    rebuilds,
     replies,
     timers,
 )
@@ -43,6 +45,7 @@ class Section(StrEnum):
 
     PLUMBING = plumbing.SECTION
     PROJECTIONS = projections.SECTION
+    REBUILD = rebuilds.SECTION
     EXPORT = export.SECTION
     LISTS = lists.SECTION
     DASHBOARDS = dashboards.SECTION
@@ -59,6 +62,7 @@ class Section(StrEnum):
 _MEASURES: Final[dict[Section, Callable[[Product, Scale, Report], None]]] = {
     Section.PLUMBING: plumbing.measure,
     Section.PROJECTIONS: projections.measure,
+    Section.REBUILD: rebuilds.measure,
     Section.EXPORT: export.measure,
     Section.LISTS: lists.measure,
     Section.DASHBOARDS: dashboards.measure,
@@ -79,6 +83,12 @@ def bench(
         bool, typer.Option(help="Small numbers: shows that the harness works.")
     ] = False,
     only: Annotated[list[Section] | None, typer.Option(help="Only this; may be repeated.")] = None,
+    rebuilt_tickets: Annotated[
+        int | None,
+        typer.Option(
+            help="As many for `rebuild`, of 12 events each; 833334 are 10 million events."
+        ),
+    ] = None,
     output: Annotated[Path, typer.Option(help="Where the JSON goes.")] = Path("bench-results"),
 ) -> None:
     """Measure, print a table, write `<time>.json`."""
@@ -86,6 +96,8 @@ def bench(
     if not console.is_terminal:
         console.width = _WIDTH  # a log has no edge, and figures in a narrow table cannot be read
     scale = QUICK if quick else FULL
+    if rebuilt_tickets is not None:
+        scale = msgspec.structs.replace(scale, rebuilt_stories=rebuilt_tickets)
     chosen = [section for section in Section if not only or section in only]
     report = Report(scale.name, chosen)
     heap.settle()  # parts of services run in this process, with their limits beside them

@@ -1,5 +1,6 @@
 """How fast something went, and what it cost."""
 
+import os
 import time
 
 import msgspec
@@ -19,10 +20,12 @@ class Stopwatch:
 
     Args:
         server: a process whose time counts beside our own, because it does part of the work.
+        with_children: the time of processes that we started and that have ended counts too.
     """
 
-    def __init__(self, server: int | None = None) -> None:
+    def __init__(self, server: int | None = None, *, with_children: bool = False) -> None:
         self._server = server
+        self._with_children = with_children
         self._core = self._spent()
         self._begun = time.perf_counter()
 
@@ -32,4 +35,7 @@ class Stopwatch:
         return Pace(count / seconds, 1_000 * (self._spent() - self._core) / max(count, 1))
 
     def _spent(self) -> float:
-        return time.process_time() + (core_seconds(self._server) if self._server else 0.0)
+        ours = os.times()
+        children = ours.children_user + ours.children_system if self._with_children else 0.0
+        server = core_seconds(self._server) if self._server else 0.0
+        return time.process_time() + children + server

@@ -16,6 +16,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
         sustained_seconds: the same with all services at work.
         path_rate, path_seconds: the open-loop load whose way through the services is timed.
         stories: tickets with a whole life (12 events each) for relay, consumer and projections.
+        rebuilt_stories: the same for a service that begins, and for rebuilds.
         plumbing_rounds: repetitions of each of those; the median counts.
         exported_rows: tickets written to Parquet.
         timers: open timers that stand by while deadlines pass.
@@ -37,6 +38,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     path_rate: int
     path_seconds: float
     stories: int
+    rebuilt_stories: int
     plumbing_rounds: int
     exported_rows: int
     timers: int
@@ -66,6 +68,7 @@ FULL: Final = Scale(
     path_rate=200,
     path_seconds=20.0,
     stories=10_000,
+    rebuilt_stories=30_000,
     plumbing_rounds=3,
     exported_rows=1_000_000,
     timers=1_000_000,
@@ -95,6 +98,7 @@ QUICK: Final = Scale(
     path_rate=50,
     path_seconds=3.0,
     stories=400,
+    rebuilt_stories=400,
     plumbing_rounds=1,
     exported_rows=4_000,
     timers=2_000,

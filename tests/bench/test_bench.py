@@ -41,6 +41,7 @@ def test_every_measurement_left_its_figures(document: dict[str, Any]):
         *(
             "plumbing",
             "projections",
+            "rebuild",
             "export",
             "lists",
             "dashboards",
