@@ -47,11 +47,12 @@ class Meter:
     def __call__(self, applied: Sequence[Received]) -> None:
         """After a commit, in the consumer's thread."""
         self._count += len(applied)
-        if not self._first:
-            self._first, self._clock = self._count, Stopwatch(self._server)
         if self._count >= self._expected:
+            # All in the first batch: then its time counts too.
             pace = self._clock.pace(self._count - self._first)
             self._loop.call_soon_threadsafe(self._finish, pace)
+        elif not self._first:
+            self._first, self._clock = self._count, Stopwatch(self._server)
 
     async def pace(self) -> Pace:
         """How fast it went, once all were applied."""
