@@ -152,8 +152,11 @@ async def list_tickets(
         if after is not None:
             # `infinity` (no deadline) travels as None: Python has no such moment.
             key, ticket_id = cursor.decode(after, order.cursor, scope=list_name)
-            place = SQL("({}, t.ticket_id) {} (%(after_key)s, %(after_id)s)").format(
-                SQL(order.key), SQL("<") if sort.is_descending else SQL(">")
+            # Key and id of one table: only then does a walk begin at the place, and not at the first of all.
+            place = SQL("({}, {}) {} (%(after_key)s, %(after_id)s)").format(
+                SQL(order.key),
+                SQL("t.ticket_id" if isinstance(sort, Sort) else "f.ticket_id"),
+                SQL("<") if sort.is_descending else SQL(">"),
             )
             values |= {"after_key": "infinity" if key is None else key, "after_id": ticket_id}
         rows = await _first(
