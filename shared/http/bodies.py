@@ -20,6 +20,16 @@ DEPTH_MAX: Final = 32
 
 _ENCODER: Final = msgspec.json.Encoder()
 _WHERE: Final = re.compile(r" - at `(?:key in )?\$?(.*?)`$", re.DOTALL)
+_TYPES: Final = re.compile(r"`([a-z0-9]+(?: \| [a-z0-9]+)*)`")
+_WORDS: Final = {
+    "object": "an object",
+    "array": "a list",
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "null",
+}
 _NAMED: Final = re.compile(r"(?:missing required|contains unknown) field `([^`]*)`")
 
 
@@ -112,7 +122,23 @@ def _invalid(message: str, path: str) -> Invalid:
     if named := _NAMED.search(reason):
         field = f"{field}.{named[1]}" if field else named[1]
         reason = "is required" if "missing required" in reason else "is not a known field"
-    return Invalid.of(_joined(path, field) or "body", reason)
+    return Invalid.of(_joined(path, field) or "body", _sentence(reason))
+
+
+def _sentence(reason: str) -> str:
+    """“Expected `object | null`, got `str`” becomes “must be an object or null, not text”."""
+    if not reason.startswith("Expected "):
+        return reason
+    wanted, got, other = reason.removeprefix("Expected ").partition(", got ")
+    # An `int` is a number, and a number that is no `int` has a fraction.
+    other = "a fraction" if other == "`float`" else _in_types(other)
+    return f"must be {_in_types(wanted.replace('int | float', 'float'))}{', not ' if got else ''}{other}"
+
+
+def _in_types(text: str) -> str:
+    return _TYPES.sub(
+        lambda found: " or ".join(_WORDS.get(one, one) for one in found[1].split(" | ")), text
+    )
 
 
 def _joined(path: str, field: str) -> str:

@@ -28,12 +28,16 @@ _OK = 200
 
 
 class LineResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What came of one line. `status` is what a request of its own would have got; 503 `not_yet`: send it again."""
+    """What came of one line. `status` is what a request of its own would have got; 503 `not_yet`: send it again.
+
+    `replayed`: it had been done before, by the same key; nothing was changed.
+    """
 
     index: int
     status: int
     ticket_id: UUID | None = None
     version: int | None = None
+    replayed: bool = False
     problem: Problem | None = None
 
 
@@ -99,7 +103,7 @@ def _item(line: ImportLine | None, refusal: Refused | None, raw: bytes, by: Prin
 def _told(index: int, result: Imported | Refused | None) -> LineResult:
     match result:
         case Imported():
-            return LineResult(index, _OK, result.ticket_id, result.version)
+            return LineResult(index, _OK, result.ticket_id, result.version, result.replayed)
         case Refused():
             return _refused(index, result)
         case None:

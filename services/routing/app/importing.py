@@ -52,11 +52,12 @@ class Item(msgspec.Struct, frozen=True):
     claim: Claim
 
 
-class Imported(msgspec.Struct, frozen=True):
-    """What came of a line: the ticket's assignment version afterwards."""
+class Imported(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came of a line: the ticket's assignment version afterwards. `replayed`: it had been done before."""
 
     ticket_id: UUID
     version: int
+    replayed: bool = False
 
 
 Result = Imported | Refused | None
@@ -165,4 +166,4 @@ def _find(desk: Desk, by_name: dict[str | None, Ticket], ref: TicketRef) -> Tick
 def _replay(item: Item, earlier: Claimed) -> Result:
     if earlier.body_hash != item.claim.body_hash:
         return KeyReused("this key was used before for another line", field="key")
-    return _IMPORTED.decode(earlier.result)
+    return msgspec.structs.replace(_IMPORTED.decode(earlier.result), replayed=True)

@@ -75,6 +75,28 @@ def test_a_malformed_body_names_its_field(raw: bytes, status: int, field: str) -
     assert refusal_of(raw) == (status, [field])
 
 
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b'{"subject": "a", "requester": "x"}', "must be an object or null, not text"),
+        (b'{"subject": "a", "tags": ["ok", 3]}', "must be text, not a whole number"),
+        (b'{"subject": "a", "weight": true}', "must be a number, not true or false"),
+        (
+            b'{"subject": "a", "requester": {"id": "x", "age": 1.5}}',
+            "must be a whole number, not a fraction",
+        ),
+        (b'{"subject": "a", "tags": {}}', "must be a list, not an object"),
+        (b'{"subject": ""}', "must be text of length >= 1"),
+        (b'{"subject": "a", "requester": {"id": "x", "age": -1}}', "must be a whole number >= 0"),
+        (b"{}", "is required"),
+    ],
+)
+def test_the_reason_is_a_sentence_for_people(raw: bytes, said: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        decode_json(raw, Body)
+    assert [each.message for each in caught.value.errors] == [said]
+
+
 def test_nesting_is_bounded_where_any_value_is_allowed() -> None:
     status, [field] = refusal_of(b'{"subject": "a", "fields": {"x": %s}}' % DEEP)
     assert status == 422
