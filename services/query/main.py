@@ -10,9 +10,10 @@ from services.query.attention import Attentions
 from services.query.lag import KnownFirst, LagWatch
 from services.query.live import LiveBoard
 from services.query.mailing.sender import report_mailer
+from services.query.own_log import TABLE
 from services.query.parts import Parts
 from services.query.projections import Projections
-from services.query.reads import TABLE, Reads
+from services.query.reads import Reads
 from services.query.settings import Settings
 from services.query.view_counts import ViewCounts
 from services.query.views.freshness import CONSUMER

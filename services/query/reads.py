@@ -1,35 +1,20 @@
 """Reading a sensitive ticket is itself recorded: who, when, which, why it counts as sensitive. Before it is shown."""
 
-from datetime import UTC, datetime
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
-import msgspec
 from fastapi import Request
 
+from services.query.own_log import Read, append, stamp
 from services.query.settings import Settings
 from shared.database import Database
-from shared.events import Actor
-from shared.http.origin import Origin
-from shared.identifiers import new_id
 from shared.security import Principal
 
-TABLE: Final = "reads"
-_TYPE: Final = "ticket.read.v1"
-
-
-class Read(msgspec.Struct, frozen=True, tag_field="type", tag=_TYPE):
-    """One reading, as it is stored and sealed. `reasons`: `internal`, `tag:vip`, `type:hr`, `field:iban`."""
-
-    ticket_id: UUID
-    number: int
-    ticket_version: int
-    reasons: tuple[str, ...]
-    path: str
-    actor: Actor
-    via: str
-    correlation_id: str
-    recorded_at: datetime
+_TICKETS: Final[LiteralString] = """
+SELECT ticket_id, number, version, ticket_type AS type, tags, fields, is_internal FROM tickets
+WHERE ticket_id = ANY(%s) ORDER BY number
+"""
 
 
 class Sensitivity:
@@ -37,6 +22,9 @@ class Sensitivity:
 
     Args:
         settings: tags, types and custom fields by name, and whether internal tickets are.
+
+    Attributes:
+        is_possible: whether any ticket can be.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -44,6 +32,7 @@ class Sensitivity:
         self._types = _names(settings.sensitive_types)
         self._fields = _names(settings.sensitive_fields)
         self._internal = settings.sensitive_internal
+        self.is_possible = bool(self._tags or self._types or self._fields or self._internal)
 
     def reasons(self, ticket: dict[str, Any]) -> tuple[str, ...]:
         """Why this ticket is sensitive; empty when it is not. The ticket as agents see it."""
@@ -77,32 +66,49 @@ class Reads:
         Raises:
             psycopg.Error: the database is away.
         """
-        if principal.is_customer or not (reasons := self._sensitivity.reasons(ticket)):
+        await self._record(request, principal, [ticket])
+
+    async def note_of(
+        self, request: Request, principal: Principal, ticket_ids: Iterable[UUID]
+    ) -> None:
+        """The same for what is shown of several tickets: words of their messages, or their events.
+
+        Raises:
+            psycopg.Error: the database is away.
+        """
+        wanted = list(set(ticket_ids))
+        if principal.is_customer or not wanted or not self._sensitivity.is_possible:
             return
-        origin = Origin.of(request, principal)
-        read = Read(
-            ticket_id=ticket["ticket_id"],
-            number=ticket["number"],
-            ticket_version=ticket["version"],
-            reasons=reasons,
-            path=request.url.path,
-            actor=origin.actor,
-            via=origin.via.value,
-            correlation_id=origin.correlation_id,
-            recorded_at=datetime.now(UTC),
-        )
+        pool = await self._store.pool()
+        async with pool.connection() as connection:
+            found = await connection.execute(_TICKETS, (wanted,))
+            tickets = await found.fetchall()
+        await self._record(request, principal, tickets)
+
+    async def _record(
+        self, request: Request, principal: Principal, tickets: list[dict[str, Any]]
+    ) -> None:
+        if principal.is_customer:
+            return
+        reasons = [(ticket, self._sensitivity.reasons(ticket)) for ticket in tickets]
+        common = stamp(request, principal)
+        reads = [
+            Read(
+                ticket_id=ticket["ticket_id"],
+                number=ticket["number"],
+                ticket_version=ticket["version"],
+                reasons=why,
+                path=request.url.path,
+                **common,
+            )
+            for ticket, why in reasons
+            if why
+        ]
+        if not reads:
+            return
         pool = await self._store.pool()
         async with pool.connection() as connection, connection.transaction():
-            # Insert order is commit order, as in an event table: the sealer follows it.
-            await connection.execute("LOCK TABLE reads IN EXCLUSIVE MODE")
-            await connection.execute(
-                "INSERT INTO reads (originator_id, originator_version, topic, state, ticket_id, recorded_at, actor_id)"
-                " VALUES (%s, 1, %s, %b, %s, %s, %s)",
-                (
-                    *(new_id(), _TYPE, msgspec.json.encode(read)),
-                    *(read.ticket_id, read.recorded_at, read.actor.id),
-                ),
-            )
+            await append(connection, *reads)
 
 
 def _names(text: str) -> frozenset[str]:

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from services.query.own_log import SubscriptionChanged, append
 from services.query.views.pools import Pool
 from shared.calendar.zones import zone_of
 from shared.errors import NotFound, Refused
@@ -82,16 +83,18 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def put(
-    pool: Pool, id_: str, wanted: Subscription, *, by: str, now: datetime
+    pool: Pool, id_: str, wanted: Subscription, *, by: dict[str, Any]
 ) -> tuple[dict[str, Any], bool]:
     """Keep a subscription; the first period told is the one that runs now. Returns it, and whether it is new.
 
-    The same again changes nothing. Mails to those who are no longer named, if they have not gone yet, do not go.
+    The same again changes nothing. `by` is who asks (`own_log.stamp`), which the audit keeps.
+    Mails to those who are no longer named, if they have not gone yet, do not go.
 
     Raises:
         TooManySubscriptions: it would be one too many.
     """
     document = msgspec.json.decode(msgspec.json.encode(wanted))  # as the column gives it back
+    now = by["recorded_at"]
     async with pool.connection() as connection, connection.transaction():
         # Two that are written at once must not both be the last one allowed.
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext('report_subscriptions'))")
@@ -113,7 +116,7 @@ async def put(
                 {
                     "id": id_,
                     "document": Jsonb(document),
-                    "by": by,
+                    "by": by["actor"].id,
                     "now": now,
                     "start": start,
                     "due": wanted.due_at(start),
@@ -130,8 +133,18 @@ async def put(
                     " ON CONFLICT DO NOTHING",
                     (id_, address, secrets.token_urlsafe(32)),
                 )
+            await append(connection, _changed(id_, old["document"] if old else {}, document, by))
     (found,) = await listed(pool, id_)
     return found, old is None
+
+
+def _changed(
+    id_: str, old: dict[str, Any], new: dict[str, Any], by: dict[str, Any]
+) -> SubscriptionChanged:
+    names = sorted(old.keys() | new.keys())
+    both = {name: (old.get(name), new.get(name)) for name in names}
+    changes = {name: change for name, change in both.items() if change[0] != change[1]}
+    return SubscriptionChanged(subscription_id=id_, changes=changes, **by)
 
 
 def _next_start(old: DictRow | None, wanted: Subscription, now: datetime) -> date:
@@ -144,19 +157,23 @@ def _next_start(old: DictRow | None, wanted: Subscription, now: datetime) -> dat
     return wanted.start_of(now)
 
 
-async def remove(pool: Pool, id_: str) -> None:
+async def remove(pool: Pool, id_: str, *, by: dict[str, Any]) -> None:
     """End a subscription; mails that have not gone yet do not go.
 
     Raises:
         NotFound: there is none.
     """
     async with pool.connection() as connection, connection.transaction():
-        gone = await connection.execute("DELETE FROM report_subscriptions WHERE id = %s", (id_,))
-        if not gone.rowcount:
+        gone = await connection.execute(
+            "DELETE FROM report_subscriptions WHERE id = %s RETURNING document", (id_,)
+        )
+        old = await gone.fetchone()
+        if old is None:
             raise NotFound(f"There is no subscription {id_!r}.", field="path subscription_id")
         await connection.execute(
             "DELETE FROM report_mails WHERE subscription_id = %s AND state = 'waiting'", (id_,)
         )
+        await append(connection, _changed(id_, old["document"], {}, by))
 
 
 async def listed(pool: Pool, id_: str | None = None) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """`/v1/audit`: every event of every topic, for supervisors and admins; one ticket's whole history as a file."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from services.query.api.answers import Text, answer
 from services.query.parts import Parts
 from services.query.past.history import Format, history_file, whole_history
-from services.query.views.audit import LIMIT_MAX, AuditFilter, audit
+from services.query.views.audit import LIMIT_MAX, READS, AuditFilter, audit
 from services.query.views.scope import Scope
 from services.query.views.ticket import find_ticket, parse_reference
 from shared.errors import Invalid
@@ -72,6 +72,17 @@ async def filter_of(parts: Parts, query: AuditQuery) -> AuditFilter:
     )
 
 
+async def audited(
+    parts: Parts, request: Request, principal: Principal, query: AuditQuery
+) -> dict[str, Any]:
+    """One page of the audit; whose sensitive tickets' events stand on it is recorded first."""
+    wanted = await filter_of(parts, query)
+    page = await audit(await parts.pool(), wanted, limit=query.limit, after=query.cursor)
+    shown = [event["ticket_id"] for event in page["events"] if event["topic"] != READS]
+    await parts.reads.note_of(request, principal, [id_ for id_ in shown if id_ is not None])
+    return page
+
+
 def make_router(parts: Parts) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["audit"])
@@ -80,10 +91,10 @@ def make_router(parts: Parts) -> APIRouter:
         "/audit",
         summary="Events of all topics, newest first: who, from where, old and new, cause and consequence.",
     )
-    async def read_audit(_: Supervisor, query: Annotated[AuditQuery, Query()]) -> Response:
-        wanted = await filter_of(parts, query)
-        page = await audit(await parts.pool(), wanted, limit=query.limit, after=query.cursor)
-        return answer(parts, page)
+    async def read_audit(
+        request: Request, principal: Supervisor, query: Annotated[AuditQuery, Query()]
+    ) -> Response:
+        return answer(parts, await audited(parts, request, principal, query))
 
     @router.get(
         "/audit/tickets/{ticket}",

@@ -1,7 +1,7 @@
 """`/v1/reports/subscriptions`: reports that come by mail. Supervisors and admins only."""
 
 import re
-from datetime import UTC, datetime, time
+from datetime import time
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -11,6 +11,7 @@ from services.query import subscriptions
 from services.query.api.answers import Text, answer
 from services.query.api.reports_by_name import FORECAST
 from services.query.catalogue import REPORTS
+from services.query.own_log import stamp
 from services.query.parts import Parts
 from services.query.settings import Settings
 from services.query.subscriptions import Subscription
@@ -100,7 +101,7 @@ def make_router(parts: Parts) -> APIRouter:
                 " and TICKETING_PUBLIC_URL."
             )
         found, is_new = await subscriptions.put(
-            await parts.pool(), subscription_id, wanted, by=principal.id, now=datetime.now(UTC)
+            await parts.pool(), subscription_id, wanted, by=stamp(request, principal)
         )
         response = answer(parts, found)
         if is_new:
@@ -109,8 +110,12 @@ def make_router(parts: Parts) -> APIRouter:
         return response
 
     @router.delete("/{subscription_id}", status_code=204, summary="No more of these mails.")
-    async def delete_subscription(subscription_id: Id, _principal: Supervisor) -> Response:
-        await subscriptions.remove(await parts.pool(), subscription_id)
+    async def delete_subscription(
+        subscription_id: Id, request: Request, principal: Supervisor
+    ) -> Response:
+        await subscriptions.remove(
+            await parts.pool(), subscription_id, by=stamp(request, principal)
+        )
         return Response(status_code=204)
 
     return router

@@ -1,6 +1,8 @@
 """`/v1/tickets`: the list, one ticket, its timeline."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -74,11 +76,16 @@ async def _mark(pool: Pool, tickets: list[dict[str, Any]], words: str, scope: Sc
         ticket["hits"] = hits.get(ticket["ticket_id"])
 
 
+def _quoted(tickets: list[dict[str, Any]]) -> Iterable[UUID]:
+    """Those of which something is shown that was said in them."""
+    return (ticket["ticket_id"] for ticket in tickets if (ticket["hits"] or {}).get("text"))
+
+
 def make_router(parts: Parts) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["tickets"])
 
-    async def listed(principal: Principal, query: ListQuery) -> Response:
+    async def listed(request: Request, principal: Principal, query: ListQuery) -> Response:
         if query.as_of is not None:
             past.only_staff(principal)
             return await past.list_answer(
@@ -98,11 +105,14 @@ def make_router(parts: Parts) -> APIRouter:
         )
         if query.highlight and wanted.q:
             await _mark(pool, page.tickets, wanted.q, scope)
+            await parts.reads.note_of(request, principal, _quoted(page.tickets))
         return answer(parts, {"tickets": page.tickets, "next": page.next})
 
     @router.get("/tickets", summary="The ticket list: filters, order, full text, stable pages.")
-    async def list_tickets(principal: Anybody, query: Annotated[ListQuery, Query()]) -> Response:
-        return await listed(principal, query)
+    async def list_tickets(
+        request: Request, principal: Anybody, query: Annotated[ListQuery, Query()]
+    ) -> Response:
+        return await listed(request, principal, query)
 
     @router.get(
         "/tickets/ids",
@@ -119,8 +129,10 @@ def make_router(parts: Parts) -> APIRouter:
         return answer(parts, {"ticket_ids": found[:IDS_MAX], "is_more": len(found) > IDS_MAX})
 
     @router.get("/search", summary="Tickets that contain these words.")
-    async def search(principal: Anybody, query: Annotated[SearchQuery, Query()]) -> Response:
-        return await listed(principal, query)
+    async def search(
+        request: Request, principal: Anybody, query: Annotated[SearchQuery, Query()]
+    ) -> Response:
+        return await listed(request, principal, query)
 
     @router.get(
         "/tickets/{ticket}", summary="A ticket (by id or number) with its conversation and figures."

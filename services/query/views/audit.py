@@ -23,7 +23,7 @@ LIMIT_MAX: Final = 200
 """Entries of a page; one with its contents is some 2 kB."""
 
 READS: Final = "reads.v1"
-"""Stands for the topic with recorded readings of sensitive tickets, which are in no Kafka."""
+"""Stands for the topic of query's own records (readings, exports, subscriptions), which are in no Kafka."""
 
 _SECONDS_MAX: Final = 5
 """A search through more than can be read in so long is refused, with the advice to narrow it."""
@@ -219,7 +219,8 @@ def _places(causation_id: str | None) -> list[tuple[UUID, str, int]]:
 def _changes(row: dict[str, Any]) -> dict[str, Any]:
     """Told from the event itself, which can be proven; the column of the same name is only looked up in."""
     if row["topic"] == READS:
-        return {}
+        own: dict[str, Any] = row["raw"].get("changes", {})
+        return own
     event = decode(row["type"], msgspec.json.encode(row["raw"]))
     if isinstance(event, UnknownEvent):
         return {}
@@ -234,8 +235,6 @@ def _event_id(row: dict[str, Any]) -> str:
 
 def _sentence(row: dict[str, Any]) -> str:
     who = row["actor_name"] or row["actor_id"]
-    if row["topic"] == READS:
-        return f"{who} read this ticket ({', '.join(row['raw']['reasons'])})"
     return f"{who} {sentence(row['type'], row['raw'])}"
 
 

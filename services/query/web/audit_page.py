@@ -8,8 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from services.query.api.audit import AuditQuery, filter_of
-from services.query.views.audit import audit
+from services.query.api.audit import AuditQuery, audited
+from services.query.own_log import TYPES
 from services.query.web.entrance import page_router, wants_part
 from services.query.web.rendering import page, parts_of
 from shared.events import known_types
@@ -34,8 +34,7 @@ async def audit_page(
     asked = {name: value for name, value in request.query_params.items() if value}
     query = _query(asked)
     parts = parts_of(request)
-    wanted = await filter_of(parts, query)
-    found = await audit(await parts.pool(), wanted, limit=query.limit, after=query.cursor)
+    found = await audited(parts, request, principal, query)
     content: dict[str, Any] = {
         "asked": asked,
         "query": query,
@@ -52,7 +51,7 @@ async def audit_page(
         principal,
         **content,
         fields=FIELDS,
-        types=sorted([*known_types(), "ticket.read.v1"]),
+        types=sorted([*known_types(), *TYPES]),
     )
 
 

@@ -90,15 +90,17 @@ async def ticket_list(
         found, past["count"] = await _at(pool, wanted, past["then"], names, page_asked)
     else:
         found = await lists.list_tickets(pool, wanted, scope, **page_asked)
+    searched = bool(wanted.q) and query.as_of is None
+    hits = await highlights(pool, found.tickets, wanted.q or "", scope) if searched else {}
+    quoted = [ticket_id for ticket_id, hit in hits.items() if hit["text"]]
+    await parts.reads.note_of(request, principal, quoted)
     content: dict[str, Any] = {
         **past,
         "asked": asked,
         "query": query,
         "columns": shown,
         "tickets": found.tickets,
-        "hits": await highlights(pool, found.tickets, wanted.q, scope)
-        if wanted.q and not query.as_of
-        else {},
+        "hits": hits,
         "next": _address({**asked, "cursor": found.next}) if found.next else None,
         "first": _address(asked, without=_PAGE) if query.cursor else None,
         "orders": {column.name: _order(column, asked, query.sort) for column in shown},

@@ -427,6 +427,27 @@ async def test_the_same_again_changes_nothing_and_a_deleted_one_sends_nothing(
     assert (await office.ask("DELETE", "/v1/reports/subscriptions/daily")).status_code == 204
     assert await office.mailers[0].turn() == 0
     assert (await office.ask("DELETE", "/v1/reports/subscriptions/daily")).status_code == 404
+    await in_the_audit(office)
+
+
+async def in_the_audit(office: Office) -> None:
+    """Who had reports mailed to whom, and how it was before, is told like any other change by an admin."""
+    asked = {"type": "report_subscription", "field": "recipients"}
+    events = (await office.ask("GET", "/v1/audit", params=asked)).json()["events"]
+    told = [
+        next(
+            (change["old"], change["new"])
+            for change in event["changes"]
+            if change["field"] == "recipients"
+        )
+        for event in events
+    ]
+    first = [address.lower() for address in BODY["recipients"]]
+    mine = ["lead@example.com"]
+    assert told == [(mine, None), (first, mine), (None, first)]
+    assert {event["actor"]["id"] for event in events} == {"sue"}
+    assert {event["actor"]["ip"] for event in events} == {"127.0.0.1"}
+    assert events[0]["sentence"] == "sue changed the subscription of reports daily"
 
 
 async def test_without_a_way_out_nothing_is_promised(reader: Reader, issuer: LocalIssuer) -> None:

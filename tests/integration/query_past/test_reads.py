@@ -41,6 +41,59 @@ async def test_the_export_of_a_sensitive_history_is_recorded_and_in_the_next_one
     assert text.count("wanda read this ticket") == 2
 
 
+@pytest.mark.parametrize("path", ["/v1/audit", "/audit"])
+async def test_events_of_a_sensitive_ticket_in_the_audit_are_recorded(reader: Reader, path: str):
+    reader.feed(Story(1).opened(is_internal=True).note(1, "x"), Story(2).opened())
+    assert (
+        await reader.get(path, role=Role.ADMIN, subject="root", type="ticket")
+    ).status_code == 200
+    (read,) = await readings(reader)
+    assert (read["actor"]["id"], read["ticket_number"], read["data"]["path"]) == ("root", 1, path)
+    # The records themselves tell nothing of what is in the ticket, nor do other tickets.
+    for asked in ({"type": "ticket.read.v1"}, {"ticket": "2"}):
+        await reader.get(path, role=Role.ADMIN, **asked)
+    assert len(await readings(reader)) == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/tickets", "/v1/search", "/tickets"])
+async def test_words_shown_from_a_sensitive_tickets_messages_are_recorded(
+    reader: Reader, path: str
+):
+    reader.feed(
+        Story(1).opened(is_internal=True).note(1, "the merger is planned"),
+        Story(2).opened(subject="merger", is_internal=True),
+        Story(3).opened().note(1, "another merger"),
+    )
+    asked = {"q": "merger"} if path == "/tickets" else {"q": "merger", "highlight": "true"}
+    assert "is planned" in (await reader.get(path, **asked)).text
+    (read,) = await readings(reader)
+    assert (read["ticket_number"], read["data"]["path"]) == (1, path)
+
+
+async def test_an_export_is_recorded_when_something_is_given(reader: Reader):
+    reader.feed(Story(1).opened(is_internal=True), Story(2).opened())
+    page = await reader.get(
+        "/v1/export/fct_message", **SEEN_BY, limit=1, format="csv", fields="message_kind"
+    )
+    cursor = page.headers["x-next-cursor"]
+    page = await reader.get(
+        "/v1/export/fct_message", **SEEN_BY, cursor=cursor, fields="message_kind"
+    )
+    cursor = page.headers["x-next-cursor"]
+    again = await reader.get(
+        "/v1/export/fct_message", **SEEN_BY, cursor=cursor, fields="message_kind"
+    )
+    assert again.text == ""
+    events = (await reader.read("/v1/audit", **SEEN_BY, type="export"))["events"]
+    assert [event["sentence"] for event in events] == [
+        "wanda exported fct_message as ndjson, from a cursor",
+        "wanda exported fct_message as csv, from the beginning",
+    ]
+    assert events[0]["actor"]["ip"] == "127.0.0.1"
+    assert events[0]["data"]["fields"] == ["message_kind"]
+    assert events[0]["ticket_id"] is None
+
+
 async def test_other_tickets_lists_and_customers_leave_no_trace(reader: Reader):
     reader.feed(Story(1).opened(is_internal=True), Story(2).opened())
     for path in ("/v1/tickets/2", "/tickets/2", "/v1/tickets", "/tickets"):
