@@ -21,6 +21,7 @@ from deploy.imports.servicenow import history
 from deploy.imports.servicenow_file import Log, RefusedRow, UnusableFile, first, read_log
 from deploy.local.problems import CannotStart, disk_errors_in_words
 from shared.security.principal import Role
+from shared.spreadsheets import harmless
 
 SUBJECT: Final = "servicenow-import"
 """Who imports. A command is known again by its key and its sender, so this never changes."""
@@ -137,7 +138,12 @@ def _write_refused(path: Path, rows: Sequence[RefusedRow], lines: Sequence[Refus
     with disk_errors_in_words(path), path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("line", "incident", "column_or_key", "value_or_status", "reason"))
-        writer.writerows((row.line, row.number, row.column, row.value, row.reason) for row in rows)
+        for row in rows:
+            # What stands in the file was written by anybody, and this list is opened in a spreadsheet.
+            said = (row.number, row.column, row.value, row.reason)
+            writer.writerow((row.line, *(harmless(str(text)) for text in said)))
         for line in lines:
             number = line.key.split(":")[1]
-            writer.writerow(("", number, line.key, line.status, line.reason))
+            writer.writerow(
+                ("", harmless(number), harmless(line.key), line.status, harmless(line.reason))
+            )

@@ -1,6 +1,6 @@
 """The entrance over HTTP: translates a request into one view and its answer into JSON that says how fresh it is."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from services.query.api import (
     attention,
@@ -16,12 +16,13 @@ from services.query.api import (
     tasks,
     tickets,
 )
+from services.query.api.only_known import only_known
 from services.query.parts import Parts
 
 
 def make_router(parts: Parts) -> APIRouter:
     """All routes of this service's API."""
-    router = APIRouter(prefix="/v1")
+    router = APIRouter(prefix="/v1", dependencies=[Depends(only_known)])
     for room in (
         attention,
         contacts,

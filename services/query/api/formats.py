@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from services.query.views.export import Column
+from shared.spreadsheets import harmless
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,8 +35,6 @@ MEDIA_TYPES: Final = {
     Format.PARQUET: "application/vnd.apache.parquet",
 }
 _ENCODER: Final = msgspec.json.Encoder()
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
-"""How a spreadsheet recognises a formula; the full-width forms are read as formulas too."""
 
 
 def encoded(format_: Format, columns: Sequence[Column], batches: Batches) -> AsyncIterator[bytes]:
@@ -54,7 +53,7 @@ def encoded(format_: Format, columns: Sequence[Column], batches: Batches) -> Asy
 def cell(value: Any) -> Any:
     """A CSV cell: text that a spreadsheet would run gets an apostrophe in front (OWASP: CSV injection)."""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        return harmless(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return value.isoformat() if hasattr(value, "isoformat") else value

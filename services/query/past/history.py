@@ -12,6 +12,7 @@ import msgspec
 from services.query.views.audit import entry, links_of, streams_of
 from services.query.views.pools import Pool
 from shared.errors import Refused
+from shared.spreadsheets import harmless
 
 EVENTS_MAX: Final = 20_000
 """Of one ticket; past this the file would not say everything, and is refused."""
@@ -27,8 +28,6 @@ _COLUMNS: Final = (
     "event_id", "type", "occurred_at", "recorded_at", "actor_kind", "actor_id", "actor_name", "actor_ip", "channel",
     "sentence", "field", "old", "new", "correlation_id", "causation_id",
 )  # fmt: skip
-_FORMULA: Final = frozenset("=+-@\t\r\n")
-"""What a spreadsheet may take for the beginning of a formula (OWASP, CSV injection)."""
 
 
 class Format(StrEnum):
@@ -106,16 +105,14 @@ def as_csv(events: list[dict[str, Any]]) -> bytes:
         behind = (event["correlation_id"], event["causation_id"])
         for change in event["changes"] or ({"field": None, "old": None, "new": None},):
             values = (change["field"], _plain(change["old"]), _plain(change["new"]))
-            writer.writerow(map(harmless, (*before, *values, *behind)))
+            writer.writerow(map(_cell, (*before, *values, *behind)))
     return (
         "\N{ZERO WIDTH NO-BREAK SPACE}" + out.getvalue()
     ).encode()  # spreadsheets know UTF-8 by it
 
 
-def harmless(value: Any) -> str:
-    """The text of a cell; one that a spreadsheet would calculate gets an apostrophe in front."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in _FORMULA else text
+def _cell(value: Any) -> str:
+    return harmless("" if value is None else str(value))
 
 
 def _plain(value: Any) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.query.past.history import as_csv, harmless
+from services.query.past.history import as_csv
 from services.query.past.history_pdf import _printable, as_pdf
 from shared.events import Priority, StatusCategory
 from shared.events.agents import GroupDefined, GroupProfile, RoutingRule, RoutingRulesDefined
@@ -17,6 +17,7 @@ from shared.events.policies import SlaPolicyDefined
 from shared.events.tickets import MergeReceived, PriorityChanged, SubjectChanged, TicketMerged
 from shared.events.triage import TriageRequested
 from shared.security import Role
+from shared.spreadsheets import harmless
 from tests.integration.query.conftest import Reader
 from tests.integration.query.stories import HOUR, Story
 from tests.support.events import ANNA, NOON, stamp
@@ -226,8 +227,10 @@ async def test_the_history_as_ndjson_and_csv(desk: Reader):
 
 async def test_no_cell_of_the_csv_is_calculated(reader: Reader):
     evil = '=HYPERLINK("http://evil.example","x")'
+    wide = "\uff1d1+1"
     story = Story(3).opened(subject=evil)
     story.tell(SubjectChanged, 1, subject="@SUM(1)", previous=evil)
+    story.tell(SubjectChanged, 2, subject=wide, previous="@SUM(1)")
     reader.feed(story)
     answer = await reader.get("/v1/audit/tickets/3", **SEEN_BY, format="csv")
     cells = [
@@ -235,13 +238,14 @@ async def test_no_cell_of_the_csv_is_calculated(reader: Reader):
     ]
     assert f"'{evil}" in cells
     assert "'@SUM(1)" in cells
+    assert f"'{wide}" in cells
     assert not [cell for cell in cells if cell[:1] in tuple("=+-@\t\r")]
 
 
 def test_harmless_text_is_left_alone():
     assert harmless("a=b") == "a=b"
-    assert harmless(None) == ""
-    assert harmless(-1) == "'-1"
+    assert harmless("") == ""
+    assert harmless("-1") == "'-1"
 
 
 SCRIPTS = "Größe Привет Γειά שלום السلام नमस्ते สวัสดี"
