@@ -242,12 +242,22 @@ SHAPES: Final = (
         "a middling word of a group",
         lambda c: TicketFilter(q=_word(c, 100, 400), group=(_group(c),), **_OPEN),
     ),
+    Shape("of my two groups, due", lambda c: TicketFilter(group_of=_agent(c), **_OPEN), Sort.DUE),
+    Shape("of my groups, of which there are none", lambda _: TicketFilter(group_of="nobody", **_OPEN)),
+    Shape(
+        "a phrase of common words in a group",
+        lambda c: TicketFilter(q=f'"{_word(c, 1, 6)} {_word(c, 1, 6)}"', group=(_group(c),), **_OPEN),
+    ),
     Shape("a word that is nowhere", lambda _: TicketFilter(q="nowhereatall")),
     Shape("a number as word", lambda c: TicketFilter(q=str(c.randrange(1_000_000)))),
     Shape(
         "a customer searches",
         lambda c: TicketFilter(q=_word(c, 1, 20)),
         scope=lambda c: Scope(_customer(c)),
+    ),
+    Shape(
+        "a customer with a tenth of all searches", lambda c: TicketFilter(q=_word(c, 100, 400)),
+        scope=lambda _: Scope("customer0"),
     ),
 )  # fmt: skip
 
@@ -282,9 +292,9 @@ def fill(connection: psycopg.Connection[Any], tickets: int) -> None:
         (GROUPS,),
     )
     connection.execute(
-        "INSERT INTO query.agents (agent_id, version, name, changed_at)"
-        " SELECT 'agent' || n, 1, 'Agent ' || n, now() FROM generate_series(0, %s) AS n",
-        (AGENTS,),
+        "INSERT INTO query.agents (agent_id, version, name, groups, changed_at) SELECT 'agent' || n, 1, 'Agent ' || n,"
+        " ARRAY['group' || n %% %s, 'group' || (n + 1) %% %s], now() FROM generate_series(0, %s) AS n",
+        (GROUPS, GROUPS, AGENTS),
     )
     connection.execute("VACUUM ANALYZE")
 

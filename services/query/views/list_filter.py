@@ -1,9 +1,11 @@
 """Which tickets: what a list may be narrowed by, and the same as conditions in SQL."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, LiteralString
 
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed, Placeholder
 
 from services.query.views import customer_state
@@ -78,14 +80,30 @@ _SWITCHES: Final[dict[str, LiteralString]] = {
     "at_risk": "t.is_at_risk",
     "is_assigned": "(t.assignee_id IS NOT NULL)",
 }
-_GROUPS_OF: Final[LiteralString] = (
-    "t.group_id = ANY((SELECT groups FROM agents WHERE agent_id = %(group_of)s)::text[])"
-)
 _ENDED: Final = frozenset({StatusCategory.SOLVED, StatusCategory.CLOSED})
 
 
+async def with_groups(
+    connection: AsyncConnection[DictRow], wanted: TicketFilter
+) -> TicketFilter | None:
+    """With the groups of `group_of` by name: a way to them is chosen before they are asked for.
+
+    None: that agent is in no group, so no ticket is wanted.
+    """
+    if wanted.group_of is None:
+        return wanted
+    found = await connection.execute(
+        "SELECT unnest(groups) AS name FROM agents WHERE agent_id = %s", (wanted.group_of,)
+    )
+    groups = dict.fromkeys([*wanted.group, *(row["name"] for row in await found.fetchall())])
+    return replace(wanted, group=tuple(groups), group_of=None) if groups else None
+
+
 def conditions_of(wanted: TicketFilter, scope: Scope) -> tuple[list[SQL | Composed], Values]:
-    """Conditions on a row `t` of `tickets`, and their values. Words, tags, fields … are not among them: `matches`."""
+    """Conditions on a row `t` of `tickets`, and their values. Words, tags, fields … are not among them: `matches`.
+
+    `group_of` is not looked at: see `with_groups`.
+    """
     conditions: list[SQL | Composed] = [SQL("t.version > 0")]
     values = Values(
         (name, _listed(name, value) if isinstance(value, tuple) else value)
@@ -107,15 +125,9 @@ def conditions_of(wanted: TicketFilter, scope: Scope) -> tuple[list[SQL | Compos
             SQL("t.requester_id = ANY(ids_of_person(%(scope)s::text[])) AND NOT t.is_internal")
         )
         values["scope"] = scope.ids
-    groups: list[SQL | Composed] = []
     if wanted.group:
         condition, values["group"] = _one_of(SQL("t.group_id"), "group", wanted.group)
-        groups.append(condition)
-    if wanted.group_of is not None:
-        groups.append(SQL(_GROUPS_OF))
-        values["group_of"] = wanted.group_of
-    if groups:
-        conditions.append(SQL("({})").format(SQL(" OR ").join(groups)))
+        conditions.append(condition)
     if wanted.assignee:
         condition, values["assignee"] = _one_of(SQL("t.assignee_id"), "assignee", wanted.assignee)
         conditions.append(condition)

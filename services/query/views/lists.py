@@ -18,7 +18,7 @@ from services.query.facets import FIELD
 from services.query.views import customer_state
 from services.query.views.effort import PASSED_BY_ROW, PASSED_IN_INDEX
 from services.query.views.fields import kinds_of
-from services.query.views.list_filter import TicketFilter, conditions_of
+from services.query.views.list_filter import TicketFilter, conditions_of, with_groups
 from services.query.views.matches import Matches, Walk, matches
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
@@ -184,9 +184,12 @@ async def count_tickets(
 ) -> int | None:
     """How many tickets the list has, counted no further than `at_most`; None when that takes too long."""
     async with pool.connection() as connection:
-        conditions, values = conditions_of(wanted, scope)
+        named = await with_groups(connection, wanted)
+        if named is None:
+            return 0
+        conditions, values = conditions_of(named, scope)
         found = await matches(
-            connection, wanted, conditions, values, scope, page=at_most, walk=Walk()
+            connection, named, conditions, values, scope, page=at_most, walk=Walk()
         )
         asked = found.gathered if found.way.is_gathered else found.tests
         statement = SQL(
@@ -232,16 +235,19 @@ async def _first(
     whole: Callable[[Composed], Composed],
 ) -> list[DictRow]:
     """The first rows behind a place; `whole` makes the statement from that of their ids and keys."""
-    conditions, values = conditions_of(wanted, scope)
+    named = await with_groups(connection, wanted)
+    if named is None:
+        return []
+    conditions, values = conditions_of(named, scope)
     values |= {**of_place, "limit": limit}
     found = await matches(
         connection,
-        wanted,
+        named,
         conditions,
         values,
         scope,
         page=limit,
-        walk=_walk(wanted, scope, order.sort),
+        walk=_walk(named, scope, order.sort),
     )
 
     async def rows_of(keys: Composed) -> list[DictRow]:
@@ -278,7 +284,7 @@ def _walk(wanted: TicketFilter, scope: Scope, sort: Order) -> Walk:
     if isinstance(sort, FieldSort):
         return Walk(PASSED_BY_ROW)
     name = sort.removeprefix("-")
-    is_one = len(wanted.group) == 1 and wanted.group_of is None
+    is_one = len(wanted.group) == 1
     elsewhere = [wanted.requester, wanted.external_id, scope.requester_id]
     for other, filters in _INDEXED_ALONE.items():
         if other != name:

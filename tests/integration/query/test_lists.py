@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from shared.events import Channel, Priority, StatusCategory
+from shared.events.agents import AgentDefined, AgentProfile
 from shared.events.tickets import Person
 from shared.security import Role
 from tests.integration.query.conftest import Reader
 from tests.integration.query.stories import Story
-from tests.support.events import NOON
+from tests.support.events import NOON, stamp
 
 pytestmark = pytest.mark.integration
 
@@ -82,6 +83,17 @@ async def test_a_filter_finds_its_tickets_and_no_others(
 ) -> None:
     reader.feed(*some_tickets())
     assert set(await numbers(reader, **asked)) == found
+
+
+async def test_my_groups_are_those_that_i_am_in(reader: Reader) -> None:
+    reader.feed(*some_tickets())
+    assert await numbers(reader, group="mine") == [], "an agent whom nobody defined is in none"
+    assert set(await numbers(reader, group="mine,network")) == {2}
+    profile = AgentProfile(name="Anna", groups=("desk", "network"), capacity=5)
+    reader.feed_events([AgentDefined(**stamp(1), agent_id="anna", profile=profile)])
+    assert set(await numbers(reader, group="mine")) == {1, 2}
+    assert set(await numbers(reader, group="mine,none")) == {1, 2, 3, 4, 5}
+    assert await numbers(reader, group="mine", sort="due") == [2, 1]
 
 
 @pytest.mark.parametrize(
