@@ -51,6 +51,7 @@ _BY_NOUN: Final = {
     "calendar": Topic.POLICIES,
     "configuration": Topic.CONFIGURATION,
     "article": Topic.CONFIGURATION,
+    "reading": Topic.CONFIGURATION,
     "triage": Topic.TRIAGE,
     "contact": Topic.CONTACTS,
     "organization": Topic.CONTACTS,

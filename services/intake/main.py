@@ -17,6 +17,7 @@ from services.intake.api.attachments import attachments_router
 from services.intake.api.pictures import pictures_router
 from services.intake.api.rules import rules_router
 from services.intake.app import Intake
+from services.intake.attachments.readings import FileReadings
 from services.intake.attachments.store import AttachmentStore, BucketStore, FolderStore
 from services.intake.bulk import Bulk
 from services.intake.channels.chat import parts as chat
@@ -53,10 +54,12 @@ from shared.events import Event, Owner
 from shared.events.articles import ArticleJudged
 from shared.events.configuration import ConfigurationDefined
 from shared.events.contacts import ContactEvent
+from shared.events.readings import ReadingRecorded
 from shared.events.tickets import TicketEvent
 from shared.eventstore import EventStore, GroupCommitter, Snapshots
 from shared.http.app import build_api
 from shared.messaging import Relay
+from shared.sensitivity import Sensitivity
 from shared.service import Service
 
 CHANNELS: Final[Sequence[Build]] = (
@@ -115,7 +118,13 @@ def build(settings: Settings) -> Service:
     api.include_router(bulk_router(bulk))
     api.include_router(survey_router(surveys, store))
     api.include_router(
-        attachments_router(intake, store, contents, bytes_max=settings.attachment_bytes_max)
+        attachments_router(
+            intake,
+            store,
+            contents,
+            FileReadings(store, Sensitivity(settings)),
+            bytes_max=settings.attachment_bytes_max,
+        )
     )
     for one in built:
         for router in one.routers:
@@ -171,8 +180,8 @@ def _help_pace(settings: Settings) -> SenderPace:
 
 
 def _fold(before: Ticket | None, event: Event) -> Ticket | None:
-    if isinstance(event, ConfigurationDefined | ContactEvent | ArticleJudged):
-        return None  # a document is read from its table
+    if isinstance(event, ConfigurationDefined | ContactEvent | ArticleJudged | ReadingRecorded):
+        return None  # nobody asks for its state: a document is read from its table
     assert isinstance(event, TicketEvent), (
         "only events of tickets and configuration are stored here"
     )

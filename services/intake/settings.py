@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from shared.settings import ServiceSettings
+from shared.sensitivity import SensitivitySettings
 
 _LISTEN = r"^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:.]+\]:\d{1,5}$"
 """host:port; an IPv6 address in brackets."""
 
 
-class Settings(ServiceSettings):
+class Settings(SensitivitySettings):
     """Settings of intake."""
 
     mailboxes_file: Path | None = Field(

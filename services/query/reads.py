@@ -10,39 +10,12 @@ from services.query.own_log import Read, append, stamp
 from services.query.settings import Settings
 from shared.database import Database
 from shared.security import Principal
+from shared.sensitivity import Sensitivity
 
 _TICKETS: Final[LiteralString] = """
 SELECT ticket_id, number, version, ticket_type AS type, tags, fields, is_internal FROM tickets
 WHERE ticket_id = ANY(%s) ORDER BY number
 """
-
-
-class Sensitivity:
-    """Which tickets are sensitive.
-
-    Args:
-        settings: tags, types and custom fields by name, and whether internal tickets are.
-
-    Attributes:
-        is_possible: whether any ticket can be.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._tags = _names(settings.sensitive_tags)
-        self._types = _names(settings.sensitive_types)
-        self._fields = _names(settings.sensitive_fields)
-        self._internal = settings.sensitive_internal
-        self.is_possible = bool(self._tags or self._types or self._fields or self._internal)
-
-    def reasons(self, ticket: dict[str, Any]) -> tuple[str, ...]:
-        """Why this ticket is sensitive; empty when it is not. The ticket as agents see it."""
-        found = [f"tag:{tag}" for tag in ticket["tags"] if tag in self._tags]
-        if ticket["type"] in self._types:
-            found.append(f"type:{ticket['type']}")
-        found += [f"field:{name}" for name in ticket["fields"] if name in self._fields]
-        if self._internal and ticket["is_internal"]:
-            found.append("internal")
-        return tuple(sorted(found))
 
 
 class Reads:
@@ -90,7 +63,7 @@ class Reads:
     ) -> None:
         if principal.is_customer:
             return
-        reasons = [(ticket, self._sensitivity.reasons(ticket)) for ticket in tickets]
+        reasons = [(ticket, _reasons(self._sensitivity, ticket)) for ticket in tickets]
         common = stamp(request, principal)
         reads = [
             Read(
@@ -111,5 +84,11 @@ class Reads:
             await append(connection, *reads)
 
 
-def _names(text: str) -> frozenset[str]:
-    return frozenset(name.strip() for name in text.split(",") if name.strip())
+def _reasons(sensitivity: Sensitivity, ticket: dict[str, Any]) -> tuple[str, ...]:
+    """The ticket as agents see it."""
+    return sensitivity.reasons(
+        tags=ticket["tags"],
+        ticket_type=ticket["type"],
+        fields=ticket["fields"],
+        is_internal=ticket["is_internal"],
+    )

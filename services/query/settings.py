@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from shared.settings import ServiceSettings
+from shared.sensitivity import SensitivitySettings
 
 
-class Settings(ServiceSettings):
+class Settings(SensitivitySettings):
     """Addresses and limits of the reading side."""
 
     # Projections gain from large batches: a ticket whose events come in one is written once; 6,000 are some 20 MB.
@@ -43,17 +43,6 @@ class Settings(ServiceSettings):
     exports_at_once_max: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2,
         description="exports that one process answers at a time; each holds a database connection while it is read",
-    )
-    sensitive_tags: str = Field(
-        default="",
-        description="reading a ticket with one of these tags (separated by commas) is recorded in the audit",
-    )
-    sensitive_types: str = Field(default="", description="the same for ticket types")
-    sensitive_fields: str = Field(
-        default="", description="the same for tickets on which one of these custom fields is set"
-    )
-    sensitive_internal: bool = Field(
-        default=True, description="the same for internal tickets, which no customer sees"
     )
 
     public_url: str | None = Field(

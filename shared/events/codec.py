@@ -12,6 +12,7 @@ from shared.events.base import Event
 from shared.events.configuration import ConfigurationEvent
 from shared.events.contacts import ContactEvent
 from shared.events.policies import PolicyEvent
+from shared.events.readings import ReadingEvent
 from shared.events.sla import SlaEvent
 from shared.events.tickets import TicketEvent
 from shared.events.triage import TriageEvent
@@ -24,6 +25,7 @@ AnyEvent = (
     | PolicyEvent
     | ConfigurationEvent
     | ArticleEvent
+    | ReadingEvent
     | ContactEvent
     | TriageEvent
 )

@@ -10,6 +10,7 @@ from starlette.responses import StreamingResponse
 
 from services.intake.app import Intake
 from services.intake.attachments import links, rules, shelf
+from services.intake.attachments.readings import FileReadings
 from services.intake.attachments.shelf import Shelved, Upload
 from services.intake.attachments.spool import spooled
 from services.intake.attachments.store import AttachmentStore
@@ -19,6 +20,7 @@ from shared.eventstore import EventStore
 from shared.http.bodies import json_answer
 from shared.http.limits import allow_body
 from shared.http.openapi import openapi_body
+from shared.http.origin import Origin
 from shared.identifiers import new_id
 from shared.security import Principal, authenticate
 
@@ -36,7 +38,10 @@ class TypeIsNotKept(Refused):
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A file as it is listed. `url` opens it for whoever has it, until `url_expires`; internal files need a token."""
+    """A file as it is listed. `url` opens it for whoever has it, until `url_expires`.
+
+    Internal files, and for people who work here those of sensitive tickets, have no such link: they need a token.
+    """
 
     id: UUID
     message_id: UUID
@@ -57,7 +62,12 @@ class Files(msgspec.Struct, frozen=True):
 
 
 def attachments_router(
-    intake: Intake, store: EventStore[Any], contents: AttachmentStore, *, bytes_max: int
+    intake: Intake,
+    store: EventStore[Any],
+    contents: AttachmentStore,
+    readings: FileReadings,
+    *,
+    bytes_max: int,
 ) -> APIRouter:
     """The addresses of files.
 
@@ -65,6 +75,7 @@ def attachments_router(
         intake: says who may see a ticket.
         store: where the rows are.
         contents: where the bytes are.
+        readings: where is recorded who fetched what of sensitive tickets.
         bytes_max: the largest file that may be uploaded.
     """
     router = APIRouter(prefix="/v1", tags=["attachments"])
@@ -75,13 +86,15 @@ def attachments_router(
     async def list_files(ticket_id: UUID, request: Request) -> Response:
         """The files of a ticket with links; a customer's list has no note's files and no original mails."""
         principal = await authenticate(request)
-        await intake.look(
+        ticket = await intake.look(
             ticket_id, own_tickets_of=_own(principal), own_addresses=_addresses(principal)
         )
         key = await secret.load(store)
         expires = int(time.time()) + LINK_SECONDS
+        # Whoever works here fetches files of a sensitive ticket under a name: a link would tell of nobody.
+        is_signed = principal.is_customer or not readings.reasons(ticket)
         found = [
-            _listed(key, ticket_id, one, expires)
+            _listed(key, ticket_id, one, expires if is_signed and not one.is_internal else None)
             for one in await shelf.files_of(store, ticket_id)
             if not (one.is_internal and principal.is_customer)
         ]
@@ -97,7 +110,7 @@ def attachments_router(
         inline: bool = False,
     ) -> Response:
         """The file's bytes, with a token or with a signed link. `inline` is obeyed for pictures without script only."""
-        principal = None
+        principal, ticket = None, None
         if signature is not None and expires is not None:
             key = await secret.load(store)
             links.check_link(
@@ -105,7 +118,7 @@ def attachments_router(
             )
         else:
             principal = await authenticate(request)
-            await intake.look(
+            ticket = await intake.look(
                 ticket_id, own_tickets_of=_own(principal), own_addresses=_addresses(principal)
             )
         file = await shelf.file_of(store, ticket_id, attachment_id)
@@ -113,6 +126,8 @@ def attachments_router(
         is_hidden = file is not None and file.is_internal
         if file is None or (is_hidden and (principal is None or principal.is_customer)):
             raise NotFound("there is no such file on this ticket")
+        if principal is not None and ticket is not None:
+            await readings.note(Origin.of(request, principal), ticket, file)
         return await _sent(contents, file, wants_inline=inline)
 
     return router
@@ -169,10 +184,11 @@ async def _sent(contents: AttachmentStore, file: Shelved, *, wants_inline: bool)
     return StreamingResponse(pieces, headers=headers, media_type=content_type)
 
 
-def _listed(key: bytes, ticket_id: UUID, file: Shelved, expires: int) -> Listed:
+def _listed(key: bytes, ticket_id: UUID, file: Shelved, expires: int | None) -> Listed:
+    """`expires`: of the signed link; without one the file asks for a token."""
     url = (
         links.path_of(ticket_id, file.id)
-        if file.is_internal
+        if expires is None
         else links.signed_path(key, ticket_id, file.id, expires=expires)
     )
     return Listed(
@@ -183,7 +199,7 @@ def _listed(key: bytes, ticket_id: UUID, file: Shelved, expires: int) -> Listed:
         size=file.size,
         sha256=file.sha256,
         url=url,
-        url_expires=None if file.is_internal else expires,
+        url_expires=expires,
         is_internal=file.is_internal,
         is_original=file.is_original,
     )

@@ -16,6 +16,7 @@ from services.query.views.pools import Pool
 from services.query.views.told import sentence
 from shared.errors import Refused
 from shared.events import UnknownEvent, decode
+from shared.events.readings import readings_stream
 from shared.http import cursor
 from shared.topics import OWNERS, Topic
 
@@ -129,24 +130,33 @@ async def audit(
 
 
 async def streams_of(connection: psycopg.AsyncConnection[DictRow], ticket_id: UUID) -> list[UUID]:
-    """The ticket's own stream, and those of wishes about it (triage)."""
+    """The ticket's own stream, of who fetched its files, and of wishes about it (triage)."""
     found = await connection.execute(
         "SELECT DISTINCT stream_id FROM timeline WHERE ticket_id = %s AND ticket_id <> stream_id",
         (ticket_id,),
     )
-    return [ticket_id, *(row["stream_id"] for row in await found.fetchall())]
+    return [
+        ticket_id,
+        readings_stream(ticket_id),
+        *(row["stream_id"] for row in await found.fetchall()),
+    ]
 
 
 def entry(row: dict[str, Any], links: "Links") -> dict[str, Any]:
     """An event as it is told: who, what, from which address, old and new, because of what, and what came of it."""
     id_ = _event_id(row)
     raw = row["raw"]
+    ticket_id, number = row["ticket_id"], row["number"]
+    if (
+        row["type"] == "reading.recorded.v1"
+    ):  # on no ticket's timeline; it says itself whose file it was
+        ticket_id, number = UUID(raw["ticket_id"]), raw["number"]
     return {
         "event_id": id_,
         "topic": row["topic"],
         "stream_id": row["stream_id"],
-        "ticket_id": row["ticket_id"],
-        "ticket_number": row["number"],
+        "ticket_id": ticket_id,
+        "ticket_number": number,
         "version": row["version"],
         "type": row["type"],
         "occurred_at": row["occurred_at"],

@@ -49,6 +49,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "oncall_contact.defined.v1": "said how {target} is reached: {ways}",
     "oncall_rota.defined.v1": "defined on-call rota {rota_id}",
     "oncall_rota.overridden.v1": "put {agent_id} on call in {rota_id} from {starts_at} to {ends_at}",
+    "reading.recorded.v1": "fetched the file “{name}” of #{number} ({reasons})",
     "ticket.read.v1": "read this ticket ({reasons})",
     "export.taken.v1": "exported {entity} as {format}, from {start}",
     "report_subscription.changed.v1": "changed the subscription of reports {subscription_id}",

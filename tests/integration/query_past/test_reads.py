@@ -3,14 +3,18 @@
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
-from services.query.reads import Sensitivity
 from services.query.settings import Settings
 from shared.database import Transaction
+from shared.events.readings import ReadingRecorded
+from shared.identifiers import new_id
 from shared.security import Role
+from shared.sensitivity import Sensitivity
 from tests.integration.query.conftest import Reader
 from tests.integration.query.stories import Story
+from tests.support.events import ANNA, stamp
 from tests.support.waiting import eventually
 
 SEEN_BY = {"role": Role.SUPERVISOR, "subject": "wanda"}
@@ -96,6 +100,34 @@ async def test_an_export_is_recorded_when_something_is_given(reader: Reader):
     assert events[0]["ticket_id"] is None
 
 
+async def test_files_fetched_from_intake_stand_in_the_audit_and_on_no_timeline(reader: Reader):
+    story = Story(1).opened(is_internal=True)
+    reader.feed(story, Story(2).opened())
+    fetched = ReadingRecorded(
+        **stamp(1, actor=msgspec.structs.replace(ANNA, ip="198.51.100.7")),
+        ticket_id=story.ticket_id,
+        number=1,
+        ticket_version=1,
+        attachment_id=new_id(),
+        name="contract.pdf",
+        is_original=False,
+        reasons=("internal",),
+    )
+    reader.feed_events([fetched])
+    for asked in ({"type": "reading"}, {"ticket": "1", "actor": "anna"}):
+        (read,) = (await reader.read("/v1/audit", **SEEN_BY, **asked))["events"]
+        assert read["sentence"] == "Anna fetched the file “contract.pdf” of #1 (internal)"
+        assert (read["actor"]["id"], read["actor"]["ip"]) == ("anna", "198.51.100.7")
+        assert (read["ticket_id"], read["ticket_number"]) == (str(story.ticket_id), 1)
+    history = await reader.get("/v1/audit/tickets/1", **SEEN_BY, format="csv")
+    assert "contract.pdf" in history.text
+    for path in ("/v1/tickets/1/timeline", "/tickets/1"):
+        assert "contract.pdf" not in (await reader.get(path)).text
+    assert not (await reader.read("/v1/audit", **SEEN_BY, ticket="2", type="reading"))["events"]
+    # Its name is of a sensitive ticket: whoever was shown it is recorded like a reader.
+    assert "wanda" in {read["actor"]["id"] for read in await readings(reader)}
+
+
 async def test_other_tickets_lists_and_customers_leave_no_trace(reader: Reader):
     reader.feed(Story(1).opened(is_internal=True), Story(2).opened())
     for path in ("/v1/tickets/2", "/tickets/2", "/v1/tickets", "/tickets"):
@@ -149,11 +181,11 @@ def test_what_is_sensitive_is_configured(settings: Settings):
             "sensitive_internal": False,
         }
     )
-    ticket = {"tags": ["vip", "x"], "type": "hr", "fields": {"iban": "DE"}, "is_internal": True}
-    assert Sensitivity(chosen).reasons(ticket) == ("field:iban", "tag:vip", "type:hr")
-    plain = {"tags": [], "type": None, "fields": {}, "is_internal": True}
-    assert Sensitivity(chosen).reasons(plain) == ()
-    assert Sensitivity(settings).reasons(plain) == ("internal",)
+    ticket = {"tags": ["vip", "x"], "ticket_type": "hr", "fields": {"iban"}, "is_internal": True}
+    assert Sensitivity(chosen).reasons(**ticket) == ("field:iban", "tag:vip", "type:hr")
+    plain = {"tags": [], "ticket_type": None, "fields": {}, "is_internal": True}
+    assert Sensitivity(chosen).reasons(**plain) == ()
+    assert Sensitivity(settings).reasons(**plain) == ("internal",)
 
 
 async def test_the_audit_is_walked_along_its_indexes(reader: Reader):
