@@ -66,7 +66,6 @@ _TESTS: Final[dict[str, LiteralString]] = {
     "customer_state": "t.category = ANY(%(customer_state)s)",
     "priority": "t.priority = ANY(%(priority)s)",
     "channel": "t.via = ANY(%(channel)s)",
-    "requester": "t.requester_id = ANY(ids_of_person(ARRAY[%(requester)s]))",
     "external_id": "t.external_id = %(external_id)s",
     "created_from": "t.opened_at >= %(created_from)s",
     "created_before": "t.opened_at < %(created_before)s",
@@ -83,27 +82,55 @@ _SWITCHES: Final[dict[str, LiteralString]] = {
 _ENDED: Final = frozenset({StatusCategory.SOLVED, StatusCategory.CLOSED})
 
 
-async def with_groups(
-    connection: AsyncConnection[DictRow], wanted: TicketFilter
-) -> TicketFilter | None:
-    """With the groups of `group_of` by name: a way to them is chosen before they are asked for.
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A filter whose people and groups are known by their ids; a way to its tickets can be chosen.
 
-    None: that agent is in no group, so no ticket is wanted.
+    Attributes:
+        wanted: with the groups of `group_of` among `group`.
+        requester: all ids of the person asked for.
+        seen: all ids of the customer who asks; None for whoever sees every ticket.
     """
-    if wanted.group_of is None:
-        return wanted
-    found = await connection.execute(
-        "SELECT unnest(groups) AS name FROM agents WHERE agent_id = %s", (wanted.group_of,)
+
+    wanted: TicketFilter
+    requester: list[str] | None
+    seen: list[str] | None
+
+
+async def named(
+    connection: AsyncConnection[DictRow], wanted: TicketFilter, scope: Scope
+) -> Named | None:
+    """Look up ids first: as questions within the statement, the planner would guess how many tickets they have.
+
+    None: groups of an agent are wanted who is in none, so no ticket is.
+    """
+    groups = dict.fromkeys(wanted.group)
+    if wanted.group_of is not None:
+        found = await connection.execute(
+            "SELECT unnest(groups) AS id FROM agents WHERE agent_id = %s", (wanted.group_of,)
+        )
+        groups |= dict.fromkeys([row["id"] for row in await found.fetchall()])
+        if not groups:
+            return None
+    return Named(
+        replace(wanted, group=tuple(groups), group_of=None),
+        await _ids_of(connection, None if wanted.requester is None else [wanted.requester]),
+        await _ids_of(connection, None if scope.requester_id is None else scope.ids),
     )
-    groups = dict.fromkeys([*wanted.group, *(row["name"] for row in await found.fetchall())])
-    return replace(wanted, group=tuple(groups), group_of=None) if groups else None
 
 
-def conditions_of(wanted: TicketFilter, scope: Scope) -> tuple[list[SQL | Composed], Values]:
-    """Conditions on a row `t` of `tickets`, and their values. Words, tags, fields … are not among them: `matches`.
+async def _ids_of(connection: AsyncConnection[DictRow], ids: list[str] | None) -> list[str] | None:
+    if ids is None:
+        return None
+    found = await connection.execute(
+        "SELECT DISTINCT unnest(ids_of_person(%s)) AS id ORDER BY id", (ids,)
+    )
+    return [row["id"] for row in await found.fetchall()]
 
-    `group_of` is not looked at: see `with_groups`.
-    """
+
+def conditions_of(asked: Named) -> tuple[list[SQL | Composed], Values]:
+    """Conditions on a row `t` of `tickets`, and their values. Words, tags, fields … are not among them: `matches`."""
+    wanted = asked.wanted
     conditions: list[SQL | Composed] = [SQL("t.version > 0")]
     values = Values(
         (name, _listed(name, value) if isinstance(value, tuple) else value)
@@ -120,11 +147,10 @@ def conditions_of(wanted: TicketFilter, scope: Scope) -> tuple[list[SQL | Compos
             conditions.append(SQL("t.is_open"))
         elif categories and categories <= _ENDED:
             conditions.append(SQL("NOT t.is_open"))
-    if scope.requester_id is not None:
-        conditions.append(
-            SQL("t.requester_id = ANY(ids_of_person(%(scope)s::text[])) AND NOT t.is_internal")
-        )
-        values["scope"] = scope.ids
+    if asked.requester is not None:
+        conditions.append(_of_person("requester", asked.requester, values))
+    if asked.seen is not None:
+        conditions += [_of_person("seen", asked.seen, values), SQL("NOT t.is_internal")]
     if wanted.group:
         condition, values["group"] = _one_of(SQL("t.group_id"), "group", wanted.group)
         conditions.append(condition)
@@ -138,6 +164,13 @@ def _listed(name: str, values: tuple[Any, ...]) -> list[str]:
     if name == "customer_state":  # compared as categories, which the indexes know
         return [category for state in values for category in customer_state.CATEGORIES[state]]
     return list(map(str, values))
+
+
+def _of_person(name: str, ids: list[str], values: Values) -> Composed:
+    is_one = len(ids) == 1
+    values[name] = ids[0] if is_one else ids
+    condition = SQL("t.requester_id = {}" if is_one else "t.requester_id = ANY({})")
+    return condition.format(Placeholder(name))
 
 
 def _one_of(column: SQL, name: str, wanted: tuple[str, ...]) -> tuple[Composed, Any]:

@@ -18,7 +18,7 @@ from services.query.facets import FIELD
 from services.query.views import customer_state
 from services.query.views.effort import PASSED_BY_ROW, PASSED_IN_INDEX
 from services.query.views.fields import kinds_of
-from services.query.views.list_filter import TicketFilter, conditions_of, with_groups
+from services.query.views.list_filter import TicketFilter, conditions_of, named
 from services.query.views.matches import Matches, Walk, matches
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
@@ -184,17 +184,17 @@ async def count_tickets(
 ) -> int | None:
     """How many tickets the list has, counted no further than `at_most`; None when that takes too long."""
     async with pool.connection() as connection:
-        named = await with_groups(connection, wanted)
-        if named is None:
+        asked = await named(connection, wanted, scope)
+        if asked is None:
             return 0
-        conditions, values = conditions_of(named, scope)
+        conditions, values = conditions_of(asked)
         found = await matches(
-            connection, named, conditions, values, scope, page=at_most, walk=Walk()
+            connection, asked.wanted, conditions, values, scope, page=at_most, walk=Walk()
         )
-        asked = found.gathered if found.way.is_gathered else found.tests
+        ours = found.gathered if found.way.is_gathered else found.tests
         statement = SQL(
             "SELECT count(*) AS n FROM (SELECT FROM tickets AS t WHERE {} LIMIT {}) AS found"
-        ).format(SQL(" AND ").join([*conditions, *asked]), at_most)
+        ).format(SQL(" AND ").join([*conditions, *ours]), at_most)
         try:
             async with connection.transaction():
                 await connection.execute(_COUNTING)
@@ -235,19 +235,19 @@ async def _first(
     whole: Callable[[Composed], Composed],
 ) -> list[DictRow]:
     """The first rows behind a place; `whole` makes the statement from that of their ids and keys."""
-    named = await with_groups(connection, wanted)
-    if named is None:
+    asked = await named(connection, wanted, scope)
+    if asked is None:
         return []
-    conditions, values = conditions_of(named, scope)
+    conditions, values = conditions_of(asked)
     values |= {**of_place, "limit": limit}
     found = await matches(
         connection,
-        named,
+        asked.wanted,
         conditions,
         values,
         scope,
         page=limit,
-        walk=_walk(named, scope, order.sort),
+        walk=_walk(asked.wanted, scope, order.sort),
     )
 
     async def rows_of(keys: Composed) -> list[DictRow]:
