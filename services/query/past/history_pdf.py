@@ -1,5 +1,7 @@
 """A ticket's history as a PDF that people can read in any script we have letters for, and file away."""
 
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -18,6 +20,13 @@ _FALLBACKS: Final = {
 }
 _VALUE_CHARS_MAX: Final = 4_000
 """Of one value; the NDJSON has all of it."""
+
+# Latin, Greek and Cyrillic with their punctuation, signs and arrows, without marks that join others and without the
+# controls of direction.
+_PLAIN: Final = re.compile(
+    "[\\n\u0020-\u02ff\u0370-\u0482\u048a-\u052f\u1e00-\u1fff\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2100-\u2bff]*"
+)
+"""Text whose letters stand one after the other, each as wide as it is: nearly all there is."""
 
 _INK: Final = (23, 32, 44)
 _QUIET: Final = (83, 96, 113)
@@ -64,12 +73,12 @@ class _Page(FPDF):
     def __init__(self, number: int) -> None:
         super().__init__()
         self._number = number
+        self._widths: dict[str, float] = {}  # of characters, at a size of one millimetre
         self.set_title(f"History of ticket {number}")
         self.set_creator("ticketing")
         for family, package in {_FAMILY: "fontpkg_noto_sans", **_FALLBACKS}.items():
             self.add_font(family, fname=_font_file(package))
         self.set_fallback_fonts(list(_FALLBACKS))
-        self.set_text_shaping(use_shaping_engine=True)
         self.set_auto_page_break(auto=True, margin=16)
 
     def footer(self) -> None:
@@ -85,10 +94,47 @@ class _Page(FPDF):
         """A paragraph."""
         self.set_font(_FAMILY, size=size)
         self.set_text_color(*color)
-        self.set_x(self.l_margin + indent)
-        self.multi_cell(
-            0, size * 0.5, _printable(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
-        )
+        left, height = self.l_margin + indent, size * 0.5
+        printable = _printable(text)
+        is_plain = _PLAIN.fullmatch(printable) is not None
+        self.set_text_shaping(use_shaping_engine=not is_plain)
+        if is_plain:
+            for line in self._lines(printable, self.w - self.r_margin - left - 2 * self.c_margin):
+                self.set_x(left)
+                self.cell(0, height, line, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        else:
+            self.set_x(left)
+            self.multi_cell(0, height, printable, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+    def _lines(self, text: str, width: float) -> Iterator[str]:
+        """The text in lines of at most this width, broken at spaces, and within what is longer than a line.
+
+        The library's own way measures all of the line again for each of its characters.
+        """
+        for paragraph in text.split("\n"):
+            line, room, space = "", width, -1
+            for char in paragraph:
+                room -= self._width(char)
+                if room < 0 and line:
+                    if char == " ":  # the end of a line needs none
+                        yield line
+                        line, room, space = "", width, -1
+                        continue
+                    head, line = (line[:space], line[space + 1 :]) if space >= 0 else (line, "")
+                    yield head
+                    space = -1
+                    room = width - sum(map(self._width, line)) - self._width(char)
+                if char == " ":
+                    space = len(line)
+                line += char
+            yield line
+
+    def _width(self, char: str) -> float:
+        """In millimetres, at the size in use."""
+        known = self._widths.get(char)
+        if known is None:
+            known = self._widths[char] = self.get_string_width(char) / self.font_size
+        return known * self.font_size
 
 
 def _printable(text: str) -> str:

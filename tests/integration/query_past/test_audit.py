@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,8 @@ import msgspec
 import pytest
 
 from services.query.past.history import as_csv
-from services.query.past.history_pdf import _printable, as_pdf
+from services.query.past.history_pdf import _FAMILY, _Page, _printable, as_pdf
+from services.query.views import audit as audit_view
 from shared.events import Priority, StatusCategory
 from shared.events.agents import GroupDefined, GroupProfile, RoutingRule, RoutingRulesDefined
 from shared.events.policies import SlaPolicyDefined
@@ -288,6 +290,37 @@ async def test_a_search_through_too_much_is_refused_with_advice(
     assert "shorter time" in answer.json()["detail"]
 
 
+def test_lines_of_a_history_are_no_wider_than_the_page_and_leave_nothing_out():
+    page = _Page(1)
+    page.set_font(_FAMILY, size=9)
+    words = "Größe Ελλάδα Кириллица a b " * 60 + "x" * 900 + " end"
+    lines = list(page._lines(f"{words}\n\nlast", 120))
+    assert all(page.get_string_width(line) <= 120 for line in lines)
+    assert len(lines) < 40
+    assert lines[-2:] == ["", "last"]
+    assert "".join(lines).replace(" ", "") == f"{words}last".replace(" ", "")
+    before = " ".join(lines[:-2]).partition("xxx")[0]
+    assert (
+        before.split() == words.partition("xxx")[0].split()
+    )  # broken at spaces, where there are any
+
+
+def test_letters_are_measured_once_and_not_once_a_line(monkeypatch: pytest.MonkeyPatch):
+    measured: list[str] = []
+    plain = _Page.get_string_width
+
+    def counted(page: _Page, text: str, **said: Any) -> float:
+        measured.append(text)
+        return plain(page, text, **said)
+
+    monkeypatch.setattr(_Page, "get_string_width", counted)
+    page = _Page(1)
+    page.add_page()
+    for size in (7.0, 9.0):
+        page.line_of("the same letters " * 200, size=size)
+    assert sorted(measured) == sorted(set("the same letters "))
+
+
 async def test_late_facts_stand_where_they_were_recorded(reader: Reader):
     story = Story(5).opened()
     late = msgspec.structs.replace(
@@ -318,3 +351,59 @@ async def test_where_the_roots_of_all_services_are(reader: Reader):
         (name, f"/v1/audit/roots/{name}") for name in ("intake", "query", "routing", "sla")
     ]
     assert (await reader.get("/v1/audit/roots", role=Role.CUSTOMER)).status_code == 403
+
+
+FILL = """
+INSERT INTO timeline SELECT md5((i / 10)::text)::uuid, 'tickets.v1', i, md5((i / 10)::text)::uuid, 'ticket.imagined.v1',
+    now(), timestamptz '2026-01-01' + i * interval '1 s', 'agent', 'anna', 'Anna', 'api', 'x', NULL,
+    CASE WHEN i % 10 = 0 THEN '{"often": [1, 2]}'
+         WHEN i IN (17, 4711) THEN '{"rarely": [1, 2], "often": [1, 2]}'
+         WHEN i < 600 THEN '{"once": [1, 2]}' ELSE '{}' END::jsonb,
+    '{"type": "ticket.imagined.v1", "actor": {"kind": "agent", "id": "anna"}}'
+FROM generate_series(1, 30000) AS i
+"""
+
+
+FOUND = {
+    "rarely": [4_711, 17],
+    "once": [i for i in range(599, 0, -1) if i % 10 and i != 17],
+    "never": [],
+}
+
+
+async def test_the_audit_of_a_field_looks_at_the_newest_events_and_then_only_at_those_with_it(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+):
+    """Whatever changes often, rarely, no longer or never: no question walks all of the log."""
+    plans: list[str] = []
+    ask = audit_view._within_time
+
+    async def explained(connection: Any, statement: Any, values: dict[str, Any]) -> Any:
+        text = "EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) " + statement.as_string(connection)
+        found = await connection.execute(text, values)
+        plans.append("\n".join([row["QUERY PLAN"] for row in await found.fetchall()]))
+        return await ask(connection, statement, values)
+
+    reader.store.transact(lambda tx: tx.cursor.execute(FILL))
+    reader.store.transact(lambda tx: tx.cursor.execute("ANALYZE timeline"))
+    monkeypatch.setattr(audit_view, "_NEWEST_COUNT", 1_000)
+    monkeypatch.setattr(audit_view, "_within_time", explained)
+    page = await reader.read("/v1/audit", **SEEN_BY, field="often", limit=50)
+    assert [event["version"] for event in page["events"]] == list(range(30_000, 29_500, -10))
+    (plan,) = plans  # the newest had enough
+    assert "recorded_at >=" in plan, plan
+    for field, expected in FOUND.items():
+        plans.clear()
+        seen: list[int] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = await reader.read("/v1/audit", **SEEN_BY, field=field, limit=200, **cursor)
+            seen += [event["version"] for event in page["events"]]
+            if page["next"] is None:
+                break
+            cursor = {"cursor": page["next"]}
+        assert seen == expected
+        for plan in plans:
+            passed_over = [int(count) for count in re.findall(r"Rows Removed .*: (\d+)", plan)]
+            assert sum(passed_over) <= 1_001, plan  # of 30,000
+        assert field == "once" or "Bitmap Index Scan on timeline_changed" in plans[-1]
