@@ -175,11 +175,19 @@ async def test_a_page_that_does_not_follow_says_its_age_and_offers_what_is_newer
     row, newer = page.locator("tbody tr td").first, page.locator("#fresh-reload")
     await expect(row).to_have_text("1")
     await expect(page.locator("#fresh")).to_contain_text(" ago")
-    await expect(newer).to_be_hidden()
+
+    async def has_nothing_newer() -> bool:
+        """What came within the second before a page was read is known at the next look, and offered once more."""
+        if is_offered := await newer.is_visible():
+            await newer.click()
+        return not is_offered
+
+    await eventually(has_nothing_newer)
     await served.publish(at_risk(2, "The second one", minutes_left=20))
     await newer.click()
     await expect(row).to_have_text("2")
-    await expect(newer).to_be_hidden()
+
+    await eventually(has_nothing_newer)
 
 
 STANDING_OPEN = (
@@ -210,7 +218,7 @@ async def test_no_page_polls_and_none_reads_events_while_it_stands_open(
 
     def note(request: Request) -> None:
         path = urlsplit(request.url).path
-        if request.method == "GET" and path != "/board/stream":
+        if request.method == "GET" and path != "/board/stream" and not path.startswith("/static/"):
             asked.append(f"{urlsplit(page.url).path} asks for {path}")
 
     await page.clock.install()
@@ -237,6 +245,14 @@ async def test_no_page_polls_and_none_reads_events_while_it_stands_open(
         assert any("FROM open_counts" in one for one in statements), "the board was computed"
         assert [one for one in statements if "timeline" in one] == []
     assert asked == []
+
+    await page.goto(served.address + "/tickets")
+    page.on("request", note)
+    await page.select_option("#f-priority", "normal")
+    await expect(page.locator("#list")).to_contain_text("The first one")
+    await stand()
+    page.remove_listener("request", note)
+    assert asked == ["/tickets asks for /tickets", "/tickets asks for /tickets/views"], "once each"
 
     for number, path in enumerate(("/", "/tickets", "/promises", "/groups/desk"), start=2):
         await page.goto(served.address + path)

@@ -8,9 +8,17 @@ import { HELD, onMoved } from "./refresh.js";
 const PAUSE_MS = 5000;
 const list = document.getElementById("list");
 
+let isTold = false;
+
+// Once, however many elements came. Only the list's own: the views beside it are read anew when another list is shown.
 function shown() {
-  mark();
-  document.dispatchEvent(new CustomEvent("list-shown"));
+  if (isTold) return;
+  isTold = true;
+  queueMicrotask(() => {
+    isTold = false;
+    mark();
+    document.dispatchEvent(new CustomEvent("list-shown"));
+  });
 }
 
 onMoved(async () => {
@@ -18,11 +26,14 @@ onMoved(async () => {
   const answer = await fetch(location.pathname + location.search, { headers: { "HX-Request": "true" } });
   if (!answer.ok) return false;
   swap(list, await answer.text());
-  shown();
   return true;
 }, PAUSE_MS);
 
-document.addEventListener("htmx:afterSwap", () => { paint(list); shown(); });
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (!list.contains(event.target)) return;
+  paint(list);
+  shown();
+});
 document.addEventListener("htmx:responseError", async (event) => {
   let detail = "The list could not be read.";
   try { detail = JSON.parse(event.detail.xhr.responseText).detail; } catch { /* not a problem document: the sentence above stands */ }

@@ -58,7 +58,11 @@ export function showsAsOf(word, { isDone, isHeld: waits }) {
   show();
 }
 
-const ageOf = ({ said, at }) => (said.seconds === null ? null : said.seconds + (Date.now() - at) / 1000);
+// Of what was shown before its age was known, and is not the newest any more, it is known how long ago it was heard.
+function ageOf({ said, at }) {
+  const seconds = said.seconds ?? (said.position === fresh.position ? null : 0);
+  return seconds === null ? null : seconds + (Date.now() - at) / 1000;
+}
 
 function span(seconds) {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
@@ -69,7 +73,7 @@ function span(seconds) {
 function said(isStill) {
   const age = ageOf(shown);
   if (age === null) return isStill && fresh.seconds !== null ? "from before its age was known" : "measuring how fresh this is…";
-  const asOf = `as of ${clock(Date.parse(shown.said.as_of))}`;
+  const asOf = `as of ${clock(shown.said.as_of ? Date.parse(shown.said.as_of) : shown.at + serverNow() - Date.now())}`;
   if (kind === "off") return asOf;
   return isStill ? `${asOf}, ${span(age)} ago` : `${asOf}, ${span(age)} behind`;
 }
