@@ -23,6 +23,8 @@ SET_NOTHING: Final = {
     "assignment.queued.v1", "assignment.withdrawn.v1", "sla.paused.v1", "sla.met.v1", "sla.cancelled.v1",
     "sla.warning.v1", "sla.unschedulable.v1", "sla.paged.v1", "sla.page_acknowledged.v1", "sla.page_unanswered.v1",
     "sla.page_ended.v1",
+    # What was read.
+    "reading.recorded.v1",
 }  # fmt: skip
 
 
