@@ -57,7 +57,10 @@ def test_a_fault_that_the_service_finds_is_told_with_its_line(field: str, line: 
         ("- 1\n", "expected mode, default_group and rules"),
         ("", "expected mode, default_group and rules"),
         ("rules:\n  - id: x\n    grupo: y\n", "r.yaml:3: rules[0].grupo: is not a known field"),
-        ("rules:\n  - id: x\n    group: 7\n", "r.yaml:3: rules[0].group: Expected"),
+        (
+            "rules:\n  - id: x\n    group: 7\n",
+            "r.yaml:3: rules[0].group: must be text or null, not a whole number",
+        ),
         ("mode: some\nrules: []\n", "r.yaml:1: mode: Invalid enum value 'some'"),
         ("rules:\n  - {id: default, group: g}\n", "r.yaml:2: rules[0].id: is the name of"),
         ('{"rules": [{"id": "x",\n "when": [{"field": 3}]}]}', "r.yaml:2: rules[0].when[0].field"),
