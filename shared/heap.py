@@ -8,7 +8,7 @@ _NEW_OBJECTS: Final = 10_000
 
 While each batch of a reader still waited for the collector, a query service 33,000 tickets behind took 568 MB at
 100,000, 325 MB at 50,000 and 298 MB at 10,000, and caught up in 38 s at 50,000 and in 43 s at 10,000. Batches are given
-back at once now; what a higher threshold would take since was not measured."""
+back at once now, and 50,000 makes no difference that can be told from noise (228 MB where 10,000 takes 227)."""
 
 _YOUNG_ROUNDS: Final = 10
 _MIDDLE_ROUNDS: Final = 10

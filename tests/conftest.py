@@ -3,6 +3,7 @@
 With several workers (`make test`) the controlling process starts the servers once, for all of them.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext
@@ -13,7 +14,6 @@ import hypothesis
 import pytest
 import structlog
 
-from shared import heap
 from tests.support.database import Database, drop_databases, fresh_database
 from tests.support.servers import Servers, choose_source, real_servers
 from tests.support.topics import fresh_topics
@@ -44,8 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     # Five thousand tests and all that they import live as long as this process: a quarter of its time went into
-    # walking them again and again.
-    heap.settle()
+    # walking them again and again. How soon garbage is found stays as it is: what a test leaves open is told within it.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

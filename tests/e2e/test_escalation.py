@@ -96,7 +96,11 @@ async def test_the_ladder_is_climbed_through_every_service_and_ends_with_the_ans
 
     def is_over() -> list[str] | None:
         told = sentences()
-        return told if "sla ended the page about first_reply (met)" in told else None
+        return (
+            told
+            if "sla ended the page about first_reply: the promise was fulfilled" in told
+            else None
+        )
 
     told = await eventually(is_over, what="the page is over")
     assert "sla paged ben about first_reply, level 1 of 1" in told
