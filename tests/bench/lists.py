@@ -244,10 +244,6 @@ SHAPES: Final = (
     ),
     Shape("of my two groups, due", lambda c: TicketFilter(group_of=_agent(c), **_OPEN), Sort.DUE),
     Shape("of my groups, of which there are none", lambda _: TicketFilter(group_of="nobody", **_OPEN)),
-    Shape(
-        "a phrase of common words in a group",
-        lambda c: TicketFilter(q=f'"{_word(c, 1, 6)} {_word(c, 1, 6)}"', group=(_group(c),), **_OPEN),
-    ),
     Shape("a word that is nowhere", lambda _: TicketFilter(q="nowhereatall")),
     Shape("a number as word", lambda c: TicketFilter(q=str(c.randrange(1_000_000)))),
     Shape(
