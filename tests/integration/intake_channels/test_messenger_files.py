@@ -100,7 +100,7 @@ async def test_nothing_is_fetched_from_a_host_that_is_not_the_messengers(
         desk, await from_whatsapp(desk, whatsapp(f"49175{next(_CHATS)}", image))
     )
     assert words == "[image]"
-    assert file.withheld == "it is kept on media.elsewhere.example, which is not the messenger's"
+    assert file.withheld == "it is kept on stranger.example, which is not the messenger's"
     assert house.fetched == []
 
 

@@ -190,7 +190,7 @@ class Vendors:
         id_ = request.path_params["id"]
         url = f"http://127.0.0.1:{self.port}/media/{id_}.bin"
         if id_ == "elsewhere":
-            url = "http://media.elsewhere.example/1"
+            url = "http://stranger.example/picture"
         return JSONResponse(
             {"messaging_product": "whatsapp", "id": id_, "url": url, "mime_type": "image/png"}
         )
