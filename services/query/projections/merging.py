@@ -37,7 +37,7 @@ class Owner:
 
 
 class Merging:
-    """Writes rows of such a table through a temporary one: read as JSON they would cost twice as much.
+    """Writes new rows by COPY, the others through a temporary table: read as JSON they would cost twice as much.
 
     Args:
         name: the table.
