@@ -1,4 +1,4 @@
-"""Which language a ticket's text is in: by its words as written and by that language's stems it is found."""
+"""Which language a ticket's text is in: by that language's stems it is found."""
 
 from collections import Counter
 from itertools import chain
@@ -10,7 +10,11 @@ USUAL: Final = "english"
 """Of texts whose language nobody said and that do not show it."""
 
 ALL: Final = (WITHOUT_STEMS, *dict.fromkeys(DICTIONARIES.values()))
-"""Every text is kept by its words as written and by the stems of its language, which may be any."""
+"""In which forms words are asked for: a text is kept by the stems of its language, which may be any. Small words such
+as "the" are asked for only where there are no others."""
+
+EVERY_WORD: Final = (WITHOUT_STEMS, *dict.fromkeys(map("{}_words".format, DICTIONARIES.values())))
+"""The same where small words count as well: in a "phrase"."""
 
 _LOOKED_AT_CHARS: Final = 1_500
 _HITS_MIN: Final = 2
@@ -36,8 +40,13 @@ _LANGUAGES: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def dictionary(language: str | None, text: str) -> str:
-    """Whose stems a text is searched by. `language`: as the ticket says it (`pt-BR`); else small words tell."""
+def configuration(language: str | None, text: str) -> str:
+    """PostgreSQL's text search configuration by which a text is kept: the stems of all its words (migration 0412)."""
+    return f"{stems(language, text)}_words"
+
+
+def stems(language: str | None, text: str) -> str:
+    """Whose stems those are. `language`: as the ticket says it (`pt-BR`); else small words tell."""
     if language is not None and (known := dictionary_of(language)):
         return known
     small = filter(None, map(_LANGUAGES.get, text[:_LOOKED_AT_CHARS].lower().split()))

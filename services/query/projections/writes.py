@@ -10,7 +10,7 @@ import psycopg
 from msgspec.structs import astuple
 from psycopg.rows import DictRow
 
-from services.query.languages import dictionary
+from services.query.languages import configuration
 from services.query.projections import facets
 from services.query.projections.intervals import fork_node
 from services.query.projections.tables import Table, as_json, as_text
@@ -18,8 +18,8 @@ from shared.events import Event
 from shared.events.tickets import Copied, MessagesSplit, SplitUndone
 
 SEARCHED_BYTES_MAX: Final = 200_000
-"""How much text of one ticket is searchable. A tsvector holds at most 1 MB; this text is in it twice (as written
-and stemmed), each word with its positions, so 200 kB stay well below whatever the words are."""
+"""How much text of one ticket is searchable. A tsvector holds at most 1 MB, each word with its positions, so 200 kB
+stay well below whatever the words are."""
 
 
 class Span(msgspec.Struct, gc=False):
@@ -111,15 +111,12 @@ _STINT_ENDS = Table(
 # it in each place).
 DOCUMENTS: Final[LiteralString] = """
 SELECT ticket_id,
-       CASE WHEN internal = '' THEN said.words
-            ELSE said.words || to_tsvector('simple', internal) || to_tsvector(stems::regconfig, internal) END
+       CASE WHEN internal = '' THEN said.words ELSE said.words || to_tsvector(r.words::regconfig, internal) END
            AS everything,
        CASE WHEN internal <> '' THEN said.words END AS public,
        octet_length(public) + octet_length(internal) AS indexed_bytes
-FROM json_to_recordset(%s::json) AS r (ticket_id uuid, public text, internal text, stems text),
-     LATERAL (
-         SELECT to_tsvector('simple', public) || to_tsvector(stems::regconfig, public) AS words OFFSET 0
-     ) AS said
+FROM json_to_recordset(%s::json) AS r (ticket_id uuid, public text, internal text, words text),
+     LATERAL (SELECT to_tsvector(r.words::regconfig, public) AS words OFFSET 0) AS said
 """
 """Of `Writes.documents`: what is searched; `public` is null where nothing is internal."""
 
@@ -300,8 +297,12 @@ class Writes:
             # The public part first, so that a flood of notes never hides it.
             left = SEARCHED_BYTES_MAX - len(public.encode())
             internal = cut("\n".join(words.internal), bytes_max=left)
-            stems = dictionary(words.language, public or internal)
-            yield {"ticket_id": ticket_id, "public": public, "internal": internal, "stems": stems}
+            yield {
+                "ticket_id": ticket_id,
+                "public": public,
+                "internal": internal,
+                "words": configuration(words.language, public or internal),
+            }
 
 
 def cut(text: str, *, bytes_max: int = SEARCHED_BYTES_MAX) -> str:

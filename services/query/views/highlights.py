@@ -3,7 +3,7 @@
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
-from services.query.languages import dictionary
+from services.query.languages import configuration
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from services.query.views.text_query import query_of
@@ -20,17 +20,17 @@ _OPTIONS: Final = f"StartSel={_BEGIN}, StopSel={_END}"
 # The newest messages are looked through, and of each no more than people would skim.
 _HIGHLIGHTS: Final[LiteralString] = """
 SELECT t.ticket_id, said.text,
-       ts_headline(w.stems::regconfig, t.subject, q.query, %(options)s || ', HighlightAll=true') AS subject
-FROM unnest(%(ids)s::uuid[], %(stems)s::text[]) AS w (ticket_id, stems)
+       ts_headline(w.words::regconfig, t.subject, q.query, %(options)s || ', HighlightAll=true') AS subject
+FROM unnest(%(ids)s::uuid[], %(configurations)s::text[]) AS w (ticket_id, words)
 JOIN tickets AS t USING (ticket_id)
 CROSS JOIN (SELECT %(query)s::tsquery AS query) AS q
 LEFT JOIN LATERAL (
-    SELECT ts_headline(w.stems::regconfig, m.body, q.query, %(options)s || ', MaxWords=24, MinWords=12') AS text
+    SELECT ts_headline(w.words::regconfig, m.body, q.query, %(options)s || ', MaxWords=24, MinWords=12') AS text
     FROM (
         SELECT left(body, 4000) AS body, version FROM messages
         WHERE ticket_id = t.ticket_id AND (%(sees_notes)s OR kind <> 'note') ORDER BY version DESC LIMIT 6
     ) AS m
-    WHERE to_tsvector(w.stems::regconfig, m.body) @@ q.query
+    WHERE to_tsvector(w.words::regconfig, m.body) @@ q.query
     ORDER BY m.version DESC LIMIT 1
 ) AS said ON true
 """
@@ -47,14 +47,14 @@ async def highlights(
         words: what was searched for.
         scope: customers are shown no word of a note.
     """
-    stems = [dictionary(row["language"], row["subject"] or "") for row in tickets]
+    configurations = [configuration(row["language"], row["subject"] or "") for row in tickets]
     async with pool.connection() as connection:
         query = (await query_of(connection, words)).wanted
         found = await connection.execute(
             _HIGHLIGHTS,
             {
                 "ids": [row["ticket_id"] for row in tickets],
-                "stems": stems,
+                "configurations": configurations,
                 "query": query,
                 "options": _OPTIONS,
                 "sees_notes": scope.sees_internal,

@@ -7,13 +7,13 @@ from typing import Final, LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from services.query.languages import ALL
+from services.query.languages import ALL, EVERY_WORD
 
 _EXCLUDED: Final = re.compile(r'(?<!\S)-("[^"]*"|\S+)')
 
 # Each form once: the planner adds up the chances of two that are the same.
 _FORMS: Final[LiteralString] = """
-SELECT DISTINCT websearch_to_tsquery(stems::regconfig, %s)::text AS form FROM unnest(%s::text[]) AS stems ORDER BY 1
+SELECT DISTINCT websearch_to_tsquery(words::regconfig, %s)::text AS form FROM unnest(%s::text[]) AS words ORDER BY 1
 """
 
 
@@ -29,7 +29,8 @@ async def query_of(connection: AsyncConnection[DictRow], words: str) -> TextQuer
     """The query of words, "phrases", `or` and -exclusions.
 
     A text is found by the forms that its own language gives the words, and nobody says which language the words are
-    of: any language's form is wanted. What is excluded is excluded in all of its forms.
+    of: any language's form is wanted. What is excluded is excluded in all of its forms. Small words ("the", "of") are
+    passed over, but not where a phrase is asked for.
     """
     excluded = " or ".join(_EXCLUDED.findall(words))
     wanted = " | ".join(await _forms(connection, _EXCLUDED.sub(" ", words)))
@@ -43,5 +44,6 @@ async def query_of(connection: AsyncConnection[DictRow], words: str) -> TextQuer
 
 
 async def _forms(connection: AsyncConnection[DictRow], words: str) -> list[str]:
-    found = await connection.execute(_FORMS, (words, list(ALL)))
+    asked = EVERY_WORD if '"' in words else ALL
+    found = await connection.execute(_FORMS, (words, list(asked)))
     return [f"({row['form']})" for row in await found.fetchall() if row["form"]]

@@ -198,6 +198,7 @@ async def test_a_copy_that_is_in_the_middle_of_its_pages_loses_nothing_by_a_swit
     total = sum(len(story.events) for story in stories)
     await running.projected(total)
     copy: dict[Any, Any] = {}
+    await eventually(lambda: is_all_below_the_oldest_transaction(running), what="nobody writes")
     place = await read_on(running, copy, START, pages_max=2)
     assert 0 < len(copy) < len(stories)
     for story in stories:  # read or not

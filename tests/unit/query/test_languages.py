@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.query.languages import dictionary
+from services.query.languages import stems
 from services.query.views.highlights import pieces
 
 
@@ -24,7 +24,7 @@ from services.query.views.highlights import pieces
 def test_a_text_is_searched_by_the_stems_of_its_language(
     language: str | None, text: str, expected: str
 ) -> None:
-    assert dictionary(language, text) == expected
+    assert stems(language, text) == expected
 
 
 def test_marks_become_pieces_and_never_markup() -> None:
