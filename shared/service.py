@@ -24,6 +24,7 @@ from shared.messaging.admin import parked_router
 from shared.messaging.asyncapi import asyncapi_document
 from shared.messaging.positions import Slot
 from shared.observability import metrics
+from shared.operations import Note, note_in_events
 from shared.settings import ServiceSettings
 from shared.topics import OWNERS
 
@@ -59,6 +60,7 @@ class Service:
         tasks: coroutines that run until cancelled, started after the migrations.
         needs_kafka: whether the service is unready without Kafka (intake is not: it goes on accepting).
         websockets: whether the API has sockets; frames are limited to 64 KiB, silent peers are noticed within 40 s.
+        note: adds what operators do to the service's own log; an event store is that log.
         on_drain: called as soon as the process is told to stop, before open requests are waited for: ends streams.
     """
 
@@ -78,6 +80,7 @@ class Service:
         needs_kafka: bool = True,
         websockets: bool = False,
         on_drain: Sequence[Callable[[], Awaitable[None]]] = (),
+        note: Note = note_in_events,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -93,6 +96,7 @@ class Service:
         self._needs_kafka = needs_kafka
         self._websockets = websockets
         self._on_drain = tuple(on_drain)
+        self._note = note
         self._tasks: list[asyncio.Task[None]] = []
         self._add_plumbing_routes()
         self._started_consumers: list[Consumer] = []
@@ -146,7 +150,7 @@ class Service:
 
     def _add_plumbing_routes(self) -> None:
         """What every service answers beside its own: parked events, and the document of its topics."""
-        self.api.include_router(parked_router(self.consumers))
+        self.api.include_router(parked_router(self.consumers, self._note))
         if self.sealer is not None:
             self.api.include_router(roots_router(self.store, self.sealer))
         publishes = [topic for topic, owner in OWNERS.items() if owner == self.name and self.relay]

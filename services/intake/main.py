@@ -54,6 +54,7 @@ from shared.events import Event, Owner
 from shared.events.articles import ArticleJudged
 from shared.events.configuration import ConfigurationDefined
 from shared.events.contacts import ContactEvent
+from shared.events.operations import OperationRecorded
 from shared.events.readings import ReadingRecorded
 from shared.events.tickets import TicketEvent
 from shared.eventstore import EventStore, GroupCommitter, Snapshots
@@ -67,6 +68,11 @@ CHANNELS: Final[Sequence[Build]] = (
 )  # fmt: skip
 """All channels beside the API. Who may be answered by two is answered by the first: where they wrote, or by the address
 that a visitor of the chat has left."""
+
+
+_STATELESS: Final = (
+    ConfigurationDefined | ContactEvent | ArticleJudged | ReadingRecorded | OperationRecorded
+)
 
 
 def build(settings: Settings) -> Service:
@@ -180,7 +186,7 @@ def _help_pace(settings: Settings) -> SenderPace:
 
 
 def _fold(before: Ticket | None, event: Event) -> Ticket | None:
-    if isinstance(event, ConfigurationDefined | ContactEvent | ArticleJudged | ReadingRecorded):
+    if isinstance(event, _STATELESS):
         return None  # nobody asks for its state: a document is read from its table
     assert isinstance(event, TicketEvent), (
         "only events of tickets and configuration are stored here"

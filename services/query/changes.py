@@ -34,6 +34,7 @@ from shared.events.contacts import (
     ContactUnmerged,
     OrganizationDefined,
 )
+from shared.events.operations import IntakeOperation, RoutingOperation, SlaOperation
 from shared.events.policies import (
     AlertSinkDefined,
     CalendarDefined,
@@ -257,6 +258,10 @@ def _overridden(event: RotaOverridden) -> Changes:
 @_of(RotaOverrideEnded)
 def _override_ended(event: RotaOverrideEnded) -> Changes:
     return {"on_call": (_turn(event), None)}
+
+
+for _kind in (IntakeOperation, RoutingOperation, SlaOperation):
+    _of(_kind)(lambda event: dict(event.changes))
 
 
 def _turn(event: RotaOverridden | RotaOverrideEnded) -> dict[str, Any]:

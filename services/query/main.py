@@ -10,7 +10,7 @@ from services.query.attention import Attentions
 from services.query.lag import KnownFirst, LagWatch
 from services.query.live import LiveBoard
 from services.query.mailing.sender import report_mailer
-from services.query.own_log import TABLE
+from services.query.own_log import TABLE, note_operation
 from services.query.parts import Parts
 from services.query.projections import Projections
 from services.query.reads import Reads
@@ -100,4 +100,5 @@ def build(settings: Settings) -> Service:
             *([mailer.run] if mailer else []),
         ),
         on_drain=(live.close,),
+        note=note_operation,
     )

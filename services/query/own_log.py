@@ -1,7 +1,7 @@
 """What this service knows first: who read, exported, or changed who is mailed. No projection: sealed like events."""
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -9,9 +9,11 @@ import psycopg
 from fastapi import Request
 from psycopg.rows import DictRow
 
+from shared.database import Transaction
 from shared.events import Actor
 from shared.http.origin import Origin
 from shared.identifiers import new_id
+from shared.operations import Operation
 from shared.security import Principal
 
 TABLE: Final = "reads"
@@ -47,6 +49,16 @@ class ExportTaken(Record, frozen=True, kw_only=True, tag="export.taken.v1"):
     fields: tuple[str, ...] = ()
 
 
+class OperationNoted(Record, frozen=True, kw_only=True, tag="query_operation.recorded.v1"):
+    """What an operator did to this service; the fields are those of `shared.events.operations`."""
+
+    what: str
+    about: str
+    ticket_id: UUID | None = None
+    changes: dict[str, tuple[Any, Any]] = {}
+    count: int = 1
+
+
 class SubscriptionChanged(Record, frozen=True, kw_only=True, tag="report_subscription.changed.v1"):
     """Reports go to others by mail, or in another way, or no longer. `changes`: field → old and new value."""
 
@@ -55,7 +67,8 @@ class SubscriptionChanged(Record, frozen=True, kw_only=True, tag="report_subscri
 
 
 TYPES: Final = tuple(
-    str(kind.__struct_config__.tag) for kind in (Read, ExportTaken, SubscriptionChanged)
+    str(kind.__struct_config__.tag)
+    for kind in (Read, ExportTaken, OperationNoted, SubscriptionChanged)
 )
 
 
@@ -70,23 +83,34 @@ def stamp(request: Request, principal: Principal) -> dict[str, Any]:
     }
 
 
+# Insert order is commit order, as in an event table: the sealer follows it.
+_LOCK: Final[LiteralString] = f"LOCK TABLE {TABLE} IN EXCLUSIVE MODE"
+_INSERT: Final[LiteralString] = (
+    f"INSERT INTO {TABLE} (originator_id, originator_version, topic, state, ticket_id, recorded_at, actor_id)"  # noqa: S608  # a constant
+    " VALUES (%s, 1, %s, %b, %s, %s, %s)"
+)
+
+
 async def append(connection: psycopg.AsyncConnection[DictRow], *records: Record) -> None:
     """Add records, in the caller's transaction.
 
     Raises:
         psycopg.Error: the database is away, or will not take them.
     """
-    # Insert order is commit order, as in an event table: the sealer follows it.
-    await connection.execute(f"LOCK TABLE {TABLE} IN EXCLUSIVE MODE")
+    await connection.execute(_LOCK)
     async with connection.cursor() as cursor:
-        await cursor.executemany(
-            f"INSERT INTO {TABLE} (originator_id, originator_version, topic, state, ticket_id, recorded_at, actor_id)"  # noqa: S608  # a constant
-            " VALUES (%s, 1, %s, %b, %s, %s, %s)",
-            [
-                (
-                    *(new_id(), record.__struct_config__.tag, msgspec.json.encode(record)),
-                    *(getattr(record, "ticket_id", None), record.recorded_at, record.actor.id),
-                )
-                for record in records
-            ],
-        )
+        await cursor.executemany(_INSERT, [_row(record) for record in records])
+
+
+def note_operation(tx: Transaction, done: Operation) -> None:
+    """Add what an operator did, in the given transaction."""
+    record = OperationNoted(recorded_at=tx.now, **msgspec.structs.asdict(done))
+    tx.cursor.execute(_LOCK)
+    tx.cursor.execute(_INSERT, _row(record))
+
+
+def _row(record: Record) -> tuple[Any, ...]:
+    return (
+        *(new_id(), record.__struct_config__.tag, msgspec.json.encode(record)),
+        *(getattr(record, "ticket_id", None), record.recorded_at, record.actor.id),
+    )

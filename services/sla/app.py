@@ -19,6 +19,7 @@ from shared.clock import Clock
 from shared.errors import NotFound
 from shared.eventstore import Claim, EventStore, EventTransaction, GroupCommitter
 from shared.http.origin import Origin
+from shared.operations import Operation, note_in_events
 
 R = TypeVar("R")
 Tx = EventTransaction[Any]
@@ -179,9 +180,15 @@ class Sla:
         self._on_alert()
         return await self.clocks(ticket_id)
 
-    async def announce_import(self, *, is_open: bool) -> None:
-        """History begins to stream in, or its last line was sent."""
-        await self._read(lambda tx: imports.announce(tx, is_open=is_open, now=self._clock.now()))
+    async def announce_import(self, origin: Origin, *, is_open: bool) -> None:
+        """History begins to stream in, or its last line was sent; who said so is in the audit."""
+
+        def work(tx: Tx) -> None:
+            what = "import.start" if is_open else "import.end"
+            note_in_events(tx, Operation.by(origin, what, "import"))
+            imports.announce(tx, is_open=is_open, now=self._clock.now())
+
+        await self._read(work)
         self._on_import()
 
     async def alerts(

@@ -13,6 +13,7 @@ from shared.database import TRANSIENT
 from shared.eventstore import EventStore, EventTransaction
 from shared.http.origin import Origin
 from shared.identifiers import new_id
+from shared.operations import Operation, note_in_events
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,9 @@ class Reapplication:
             )
             row = tx.cursor.fetchone()
             assert row is not None, "the row was inserted"
+            note_in_events(
+                tx, Operation.by(origin, "policies.reapply", str(row["reapplication_id"]))
+            )
             return dict(row)
 
         accepted = await asyncio.to_thread(self._store.transact, insert)

@@ -11,6 +11,7 @@ from shared.events.assignments import AssignmentEvent
 from shared.events.base import Event
 from shared.events.configuration import ConfigurationEvent
 from shared.events.contacts import ContactEvent
+from shared.events.operations import OperationEvent
 from shared.events.policies import PolicyEvent
 from shared.events.readings import ReadingEvent
 from shared.events.sla import SlaEvent
@@ -26,6 +27,7 @@ AnyEvent = (
     | ConfigurationEvent
     | ArticleEvent
     | ReadingEvent
+    | OperationEvent
     | ContactEvent
     | TriageEvent
 )

@@ -224,6 +224,11 @@ class EventTransaction(Transaction, Generic[S]):
         self._read: Counter[UUID] = Counter()  # events that a state had to be made of
         self.stored_count = 0
 
+    @property
+    def owner(self) -> Owner:
+        """Whose events these are."""
+        return self._store.owner
+
     def prefetch(self, streams: Collection[UUID]) -> None:
         """Bring the states of these streams up to date with the database, all together."""
         ids = [stream for stream in dict.fromkeys(streams) if stream not in self._overlay]

@@ -458,12 +458,19 @@ class Consumer:
 
         return self._store.transact(read)
 
-    def retry_parked(self, stream_id: UUID, *, discard_first: bool = False) -> int:
+    def retry_parked(
+        self,
+        stream_id: UUID,
+        *,
+        discard_first: bool = False,
+        note: Callable[[Transaction, int], None] = lambda _tx, _left: None,
+    ) -> int:
         """Handle a parked stream's events in order until one fails again; blocks.
 
         Args:
             stream_id: which stream.
             discard_first: give up the event that failed, and go on with those behind it.
+            note: records that somebody decided this, and how many are still parked; in the same transaction.
 
         Returns:
             how many events of the stream are still parked.
@@ -471,7 +478,9 @@ class Consumer:
 
         def run(tx: Transaction) -> tuple[Applied, int]:
             applied = self._applying.retry(tx, stream_id, discard_first=discard_first)
-            return applied, len(self._applying.parking.events(tx, stream_id))
+            left = len(self._applying.parking.events(tx, stream_id))
+            note(tx, left)
+            return applied, left
 
         applied, left = self._store.transact(run)
         self._tell(applied)

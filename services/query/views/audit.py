@@ -16,6 +16,8 @@ from services.query.views.pools import Pool
 from services.query.views.told import sentence
 from shared.errors import Refused
 from shared.events import UnknownEvent, decode
+from shared.events.base import Owner
+from shared.events.operations import operations_stream
 from shared.events.readings import readings_stream
 from shared.http import cursor
 from shared.topics import OWNERS, Topic
@@ -60,7 +62,7 @@ _TESTS: Final[dict[str, LiteralString]] = {
     "ticket_id": "e.stream_id = ANY(%(streams)s)",
     # In the words of the indexes `timeline_changed` and `reads_changed`.
     "field": "e.changes <> '{}' AND jsonb_path_query_array(e.changes, '$.keyvalue().key') ? %(field)s"
-    " AND (e.topic <> 'reads.v1' OR e.type = 'report_subscription.changed.v1')",
+    " AND (e.topic <> 'reads.v1' OR e.type IN ('report_subscription.changed.v1', 'query_operation.recorded.v1'))",
     "type": "(e.type = %(type)s OR e.type LIKE %(type_prefix)s)",
     "since": "e.recorded_at >= %(since)s",
     "until": "e.recorded_at < %(until)s",
@@ -134,7 +136,7 @@ async def audit(
 
 
 async def streams_of(connection: psycopg.AsyncConnection[DictRow], ticket_id: UUID) -> list[UUID]:
-    """The ticket's own stream, of who fetched its files, and of wishes about it (triage)."""
+    """The ticket's own stream, of who fetched its files, of what operators did, and of wishes about it (triage)."""
     found = await connection.execute(
         "SELECT DISTINCT stream_id FROM timeline WHERE ticket_id = %s AND ticket_id <> stream_id",
         (ticket_id,),
@@ -142,6 +144,7 @@ async def streams_of(connection: psycopg.AsyncConnection[DictRow], ticket_id: UU
     return [
         ticket_id,
         readings_stream(ticket_id),
+        *(operations_stream(owner, ticket_id) for owner in Owner),
         *(row["stream_id"] for row in await found.fetchall()),
     ]
 
@@ -151,10 +154,9 @@ def entry(row: dict[str, Any], links: "Links") -> dict[str, Any]:
     id_ = _event_id(row)
     raw = row["raw"]
     ticket_id, number = row["ticket_id"], row["number"]
-    if (
-        row["type"] == "reading.recorded.v1"
-    ):  # on no ticket's timeline; it says itself whose file it was
-        ticket_id, number = UUID(raw["ticket_id"]), raw["number"]
+    if ticket_id is None and raw.get("ticket_id"):
+        # On no ticket's timeline (who fetched its files, what operators did); it says itself which it is about.
+        ticket_id, number = UUID(raw["ticket_id"]), raw.get("number")
     return {
         "event_id": id_,
         "topic": row["topic"],

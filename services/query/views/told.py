@@ -5,6 +5,7 @@ from typing import Any, Final
 from services.query.views.readable import Readable, in_words, readable
 from services.query.views.told_life import LIFE_TOLD
 from services.query.views.told_mail import MAIL_TOLD
+from services.query.views.told_operations import OPERATIONS_TOLD
 from services.query.views.told_promises import PROMISES_TOLD
 
 Facts = dict[str, Any]
@@ -56,7 +57,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "oncall_rota.override_ended.v1": "took back the override of {rota_id} for {agent_id}",
 }
 
-_TOLD: Final = LIFE_TOLD | MAIL_TOLD | PROMISES_TOLD
+_TOLD: Final = LIFE_TOLD | MAIL_TOLD | PROMISES_TOLD | OPERATIONS_TOLD
 _PRESENCE_REASONS: Final = {
     "heartbeat_lost": "no sign of life",
     "heartbeat_back": "back again",

@@ -50,16 +50,16 @@ def router(routing: Routing) -> APIRouter:
         summary="An import begins: its tickets are left alone until it has ended.",
         openapi_extra=openapi_body(answer=ImportView),
     )
-    async def start(_: Admin) -> Response:
-        return answer(await routing.command(lambda tx: routing.asking.set_importing(tx, True)))
+    async def start(_: Admin, origin: RequestOrigin) -> Response:
+        return answer(await routing.announce_import(origin, is_open=True))
 
     @api.post(
         "/end",
         summary="The import has ended: its open tickets join their agents and queues.",
         openapi_extra=openapi_body(answer=ImportView),
     )
-    async def end(_: Admin) -> Response:
-        return answer(await routing.command(lambda tx: routing.asking.set_importing(tx, False)))
+    async def end(_: Admin, origin: RequestOrigin) -> Response:
+        return answer(await routing.announce_import(origin, is_open=False))
 
     @api.post(
         "/batch",

@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 from redis.exceptions import RedisError
 
-from services.routing.app.asking import Act, AgentView, Asking, AssignmentView
+from services.routing.app.asking import Act, AgentView, Asking, AssignmentView, ImportView
 from services.routing.app.dry_run import Trials
 from services.routing.app.history import History
 from services.routing.app.importing import Importing, Item, Result, TicketRef
@@ -22,6 +22,8 @@ from services.routing.presence import Leases
 from shared.errors import NotFound, NotYet
 from shared.events.base import Actor
 from shared.eventstore import Claim, EventStore, EventTransaction, GroupCommitter, Outcome
+from shared.http.origin import Origin
+from shared.operations import Operation, note_in_events
 
 R = TypeVar("R")
 log = structlog.get_logger(__name__)
@@ -80,6 +82,16 @@ class Routing:
     ) -> Outcome[R]:
         """Run a verb; returns after the commit."""
         return await self._committer.submit(work, claim=claim)
+
+    async def announce_import(self, origin: Origin, *, is_open: bool) -> Outcome[ImportView]:
+        """An import begins or has ended; who said so is in the audit."""
+
+        def work(tx: EventTransaction[Any]) -> ImportView:
+            what = "import.start" if is_open else "import.end"
+            note_in_events(tx, Operation.by(origin, what, "import"))
+            return self.asking.set_importing(tx, is_open)
+
+        return await self.command(work)
 
     async def command_on(
         self,

@@ -28,14 +28,16 @@ from services.sla.alerts.senders import Condition, Senders
 from services.sla.alerts.sink import NotDelivered, Sent, Sink
 from services.sla.oncall import contacts
 from shared.clock import Clock
-from shared.database import Transaction
 from shared.errors import Refused
-from shared.eventstore import EventStore
+from shared.eventstore import EventStore, EventTransaction
 from shared.http.origin import Origin
 from shared.identifiers import new_id
+from shared.operations import Operation, note_in_events
 
 log = structlog.get_logger(__name__)
 R = TypeVar("R")
+
+Tx = EventTransaction[Any]
 
 _NO_TICKET: Final = UUID(int=0)
 
@@ -89,7 +91,7 @@ class AlertDesk:
     async def sinks(self) -> list[SinkState]:
         """All of them, those of the environment first."""
 
-        def read(tx: Transaction) -> list[SinkState]:
+        def read(tx: Tx) -> list[SinkState]:
             fixed = [
                 self._state_of_fixed(name, deliveries.counts(tx, name))
                 for name in sorted(self._senders.reserved)
@@ -214,9 +216,14 @@ class AlertDesk:
             NotReplayable: it was not given up, or its alert is over by now.
         """
         now = self._clock.now()
-        answer = await self._transact(
-            lambda tx: decisions.replay(tx, delivery_id, by=origin.actor.id, now=now)
-        )
+
+        def work(tx: Tx) -> dict[str, Any]:
+            before = decisions.find_delivery(tx, delivery_id)
+            after = decisions.replay(tx, delivery_id, by=origin.actor.id, now=now)
+            _note(tx, origin, "delivery.replay", before, after)
+            return after
+
+        answer = await self._transact(work)
         log.info("delivery_replayed", delivery_id=str(delivery_id), by=origin.actor.id)
         self._senders.wake()
         return answer
@@ -228,9 +235,15 @@ class AlertDesk:
             NotFound: there is none.
             NotDiscardable: there is nothing left to give up.
         """
-        answer = await self._transact(
-            lambda tx: decisions.discard(tx, delivery_id, by=origin.actor.id)
-        )
+
+        def work(tx: Tx) -> dict[str, Any]:
+            before = decisions.find_delivery(tx, delivery_id)
+            after = decisions.discard(tx, delivery_id, by=origin.actor.id)
+            if after["status"] != before["status"]:
+                _note(tx, origin, "delivery.discard", before, after)
+            return after
+
+        answer = await self._transact(work)
         log.info("delivery_discarded", delivery_id=str(delivery_id), by=origin.actor.id)
         return answer
 
@@ -308,4 +321,12 @@ def _test_alert(now: datetime) -> Alert:
         due_at=now,
         breached_at=None,
         detected_at=now,
+    )
+
+
+def _note(tx: Tx, origin: Origin, what: str, before: dict[str, Any], after: dict[str, Any]) -> None:
+    changes = {"status": (before["status"], after["status"])}
+    about = str(after["delivery_id"])
+    note_in_events(
+        tx, Operation.by(origin, what, about, ticket_id=after["ticket_id"], changes=changes)
     )

@@ -143,8 +143,8 @@ def _add_feeds(routes: APIRouter, desk: RotaDesk) -> None:
         summary="Take all addresses of the rota's calendar back.",
         dependencies=_EDITORS,
     )
-    async def end_feeds(rota_id: str) -> Response:
-        await desk.end_feeds(rota_id)
+    async def end_feeds(rota_id: str, origin: RequestOrigin) -> Response:
+        await desk.end_feeds(rota_id, origin=origin)
         return Response(status_code=_NO_CONTENT)
 
     @routes.get(

@@ -65,8 +65,8 @@ def router(sla: Sla) -> APIRouter:
         summary="History begins to stream in: its deadlines wait until it has ended.",
         dependencies=[Depends(require(Role.ADMIN))],
     )
-    async def start_import() -> Response:
-        await sla.announce_import(is_open=True)
+    async def start_import(origin: RequestOrigin) -> Response:
+        await sla.announce_import(origin, is_open=True)
         return Response(status_code=_NO_CONTENT)
 
     @routes.post(
@@ -75,8 +75,8 @@ def router(sla: Sla) -> APIRouter:
         summary="The last line was sent: what is still open is judged when it has come through.",
         dependencies=[Depends(require(Role.ADMIN))],
     )
-    async def end_import() -> Response:
-        await sla.announce_import(is_open=False)
+    async def end_import(origin: RequestOrigin) -> Response:
+        await sla.announce_import(origin, is_open=False)
         return Response(status_code=_NO_CONTENT)
 
     return routes

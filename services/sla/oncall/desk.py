@@ -15,6 +15,7 @@ from shared.errors import Forbidden, Invalid
 from shared.eventstore import Claim, EventStore, EventTransaction, GroupCommitter
 from shared.http.origin import Origin
 from shared.oncall import OnCall, Override, Span
+from shared.operations import Operation, note_in_events
 from shared.security import Role
 
 R = TypeVar("R")
@@ -126,16 +127,22 @@ class RotaDesk:
 
         def work(tx: Tx) -> str:
             rotas.find_rota(tx, rota_id)
+            changes = {"feed": (None, agent_id or "everybody")}
+            note_in_events(tx, Operation.by(origin, "feed.make", rota_id, changes=changes))
             return feeds.make_feed(tx, rota_id, agent_id, made_by=origin.actor.id)
 
         return await self._transact(work)
 
-    async def end_feeds(self, rota_id: str) -> int:
+    async def end_feeds(self, rota_id: str, *, origin: Origin) -> int:
         """Take back all addresses of the rota's calendar feeds."""
 
         def work(tx: Tx) -> int:
             rotas.find_rota(tx, rota_id)
-            return feeds.end_feeds(tx, rota_id)
+            count = feeds.end_feeds(tx, rota_id)
+            if count:
+                changes = {"feeds": (count, 0)}
+                note_in_events(tx, Operation.by(origin, "feeds.end", rota_id, changes=changes))
+            return count
 
         return await self._transact(work)
 

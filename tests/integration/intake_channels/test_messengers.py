@@ -13,6 +13,8 @@ import httpx2
 import pytest
 from standardwebhooks import Webhook
 
+from shared.events.base import Owner
+from shared.events.operations import IntakeOperation, operations_stream
 from shared.events.tickets import AgentReplied, MessageNotDelivered, MessageSent, TicketOpened
 from tests.integration.intake.desk import Caller, Desk
 from tests.integration.intake_channels.conftest import MESSENGER_SECRET, WEBHOOK_SECRET
@@ -179,6 +181,9 @@ async def test_a_dead_message_is_tried_again_when_a_supervisor_says_so(
     id_ = outbox.json()["messages"][0]["id"]
     assert (await agent.post(f"{HOOK}/outbox/{id_}/retry")).status_code == 403
     assert (await supervisor.post(f"{HOOK}/outbox/{id_}/retry")).status_code == 204
+    (noted,) = await desk.events(str(operations_stream(Owner.INTAKE, ticket)))
+    assert isinstance(noted, IntakeOperation)
+    assert (noted.what, noted.changes) == ("message.retry", {"state": ("dead", "waiting")})
     await eventually(lambda: vendors.of(str(chat)))
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from services.intake.channels.mail.out.sender import MailSender
 from services.intake.channels.mail.threading import read_own_message_id
+from shared.events.base import Owner
+from shared.events.operations import IntakeOperation, operations_stream
 from shared.events.tickets import AgentReplied, MessageNotDelivered, MessageSent
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
@@ -79,6 +81,10 @@ async def reply(anna: Caller, ticket: str, body: str = "We look at it.", **more:
 
 async def events(house: Desk, ticket: str, kind: type) -> list[Any]:
     return [one for one in await house.events(ticket) if isinstance(one, kind)]
+
+
+async def operations(house: Desk, ticket: str) -> list[IntakeOperation]:
+    return await events(house, str(operations_stream(Owner.INTAKE, ticket)), IntakeOperation)
 
 
 def words(mail: EmailMessage) -> str:
@@ -349,6 +355,9 @@ async def test_what_the_server_refuses_for_good_is_dead_and_the_ticket_says_so(
     assert (refused.status_code, refused.json()["code"]) == (409, "mail_is_not_dead")
     shown = (await lena.send("GET", f"/v1/channels/email/outbox/{row['id']}")).json()
     assert (shown["state"], shown["reached"], shown["decided_by"]) == ("sent", [ann], "lena")
+    (noted,) = await operations(house, done["ticket_id"])
+    assert (noted.what, noted.about, noted.actor.id) == ("mail.retry", row["id"], "lena")
+    assert noted.changes == {"state": ("dead", "waiting")}
 
 
 async def test_what_fails_for_now_is_tried_again_for_those_alone_who_have_not_got_it(
@@ -443,6 +452,8 @@ async def test_a_waiting_mail_is_discarded_and_the_ticket_says_by_whom(
         assert (gone.status_code, gone.json()["state"]) == (200, "discarded")
     (lost,) = await events(house, done["ticket_id"], MessageNotDelivered)
     assert (lost.cause, lost.actor.id) == ("discarded", "lena")
+    (noted,) = await operations(house, done["ticket_id"])  # the second time changed nothing
+    assert (noted.what, noted.changes) == ("mail.discard", {"state": ("waiting", "discarded")})
     await drained(sender)
     assert outside.mails(ann) == []
     bad = await lena.send("GET", "/v1/channels/email/outbox?state=lost")

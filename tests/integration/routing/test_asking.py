@@ -9,11 +9,13 @@ import msgspec
 import pytest
 
 from shared.events.agents import agent_stream
-from shared.events.base import Actor, ActorKind, Channel
+from shared.events.base import Actor, ActorKind, Channel, Owner, Priority
+from shared.events.operations import RoutingOperation, operations_stream
 from shared.events.policies import CalendarDefined
 from shared.identifiers import new_id
 from shared.security import Role
 from tests.integration.routing.office import Office
+from tests.support.parked import park
 
 pytestmark = pytest.mark.integration
 
@@ -365,4 +367,24 @@ async def test_a_rule_may_say_how_its_tickets_are_shared_out(office: Office) -> 
     assert told["history"][-1]["strategy"] == "longest_idle"
     (answer,) = [await office.ask("POST", "/v1/queue/next", as_="bob", role=Role.AGENT)]
     assert answer.json()["ticket_id"] == str(pulled)
+    await office.check()
+
+
+async def test_who_has_a_parked_event_handled_again_is_in_the_log_of_routing(
+    office: Office,
+) -> None:
+    await office.ready("ann")
+    ticket = await office.opened()
+    park(office.store, "routing", office.tickets.reprioritised(ticket, Priority.URGENT))
+    stream = operations_stream(Owner.ROUTING, ticket)
+    refused = await office.ask("POST", f"/parked/{ticket}/retry", role=Role.SUPERVISOR)
+    assert (refused.status_code, await office.events(stream)) == (403, [])
+    assert (await office.done("POST", f"/parked/{ticket}/retry"))["still_parked"] == 0
+    (noted,) = await office.events(stream)
+    assert isinstance(noted, RoutingOperation)
+    assert (noted.what, noted.ticket_id, noted.changes) == (
+        "parked.retry",
+        ticket,
+        {"parked": (1, 0)},
+    )
     await office.check()

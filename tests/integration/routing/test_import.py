@@ -8,7 +8,8 @@ import pytest
 
 from shared.events.agents import AgentDefined, agent_stream, group_stream
 from shared.events.assignments import GroupChanged, TicketAssigned
-from shared.events.base import Channel, StatusCategory
+from shared.events.base import Channel, Owner, StatusCategory
+from shared.events.operations import RoutingOperation, operations_stream
 from tests.integration.routing.office import Office
 
 pytestmark = pytest.mark.integration
@@ -141,6 +142,9 @@ async def test_open_imported_tickets_join_after_the_end_and_closed_ones_never_co
 ) -> None:
     await office.ready("ann")
     await office.done("POST", "/v1/routing/import/start")
+    (begun,) = await office.events(operations_stream(Owner.ROUTING, "import"))
+    assert isinstance(begun, RoutingOperation)
+    assert begun.what == "import.start"
     closed, held, free = [await an_imported_ticket(office, f"INC{n}") for n in (1, 2, 3)]
     await office.imported(
         line("assign", "INC1", "1", agent_id="ann"), line("assign", "INC2", "2", agent_id="ann")

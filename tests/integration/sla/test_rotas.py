@@ -8,7 +8,10 @@ import pytest
 from icalendar import Calendar
 
 from shared.events import policies
+from shared.events.base import Owner
+from shared.events.operations import SlaOperation, operations_stream
 from shared.events.policies import rota_stream
+from shared.eventstore import EventStore
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
 from shared.service import Service
@@ -141,6 +144,13 @@ async def test_a_calendar_program_reads_the_rota_by_its_address_alone(
         assert (await stranger.get("/v1/oncall/desk")).status_code == 401
         await client.delete("/v1/oncall/rotas/desk/feeds")
         assert (await stranger.get(path)).status_code == 404
+    assert isinstance(service.store, EventStore)
+    noted = service.store.history(operations_stream(Owner.SLA, "desk"))
+    assert [(one.what, one.changes) for one in noted if isinstance(one, SlaOperation)] == [
+        ("feed.make", {"feed": (None, "everybody")}),
+        ("feed.make", {"feed": (None, "ben")}),
+        ("feeds.end", {"feeds": (2, 0)}),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from services.sla.alerts.senders import Senders
 from services.sla.main import build
 from services.sla.settings import Settings
 from shared.events import encode
-from shared.events.base import Priority
+from shared.events.base import Owner, Priority
+from shared.events.operations import SlaOperation, operations_stream
 from shared.events.policies import AlertSinkDefined, sink_stream
 from shared.eventstore import EventStore
 from shared.observability.logs import configure_logging
@@ -322,6 +323,16 @@ async def test_what_was_given_up_is_replayed_or_discarded(
     discarded = await office.post(f"deliveries/{by_number[1]}/discard")
     assert discarded.json()["status"] == "discarded"
     assert (await office.post(f"deliveries/{by_number[1]}/discard")).status_code == 200
+    noted = [
+        one
+        for story in stories
+        for one in office.desk.store.history(operations_stream(Owner.SLA, story.ticket_id))
+        if isinstance(one, SlaOperation)
+    ]
+    assert [(one.what, one.actor.id, one.changes) for one in noted] == [
+        ("delivery.replay", "sue", {"status": ("dead", "waiting")}),
+        ("delivery.discard", "sue", {"status": ("dead", "discarded")}),
+    ]
     office.desk.hear(stories[2].agent_replied(NOON + 3 * HOUR))
     late = await office.post(f"deliveries/{by_number[2]}/replay")
     assert (late.status_code, "over" in late.json()["detail"]) == (409, True)

@@ -235,19 +235,23 @@ def told(tx: Transaction, source: str, one: Told) -> Row | None:
     return None if row is None else msgspec.convert(row, Row)
 
 
-def decide(tx: Transaction, id_: UUID, state: Literal["waiting", "discarded"]) -> None:
-    """Somebody lets a dead one try again, or lays it aside.
+def decide(tx: Transaction, id_: UUID, state: Literal["waiting", "discarded"]) -> UUID:
+    """Somebody lets a dead one try again, or lays it aside. Returns its ticket.
 
     Raises:
         NotFound: there is no dead one of this id.
     """
     tx.cursor.execute(
         "UPDATE messenger_outbox SET state = %s, next_attempt_at = %s, created_at = %s"
-        " WHERE state = 'dead' AND message_id = (SELECT message_id FROM messenger_outbox WHERE id = %s)",
+        " WHERE state = 'dead' AND message_id = (SELECT message_id FROM messenger_outbox WHERE id = %s)"
+        " RETURNING ticket_id",
         (state, tx.now, tx.now, id_),
     )
-    if tx.cursor.rowcount == 0:
+    row = tx.cursor.fetchone()
+    if row is None:
         raise NotFound("there is no dead message of this id")
+    ticket_id: UUID = row["ticket_id"]
+    return ticket_id
 
 
 async def listed(

@@ -17,9 +17,11 @@ from services.intake.channels.messengers.whatsapp import WhatsAppAdapter
 from services.intake.domain import Ticket
 from shared.clock import Clock
 from shared.events.messages import AttachedFile
-from shared.eventstore import EventStore
+from shared.eventstore import EventStore, EventTransaction
 from shared.http.bodies import json_answer
+from shared.http.origin import Origin
 from shared.observability.correlation import current_correlation_id, new_correlation_id
+from shared.operations import Operation, note_in_events
 from shared.security import Role, authenticate
 
 _NO_CONTENT: Final = 204
@@ -60,9 +62,18 @@ def messenger_router(
     )
     async def decide(id: UUID, decision: Literal["retry", "discard"], request: Request) -> Response:  # noqa: A002
         """For messages that were given up; all parts of the same reply go together."""
-        await authenticate(request, Role.SUPERVISOR)
+        origin = Origin.of(request, await authenticate(request, Role.SUPERVISOR))
         state: Literal["waiting", "discarded"] = "waiting" if decision == "retry" else "discarded"
-        await asyncio.to_thread(store.transact, lambda tx: outbox.decide(tx, id, state))
+
+        def work(tx: EventTransaction[Ticket]) -> None:
+            ticket_id = outbox.decide(tx, id, state)
+            changes = {"state": ("dead", state)}
+            done = Operation.by(
+                origin, f"message.{decision}", str(id), ticket_id=ticket_id, changes=changes
+            )
+            note_in_events(tx, done)
+
+        await asyncio.to_thread(store.transact, work)
         return Response(status_code=_NO_CONTENT)
 
     @router.get("/{kind}/{name}", summary="Confirm a webhook, as Meta asks.")

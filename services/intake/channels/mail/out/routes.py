@@ -15,7 +15,9 @@ from shared.errors import Invalid, NotFound, Refused
 from shared.events import Actor, ActorKind, Channel
 from shared.eventstore import EventStore
 from shared.http.bodies import json_answer
+from shared.http.origin import Origin
 from shared.observability.correlation import current_correlation_id, new_correlation_id
+from shared.operations import Operation, note_in_events
 from shared.security import Role, authenticate
 
 R = TypeVar("R")
@@ -86,6 +88,7 @@ def outbox_router(  # noqa: C901  # four addresses
             if row["state"] != "dead":
                 raise MailIsNotDead(f"the mail is {row['state']}")
             outbox.send_again(tx, mail_id, by=principal.id)
+            _note(tx, Origin.of(request, principal), "mail.retry", row, becomes="waiting")
             return _known(tx, mail_id)
 
         return json_answer(await transact(work))
@@ -114,11 +117,20 @@ def outbox_router(  # noqa: C901  # four addresses
                 intake.changing(tx, row["ticket_id"], command, asking)
             if row["state"] != "discarded":
                 outbox.discard(tx, mail_id, by=principal.id)
+                _note(tx, Origin.of(request, principal), "mail.discard", row, becomes="discarded")
             return _known(tx, mail_id)
 
         return json_answer(await transact(work))
 
     return router
+
+
+def _note(tx: Tx, origin: Origin, what: str, row: dict[str, Any], *, becomes: str) -> None:
+    changes = {"state": (row["state"], becomes)}
+    note_in_events(
+        tx,
+        Operation.by(origin, what, str(row["id"]), ticket_id=row["ticket_id"], changes=changes),
+    )
 
 
 def _known(tx: Tx, mail_id: UUID, *, is_locked: bool = False) -> dict[str, Any]:

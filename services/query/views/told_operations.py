@@ -1,0 +1,48 @@
+"""Sentences about what operators did to the services, and who was refused. Pure."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+_Facts = dict[str, Any]
+
+_SENTENCES: Final[dict[str, str]] = {
+    "parked.retry": "had the parked events of {about} handled again ({parked} parked)",
+    "parked.discard": "gave up a parked event of {about} ({parked} parked)",
+    "mail.retry": "had the mail {about} sent again",
+    "mail.discard": "gave up the mail {about}",
+    "message.retry": "had the message {about} sent again",
+    "message.discard": "gave up the message {about}",
+    "delivery.replay": "had the alert {about} sent again",
+    "delivery.discard": "gave up the alert {about}",
+    "import.start": "began an import",
+    "import.end": "ended an import",
+    "feed.make": "made an address of the calendar of rota {about}, for {feed}",
+    "feeds.end": "took back the addresses of the calendar of rota {about}",
+    "policies.reapply": "had the policies in force matched anew",
+    "login.refused": "was refused as {claimed}: {reason}",
+}
+
+
+def _operation(facts: _Facts) -> str:
+    template = _SENTENCES.get(facts.get("what") or "", "operated on {about}: {what}")
+    changes = facts.get("changes") or {}
+    words = {name: _becomes(old, new) for name, (old, new) in changes.items()}
+    known = {"what": facts.get("what"), "about": facts.get("about"), **words}
+    said = template.format_map(_Known(known))
+    count = facts.get("count") or 1
+    return said if count == 1 else f"{said} ({count} times)"
+
+
+def _becomes(old: Any, new: Any) -> Any:
+    return new if old is None else f"{old} to {new}"
+
+
+class _Known(dict[str, Any]):
+    def __missing__(self, name: str) -> str:
+        return "?"
+
+
+OPERATIONS_TOLD: Final[dict[str, Callable[[_Facts], str]]] = {
+    f"{service}_operation.recorded.v1": _operation
+    for service in ("intake", "routing", "sla", "query")
+}
