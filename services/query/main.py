@@ -13,6 +13,7 @@ from services.query.mailing.sender import report_mailer
 from services.query.own_log import TABLE, note_operation
 from services.query.parts import Parts
 from services.query.projections import Projections
+from services.query.projections.open_hours import write_open_hours
 from services.query.reads import Reads
 from services.query.settings import Settings
 from services.query.view_counts import ViewCounts
@@ -63,6 +64,10 @@ def build(settings: Settings) -> Service:
         loops.append(asyncio.get_running_loop())
         await live.run()
 
+    async def open_hours_of_before() -> None:
+        """Calendars that were projected before there were open hours; the projection does it for those to come."""
+        await asyncio.to_thread(store.transact, lambda tx: write_open_hours(tx.cursor))
+
     def after_commit(batch: Sequence[Received]) -> None:
         visibility.note((received.event for received in batch), clock.now())
         changed = {received.event.stream_id for received in batch}
@@ -95,6 +100,7 @@ def build(settings: Settings) -> Service:
         consumers=(consumer,),
         tasks=(
             announce_here,
+            open_hours_of_before,
             parts.lag.run,
             parts.attentions.run,
             *([mailer.run] if mailer else []),

@@ -154,6 +154,11 @@ class Calendar:
         day = first.toordinal()
         return any(True for _ in self._open_spans(day, day + days))
 
+    def open_intervals(self, first: date, end: date) -> Iterator[tuple[datetime, datetime]]:
+        """The open intervals of the local dates from `first` on and before `end`, in order and apart, in UTC."""
+        for opened, closed in self._open_spans(first.toordinal(), end.toordinal()):
+            yield _EPOCH + opened * _MICROSECOND, _EPOCH + closed * _MICROSECOND
+
     @property
     def compiled_count(self) -> int:
         """How many blocks of seven weeks are compiled: what this calendar holds in memory."""

@@ -22,7 +22,7 @@ TABLES: Final[dict[Group, tuple[str, ...]]] = {
         "sla_cycles", "search_documents", "facets", "open_counts",
     ),
     Group.TIMELINE: ("timeline",),
-    Group.ORGANISATION: ("agents", "groups", "definitions", "configuration"),
+    Group.ORGANISATION: ("agents", "groups", "definitions", "configuration", "open_hours"),
     Group.ONCALL: ("oncall_rotas", "oncall_overrides", "oncall_pages"),
     Group.CONTACTS: ("contacts", "contact_identities", "organizations"),
 }  # fmt: skip

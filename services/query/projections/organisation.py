@@ -6,6 +6,7 @@ import msgspec
 import psycopg
 from psycopg.rows import DictRow
 
+from services.query.projections.open_hours import write_open_hours
 from services.query.projections.tables import Table
 from shared.events import Event
 from shared.events.agents import (
@@ -119,6 +120,8 @@ class Organisation:
         for table in (_PROFILES, _PRESENCE, _GROUPS, _DEFINITIONS, _CONFIGURATION):
             rows = self._rows.get(table, {})
             table.upsert(cursor, [rows[key] for key in sorted(rows)])
+        if any(kind == "calendar" for kind, *_ in self._rows.get(_DEFINITIONS, ())):
+            write_open_hours(cursor)
 
     def _put(self, table: Table, key: Any, event: Event, row: dict[str, Any]) -> None:
         row |= {"version": event.version, "changed_at": event.occurred_at}

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from psycopg.types.json import Jsonb
 
+from services.query.projections.open_hours import write_open_hours
 from shared.calendar import parse_calendar
 from shared.events import Priority
 from shared.events.agents import AgentDefined, AgentProfile, GroupDefined, GroupProfile
@@ -87,28 +87,72 @@ def random_calendar(chance: random.Random) -> dict[str, Any]:
     return document | {"hours": {day: chance.choice(HOURS) for day in WEEK} | {"tue": HOURS[1]}}
 
 
+def defined(number: int, versions: list[dict[str, Any]]) -> list[CalendarDefined]:
+    """All versions of one calendar, made on a day of 2026."""
+    return [
+        CalendarDefined(**stamp(version), calendar_id=f"random-{number}", definition=document)
+        for version, document in enumerate(versions, 1)
+    ]
+
+
+LOOKED_UP: Final = """
+SELECT open_seconds(%(since)s, f.opens, f.closes, f.before, %(until)s, u.opens, u.closes, u.before) AS told
+FROM open_hours AS f JOIN open_hours AS u USING (calendar_id, version)
+WHERE calendar_id = %(calendar)s AND version = %(version)s
+  AND f.begins_at = open_block(%(since)s) AND u.begins_at = open_block(%(until)s)
+"""
+
+
 async def test_open_time_of_sql_is_that_of_the_clocks(reader: Reader) -> None:
+    """Over changes of the clocks, over years, in the middle of an interval, with versions that keep days of others."""
     chance = random.Random(11)
-    for _ in range(150):
-        document, previous = random_calendar(chance), None
-        if chance.random() < 0.4:
-            previous = random_calendar(chance)
-            document["effective_from"] = str(date(2026, chance.choice([3, 4, 10, 11]), 2))
-        calendar = parse_calendar(document, previous=previous and parse_calendar(previous))
-        month = chance.choice([3, 4, 10, 11])
-        since = datetime(2026, month, 1, tzinfo=UTC) + timedelta(minutes=chance.randrange(30_000))
-        until = since + timedelta(minutes=chance.choice([-5, 0, 7, 600, 9_000, 40_000]))
-        (row,) = reader.rows(
-            "SELECT seconds_of(stretch) AS told FROM open_stretch(%s, %s, %s, %s)",
-            Jsonb(document), previous and Jsonb(previous), since, until,
-        )  # fmt: skip
-        assert row["told"] == calendar.between(since, until), (document, previous, since, until)
+    for number in range(15):
+        versions = [random_calendar(chance)]
+        calendars = [parse_calendar(versions[0])]
+        for year in range(2024, 2024 + chance.randrange(4)):
+            day = date(year, chance.choice([3, 4, 10, 11]), 2)
+            versions.append(random_calendar(chance) | {"effective_from": str(day)})
+            calendars.append(parse_calendar(versions[-1], previous=calendars[-1]))
+        reader.feed_events(defined(number, versions))
+        for _ in range(20):
+            version = chance.randrange(len(versions))
+            near = datetime(2026, chance.choice([3, 4, 10, 11]), 1, tzinfo=UTC)
+            since = near + timedelta(microseconds=chance.randrange(30 * 86_400 * 10**6))
+            since = chance.choice([since, since.replace(second=0, microsecond=0)])
+            until = since + chance.choice([
+                timedelta(), timedelta(microseconds=1), timedelta(minutes=7), timedelta(hours=10),
+                timedelta(days=chance.randrange(90)), timedelta(days=chance.randrange(-4_000, 0)),
+                timedelta(days=chance.randrange(8_000), microseconds=chance.randrange(10**11)),
+            ])  # fmt: skip
+            since, until = sorted((since, until))
+            asked = {"since": since, "until": until, "version": version + 1}
+            asked["calendar"] = f"random-{number}"
+            (row,) = reader.store.transact(
+                lambda tx, asked=asked: tx.cursor.execute(LOOKED_UP, asked).fetchall()
+            )
+            expected = calendars[version].between(since, until)
+            assert row["told"] == pytest.approx(expected, abs=1e-6), (versions, since, until)
 
 
 OFFICE: Final = {
     "timezone": "Europe/Berlin",
     "hours": {day: [["09:00", "17:00"]] for day in WEEK[:5]},
 }
+
+
+async def test_calendars_projected_before_there_were_open_hours_get_theirs(reader: Reader) -> None:
+    chance = random.Random(12)
+    later = random_calendar(chance) | {"effective_from": "2026-04-01"}
+    reader.feed_events(defined(1, [random_calendar(chance), later]))
+    all_hours = "SELECT to_jsonb(h) AS row FROM open_hours AS h ORDER BY version, begins_at"
+    told = reader.rows(all_hours)
+    for lost in ("true", "version = 1", "version = 2", "false"):
+        reader.store.transact(
+            lambda tx, lost=lost: tx.cursor.execute(f"DELETE FROM open_hours WHERE {lost}")
+        )
+        reader.store.transact(lambda tx: write_open_hours(tx.cursor))
+        assert reader.rows(all_hours) == told
+    assert len(told) > 500
 
 
 async def test_business_minutes_of_each_status_are_those_of_the_calendar(reader: Reader) -> None:

@@ -25,6 +25,7 @@ from services.query.views.export import ENTITIES, Head, Request, read_page
 from services.query.views.export.cursors import START, Place
 from shared.database import Database
 from shared.events import Event, encode
+from shared.events.policies import CalendarDefined
 from shared.messaging import Consumer
 from shared.messaging.records import headers_of
 from shared.topics import Topic, topic_of
@@ -32,6 +33,7 @@ from tests.integration.query.conftest import PACKAGES
 from tests.integration.query.random_lives import random_life
 from tests.integration.query.stories import Story
 from tests.support.database import fresh_database
+from tests.support.events import stamp
 from tests.support.servers import Servers
 from tests.support.topics import fresh_topics
 from tests.support.waiting import eventually
@@ -168,8 +170,15 @@ async def test_every_group_comes_out_as_it_was_with_all_that_migrations_gave_it(
 ) -> None:
     stories = [random_life(number, seed=number) for number in range(1, 31)]
     await running.publish(*stories)
-    total = sum(len(story.events) for story in stories)
+    office = CalendarDefined(
+        **stamp(1),
+        calendar_id="office",
+        definition={"timezone": "UTC", "hours": {"mon": [["09:00", "17:00"]]}},
+    )
+    await running.publish_events([office])
+    total = sum(len(story.events) for story in stories) + 1
     await running.projected(total)
+    assert running.count("open_hours") > 100
     looks = running.rows(_LOOKS)
     for group in Group:
         before = running.contents(group)
