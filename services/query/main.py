@@ -103,6 +103,7 @@ def build(settings: Settings) -> Service:
             open_hours_of_before,
             parts.lag.run,
             parts.attentions.run,
+            parts.count_views,
             *([mailer.run] if mailer else []),
         ),
         on_drain=(live.close,),

@@ -31,6 +31,10 @@ class Parts:
         """Connections for reading."""
         return await self.store.pool()
 
+    async def count_views(self) -> None:
+        """Count the views that nobody should wait for, until cancelled."""
+        await self.view_counts.run(self.pool)
+
     async def dashboard(self) -> dict[str, Any]:
         """The board together with how fresh it is and how far each consumer is behind."""
         fresh = self.lag.known  # before reading: what is known afterwards may not be in the board

@@ -10,7 +10,6 @@ from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.errors import QueryCanceled
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed, Literal
 
@@ -120,10 +119,6 @@ INTERNAL_COLUMNS: Final[LiteralString] = """,
 """
 
 
-_COUNTING: Final = "SET LOCAL statement_timeout = '500ms'"
-"""A count that a page shows beside others may not hold it up."""
-
-
 async def list_tickets(
     pool: Pool,
     wanted: TicketFilter,
@@ -177,31 +172,6 @@ async def list_tickets(
     for row in page:
         del row["sort_key"]
     return TicketPage(page, following)
-
-
-async def count_tickets(
-    pool: Pool, wanted: TicketFilter, scope: Scope, *, at_most: int
-) -> int | None:
-    """How many tickets the list has, counted no further than `at_most`; None when that takes too long."""
-    async with pool.connection() as connection:
-        asked = await named(connection, wanted, scope)
-        if asked is None:
-            return 0
-        conditions, values = conditions_of(asked)
-        found = await matches(
-            connection, asked.wanted, conditions, values, scope, page=at_most, walk=Walk()
-        )
-        ours = found.gathered if found.way.is_gathered else found.tests
-        statement = SQL(
-            "SELECT count(*) AS n FROM (SELECT FROM tickets AS t WHERE {} LIMIT {}) AS found"
-        ).format(SQL(" AND ").join([*conditions, *ours]), at_most)
-        try:
-            async with connection.transaction():
-                await connection.execute(_COUNTING)
-                row = await (await connection.execute(statement, values)).fetchone()
-        except QueryCanceled:
-            return None
-    return int(row["n"]) if row else 0
 
 
 async def ids_of(

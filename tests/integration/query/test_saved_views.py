@@ -1,15 +1,21 @@
 """Saved views: who is shown which, in which order, with how many tickets; and ids for what is done to all of them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from services.query import view_counts
+from services.query.views import counting
+from services.query.views.counting import Counted, count_tickets
+from services.query.views.list_filter import TicketFilter
+from services.query.views.scope import Scope
 from shared.events.agents import AgentDefined, AgentProfile
 from shared.events.configuration import ConfigurationDefined
 from shared.security import Role
 from tests.integration.query.conftest import Reader
 from tests.integration.query.stories import Story
+from tests.support.database import Database
 from tests.support.events import ANNA, stamp
 
 pytestmark = pytest.mark.integration
@@ -92,6 +98,46 @@ async def test_a_count_ends_where_nobody_needs_it_and_is_kept_for_a_while(
     assert (first["count"], first["is_more"]) == (2, True)
     desk.feed(Story(5).opened())
     assert (await kept())["counted_at"] == first["counted_at"]
+
+
+async def test_a_view_that_takes_long_is_counted_in_the_background(
+    desk: Reader, monkeypatch: pytest.MonkeyPatch, own_database: Database
+) -> None:
+    parts = desk.service.api.state.parts
+    monkeypatch.setattr(view_counts, "PROMPT_SECONDS", 0.1)
+    monkeypatch.setattr(view_counts, "_KEPT_TIMES", 0)
+    desk.feed_events([view("long", filter={"q": "printer or flood"})])
+
+    async def long() -> tuple[int, bool, bool]:
+        views = (await desk.read("/v1/views"))["views"]
+        found = next(one for one in views if one["name"] == "long")
+        return found["count"], found["is_more"], found["is_pending"]
+
+    with own_database.rule("query") as holder, holder.transaction():
+        holder.execute("LOCK TABLE query.search_documents")
+        assert await long() == (0, True, True)
+        assert await long() == (0, True, True)  # and it is not begun a second time
+    await parts.view_counts.count_next(parts.pool)
+    assert await long() == (4, False, False)
+    desk.feed(Story(5).opened())
+    assert await long() == (4, False, False)  # as it was, until it is counted anew behind the page
+    await parts.view_counts.count_next(parts.pool)
+    assert await long() == (5, False, False)
+
+
+async def test_a_count_that_is_ended_by_the_time_says_how_far_it_came(
+    desk: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = await desk.store.pool()
+    monkeypatch.setattr(counting, "_STEP", 2)
+
+    async def counted(seconds: Iterable[float]) -> Counted:
+        clock = iter(seconds)
+        monkeypatch.setattr(counting, "monotonic", lambda: next(clock))
+        return await count_tickets(pool, TicketFilter(), Scope(), at_most=10, seconds_max=5.0)
+
+    assert await counted((0.0, 1.0, 2.0)) == Counted(4, is_whole=True)
+    assert await counted((0.0, 6.0)) == Counted(2, is_whole=False)
 
 
 async def test_the_ids_are_those_of_the_list_in_its_order(desk: Reader) -> None:

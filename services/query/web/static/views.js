@@ -6,6 +6,7 @@ import { problemOf } from "./problems.js";
 import { onMoved } from "./refresh.js";
 
 const PAUSE_MS = 10_000; // counts are kept so long by the server
+const COUNTING_MS = 2_000; // what takes the server long comes when it is counted, whether anything moved or not
 const NOT_FILTERS = ["cursor", "limit", "sort", "columns"];
 const rail = document.getElementById("views"), dialog = document.getElementById("view-dialog"), form = document.getElementById("view-form");
 const remove = document.getElementById("view-delete");
@@ -13,7 +14,14 @@ const remove = document.getElementById("view-delete");
 async function refresh() {
   const answer = await fetch(`/tickets/views${location.search}`, { headers: { "HX-Request": "true" } });
   if (answer.ok) swap(rail, await answer.text());
+  askAgain();
   return answer.ok;
+}
+
+let asking;
+function askAgain() {
+  clearTimeout(asking);
+  if (rail.querySelector("[data-pending]")) asking = setTimeout(refresh, COUNTING_MS);
 }
 
 // The view that is shown, if it may be changed: one's own, or a shared one by those who share.
@@ -63,3 +71,4 @@ form.addEventListener("submit", (event) => {
 });
 onMoved(refresh, PAUSE_MS, { isContent: false }); // the counts say when they were counted
 document.addEventListener("list-shown", refresh); // another list may be another view
+askAgain();
