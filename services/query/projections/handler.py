@@ -9,16 +9,16 @@ import msgspec
 import psycopg
 from msgspec.structs import astuple
 from psycopg.rows import DictRow
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Identifier
 
 from services.query.projections import assignments, tickets
 from services.query.projections.contacts import write_contact
 from services.query.projections.groups import Group
-from services.query.projections.merging import BY_NUMBER, Merging, Owner
+from services.query.projections.merging import Merging, Owner
 from services.query.projections.oncall import write_oncall
 from services.query.projections.organisation import Organisation
 from services.query.projections.promises import Cycle, PromiseFacts, Promises
-from services.query.projections.recent import Recent
+from services.query.projections.recent import Recent, V
 from services.query.projections.tables import Table, as_json
 from services.query.projections.timeline import copy_timeline
 from services.query.projections.writes import Writes
@@ -67,7 +67,10 @@ SET last_offset = GREATEST(f.last_offset, EXCLUDED.last_offset),
 """
 
 
-_Streams = dict[Topic, dict[UUID, list[Event]]]
+_Stream = dict[int, list[Event]]
+"""By the number of the stream's UUID, which is hashed and compared without running Python."""
+
+_Streams = dict[Topic, _Stream]
 
 
 class _Routing(msgspec.Struct):
@@ -104,7 +107,7 @@ class Projections:
         streams: _Streams = {topic: {} for topic in Topic}
         for received in batch:
             event = received.event
-            streams[received.topic].setdefault(event.stream_id, []).append(event)
+            streams[received.topic].setdefault(event.stream_id.int, []).append(event)
         remember = self._write_tickets(cursor, streams) if Group.TICKETS in self._groups else None
         if Group.ORGANISATION in self._groups:
             _write_organisation(cursor, streams)
@@ -129,20 +132,20 @@ class Projections:
         promised = self._fold_promises(cursor, streams[Topic.SLA])
         _TICKETS.write(
             cursor,
-            {facts.ticket_id: facts for facts in told},
-            {entry.facts.ticket_id: entry.facts for entry in routed},
-            {promises.facts.ticket_id: promises.facts for promises in promised},
+            told,
+            {ticket: entry.facts for ticket, entry in routed.items()},
+            {ticket: promises.facts for ticket, promises in promised.items()},
             begun=_begun(streams),
         )
         writes.flush(cursor)
 
         def remember() -> None:
-            for facts in told:
-                self._tickets.put(facts.ticket_id, facts)
-            for entry in routed:
-                self._routing.put(entry.facts.ticket_id, entry)
-            for promises in promised:
-                self._promises.put(promises.facts.ticket_id, promises)
+            for ticket, facts in told.items():
+                self._tickets.put(ticket, facts)
+            for ticket, entry in routed.items():
+                self._routing.put(ticket, entry)
+            for ticket, promises in promised.items():
+                self._promises.put(ticket, promises)
 
         return remember
 
@@ -155,64 +158,41 @@ class Projections:
             self._generation = generation
 
     def _fold_tickets(
-        self,
-        cursor: psycopg.Cursor[DictRow],
-        streams: dict[UUID, list[Event]],
-        writes: Writes,
-    ) -> list[tickets.TicketFacts]:
-        folded: dict[UUID, tickets.TicketFacts] = {}
-        missing: list[UUID] = []
-        for ticket_id, events in streams.items():
-            facts = self._tickets.take(ticket_id, before=events[0].version)
-            if facts is not None:
-                folded[ticket_id] = facts
-            elif events[0].version > 1:
-                missing.append(ticket_id)
+        self, cursor: psycopg.Cursor[DictRow], streams: _Stream, writes: Writes
+    ) -> dict[int, tickets.TicketFacts]:
+        folded, missing = _remembered(self._tickets, streams)
         for row in _load(cursor, _LOAD_TICKETS, missing):
-            folded[row["ticket_id"]] = msgspec.convert(row, tickets.TicketFacts)
-        rows = []
-        for ticket_id in sorted(streams, key=BY_NUMBER):
-            facts = folded.get(ticket_id) or tickets.TicketFacts(ticket_id=ticket_id)
-            for event in streams[ticket_id]:
+            folded[row["ticket_id"].int] = msgspec.convert(row, tickets.TicketFacts)
+        told = {}
+        for ticket in sorted(streams):
+            events = streams[ticket]
+            facts = folded.get(ticket) or tickets.TicketFacts(ticket_id=events[0].stream_id)
+            for event in events:
                 tickets.fold(facts, cast(TicketEvent, event), writes)
-            rows.append(facts)
-        return rows
+            told[ticket] = facts
+        return told
 
     def _fold_routing(
-        self,
-        cursor: psycopg.Cursor[DictRow],
-        streams: dict[UUID, list[Event]],
-        writes: Writes,
-    ) -> list[_Routing]:
-        folded: dict[UUID, _Routing] = {}
-        missing: list[UUID] = []
-        for ticket_id, events in streams.items():
-            entry = self._routing.take(ticket_id, before=events[0].version)
-            if entry is not None:
-                folded[ticket_id] = entry
-            elif events[0].version > 1:
-                missing.append(ticket_id)
+        self, cursor: psycopg.Cursor[DictRow], streams: _Stream, writes: Writes
+    ) -> dict[int, _Routing]:
+        folded, missing = _remembered(self._routing, streams)
         for row in _load(cursor, _LOAD_ROUTING, missing):
-            folded[row["ticket_id"]] = _Routing(msgspec.convert(row, assignments.RoutingFacts))
-        entries = []
-        for ticket_id in sorted(streams, key=BY_NUMBER):
-            entry = folded.get(ticket_id) or _Routing(assignments.RoutingFacts(ticket_id=ticket_id))
-            for event in streams[ticket_id]:
+            folded[row["ticket_id"].int] = _Routing(msgspec.convert(row, assignments.RoutingFacts))
+        routed = {}
+        for ticket in sorted(streams):
+            events = streams[ticket]
+            entry = folded.get(ticket) or _Routing(
+                assignments.RoutingFacts(ticket_id=events[0].stream_id)
+            )
+            for event in events:
                 assignments.fold(entry.facts, cast(AssignmentEvent, event), writes)
-            entries.append(entry)
-        return entries
+            routed[ticket] = entry
+        return routed
 
     def _fold_promises(
-        self, cursor: psycopg.Cursor[DictRow], streams: dict[UUID, list[Event]]
-    ) -> list[Promises]:
-        folded: dict[UUID, Promises] = {}
-        missing: list[UUID] = []
-        for ticket_id, events in streams.items():
-            promises = self._promises.take(ticket_id, before=events[0].version)
-            if promises is not None:
-                folded[ticket_id] = promises
-            elif events[0].version > 1:
-                missing.append(ticket_id)
+        self, cursor: psycopg.Cursor[DictRow], streams: _Stream
+    ) -> dict[int, Promises]:
+        folded, missing = _remembered(self._promises, streams)
         if missing:
             cycles: dict[UUID, list[Cycle]] = {}
             for row in _load(cursor, _LOAD_CYCLES, missing):
@@ -220,28 +200,44 @@ class Projections:
             for row in _load(cursor, _LOAD_PROMISES, missing):
                 ticket_id = row["ticket_id"]
                 facts = msgspec.convert(row, PromiseFacts)
-                folded[ticket_id] = Promises(facts, cycles.get(ticket_id, []))
-        entries = []
-        for ticket_id in sorted(streams, key=BY_NUMBER):
-            promises = folded.get(ticket_id) or Promises(PromiseFacts(ticket_id=ticket_id), [])
-            for event in streams[ticket_id]:
+                folded[ticket_id.int] = Promises(facts, cycles.get(ticket_id, []))
+        promised = {}
+        for ticket in sorted(streams):
+            events = streams[ticket]
+            promises = folded.get(ticket) or Promises(
+                PromiseFacts(ticket_id=events[0].stream_id), []
+            )
+            for event in events:
                 promises.fold(cast(SlaEvent, event))
             promises.summarise()
-            entries.append(promises)
-        moved = [promises.take_changed() for promises in entries]
+            promised[ticket] = promises
+        moved = [promises.take_changed() for promises in promised.values()]
         _CYCLES.copy(cursor, [astuple(cycle) for begun, _ in moved for cycle in begun])
         _CYCLES.update(cursor, [cycle for _, changed in moved for cycle in changed])
-        return entries
+        return promised
 
 
-def _begun(streams: _Streams) -> set[UUID]:
+def _remembered(recent: Recent[V], streams: _Stream) -> tuple[dict[int, V], list[UUID]]:
+    """The folds that the next events need, as far as they are here; and the tickets whose rows have to be read."""
+    folded: dict[int, V] = {}
+    missing: list[UUID] = []
+    for ticket, events in streams.items():
+        first = events[0].version
+        if (fold := recent.take(ticket, before=first)) is not None:
+            folded[ticket] = fold
+        elif first > 1:
+            missing.append(events[0].stream_id)
+    return folded, missing
+
+
+def _begun(streams: _Streams) -> set[int]:
     """Tickets of which every owner begins to tell in this batch, so that they have no row yet; of some only."""
     first, *others = (streams[topic] for topic in _TICKET_TOPICS)
     return {
-        ticket_id
-        for ticket_id, events in first.items()
+        ticket
+        for ticket, events in first.items()
         if events[0].version == 1
-        and all(ticket_id in other and other[ticket_id][0].version == 1 for other in others)
+        and all(ticket in other and other[ticket][0].version == 1 for other in others)
     }
 
 
@@ -260,19 +256,16 @@ def _write_organisation(cursor: psycopg.Cursor[DictRow], streams: _Streams) -> N
 
 
 def _load(
-    cursor: psycopg.Cursor[DictRow], statement: Composed, ticket_ids: list[UUID]
+    cursor: psycopg.Cursor[DictRow], statement: bytes, ticket_ids: list[UUID]
 ) -> Iterable[DictRow]:
     """The rows of these tickets as they are now; one process at a time folds a stream, so none is locked."""
     return cursor.execute(statement, (ticket_ids,)).fetchall() if ticket_ids else ()
 
 
-def _select(table: str, struct: type[msgspec.Struct], *, where: LiteralString) -> Composed:
+def _select(table: str, struct: type[msgspec.Struct], *, where: LiteralString) -> bytes:
     columns = SQL(", ").join(map(Identifier, struct.__struct_fields__))
-    return SQL("SELECT {} FROM {} WHERE ticket_id = ANY(%s) AND {}").format(
-        columns,
-        Identifier(table),
-        SQL(where),
-    )
+    statement = SQL("SELECT {} FROM {} WHERE ticket_id = ANY(%s) AND {}")
+    return statement.format(columns, Identifier(table), SQL(where)).as_bytes()
 
 
 _LOAD_TICKETS: Final = _select("tickets", tickets.TicketFacts, where="version > 0")

@@ -5,8 +5,7 @@ columns of all owners; those of an owner without news carry version 0 and change
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -15,9 +14,6 @@ from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
 
 from services.query.projections.tables import Columns, Table
-
-BY_NUMBER: Final = attrgetter("int")
-"""Key that puts UUIDs in PostgreSQL's order, and compares them without running Python."""
 
 
 class Owner:
@@ -56,41 +52,50 @@ class Merging:
         }
         self._table = Table(name, columns, key=(key,))
         # Emptied first: a transaction may merge more than once.
-        self._prepare = SQL(
-            "CREATE TEMP TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS"
-            " AS SELECT {columns} FROM {table} WITH NO DATA; DELETE FROM {stage}"
-        ).format(**names)
+        self._prepare = (
+            SQL(
+                "CREATE TEMP TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS"
+                " AS SELECT {columns} FROM {table} WITH NO DATA; DELETE FROM {stage}"
+            )
+            .format(**names)
+            .as_bytes()
+        )
         self._stage = Table(f"staged_{name}", columns, key=(key,))
-        self._merge = SQL(
-            "INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM {stage}"
-            " ON CONFLICT ({key}) DO UPDATE SET {assignments}"
-        ).format(
-            assignments=SQL(", ").join(
-                SQL("{0} = CASE WHEN EXCLUDED.{1} > 0 THEN EXCLUDED.{0} ELSE t.{0} END").format(
-                    Identifier(column), Identifier(owner.version)
-                )
-                for owner in owners
-                for column in owner.names
-            ),
-            **names,
+        self._merge = (
+            SQL(
+                "INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM {stage}"
+                " ON CONFLICT ({key}) DO UPDATE SET {assignments}"
+            )
+            .format(
+                assignments=SQL(", ").join(
+                    SQL("{0} = CASE WHEN EXCLUDED.{1} > 0 THEN EXCLUDED.{0} ELSE t.{0} END").format(
+                        Identifier(column), Identifier(owner.version)
+                    )
+                    for owner in owners
+                    for column in owner.names
+                ),
+                **names,
+            )
+            .as_bytes()
         )
 
     def write(
         self,
         cursor: psycopg.Cursor[DictRow],
-        *news: Mapping[UUID, msgspec.Struct],
-        begun: Collection[UUID] = frozenset(),
+        *news: Mapping[int, msgspec.Struct],
+        begun: Collection[int] = frozenset(),
     ) -> None:
-        """Write what each owner has news of, by key; in the order of the owners.
+        """Write what each owner has news of, by the number of its key; in the order of the owners.
 
-        Rows are written in the order of their keys: two writers that meet then wait instead of deadlocking.
+        Rows are written in the order of their keys, which is PostgreSQL's: two writers that meet then wait instead of
+        deadlocking.
 
         Args:
             cursor: of the transaction.
             news: of each owner.
-            begun: keys that no owner knew before; they need no merging.
+            begun: numbers of keys that no owner knew before; they need no merging.
         """
-        keys = sorted(set().union(*news), key=BY_NUMBER)
+        keys = sorted(set().union(*news))
         self._table.copy(cursor, list(self._rows(news, (key for key in keys if key in begun))))
         if known := [key for key in keys if key not in begun]:
             cursor.execute(self._prepare, prepare=False)
@@ -98,10 +103,10 @@ class Merging:
             cursor.execute(self._merge)
 
     def _rows(
-        self, news: Sequence[Mapping[UUID, msgspec.Struct]], keys: Iterable[UUID]
+        self, news: Sequence[Mapping[int, msgspec.Struct]], keys: Iterable[int]
     ) -> Iterator[list[Any]]:
         for key in keys:
-            row: list[Any] = [key]
+            row: list[Any] = [UUID(int=key)]
             for owner, facts in zip(self._owners, news, strict=True):
                 known = facts.get(key)
                 row += owner.silent if known is None else owner.row(known)[1:]
