@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
 import psycopg
 import structlog
-from fastapi.sse import ServerSentEvent
+from fastapi.sse import format_sse_event
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -21,11 +23,25 @@ log = structlog.get_logger(__name__)
 
 _REDIS_PAUSE_SECONDS: Final = 2.0
 _COST_SHARE: Final = 10
-_RETRY_MS: Final = 2_000
+RETRY_MS: Final = 2_000
 """What a browser is told to wait before it connects again."""
 
 BY_PUSH: Final = "push"
 BY_TIMER: Final = "timer"
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """One event of a live stream: its kind, its JSON, and what a client that comes back says it has seen."""
+
+    event: str
+    data: str
+    id: str | None = None
+
+    @cached_property
+    def wire(self) -> bytes:
+        """As it travels; made once, however many hear it."""
+        return format_sse_event(data_str=self.data, event=self.event, id=self.id, retry=RETRY_MS)
 
 
 class TooManyViewers(Refused):
@@ -61,8 +77,8 @@ class LiveBoard:
         self._to_tell_others = asyncio.Event()
         self._viewers = 0
         self._somebody_watches = asyncio.Event()
-        self._latest: ServerSentEvent | None = None
-        self._published = asyncio.Condition()
+        self._latest: Said | None = None
+        self._published = asyncio.Event()
         self._is_closed = False
         self.mode = BY_TIMER
         self.computed_count = 0
@@ -86,7 +102,7 @@ class LiveBoard:
         if self._viewers >= self._settings.board_viewers_max:
             raise TooManyViewers("too many live boards are open here; ask for /v1/dashboard")
 
-    async def watch(self, last_id: str | None = None) -> AsyncIterator[ServerSentEvent]:
+    async def watch(self, last_id: str | None = None) -> AsyncIterator[Said]:
         """Snapshots from now on; the first at once, unless the viewer has it already (`last_id`).
 
         Every snapshot is whole, so a viewer that was away needs only the newest. Ends when the board is closed.
@@ -108,15 +124,18 @@ class LiveBoard:
 
     async def close(self) -> None:
         """End every viewer's stream; browsers come back by themselves, to whoever serves then."""
-        async with self._published:
-            self._is_closed = True
-            self._published.notify_all()
+        self._is_closed = True
+        self._wake()
 
-    async def _next(self, seen: ServerSentEvent | None) -> ServerSentEvent | None:
-        async with self._published:
-            while not self._is_closed and (self._latest is None or self._latest is seen):
-                await self._published.wait()
-            return None if self._is_closed else self._latest
+    async def _next(self, seen: Said | None) -> Said | None:
+        while not self._is_closed and (self._latest is None or self._latest is seen):
+            await self._published.wait()
+        return None if self._is_closed else self._latest
+
+    def _wake(self) -> None:
+        # An event of its own for each snapshot: hundreds wake at once, and none of them has to wait for a lock.
+        self._published.set()
+        self._published = asyncio.Event()
 
     async def run(self) -> None:
         """Produce snapshots until cancelled."""
@@ -148,20 +167,13 @@ class LiveBoard:
         except (psycopg.Error, OSError) as error:
             log.warning("board_not_computed", error=type(error).__name__)
             detail = "The board cannot be computed now; these figures are no longer live."
-            event = ServerSentEvent(data={"detail": detail}, event="trouble", retry=_RETRY_MS)
+            said = Said("trouble", msgspec.json.encode({"detail": detail}).decode())
         else:
             self.computed_count += 1
-            event = ServerSentEvent(
-                raw_data=msgspec.json.encode(
-                    snapshot | {"live": {"mode": self.mode, "viewers": self._viewers}}
-                ).decode(),
-                event="board",
-                id=str(snapshot["position"]),
-                retry=_RETRY_MS,
-            )
-        async with self._published:
-            self._latest = event
-            self._published.notify_all()
+            whole = snapshot | {"live": {"mode": self.mode, "viewers": self._viewers}}
+            said = Said("board", msgspec.json.encode(whole).decode(), str(snapshot["position"]))
+        self._latest = said
+        self._wake()
 
     # Redis: wake-ups between processes, nothing else.
 

@@ -1,13 +1,20 @@
 """What open dashboards cost: hundreds of live boards by server-sent events, and the processor time of the service."""
 
 import asyncio
-from typing import Final
+import contextlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from deploy.local.stack import TOPIC_PREFIX
+from shared.events import Event
 from shared.security.principal import Role
+from tests.bench import kafka
 from tests.bench.figures import Figure, Goal, Missed, Report
 from tests.bench.product import Product, comes_true, run
 from tests.bench.scale import Scale
+from tests.bench.story import lives
 
 SECTION: Final = "dashboards"
 _SHARE_MAX: Final = 0.10
@@ -16,35 +23,59 @@ _SHARE_MAX: Final = 0.10
 _CHUNK: Final = 65_536
 _FIRST_SECONDS_MAX: Final = 60.0
 _CONNECTED_AT_ONCE: Final = 50
+_STORIES: Final = 1_000
+"""More than happens while it is measured."""
+
+_CHANGES_TOGETHER: Final = 5
+_CHANGE_SECONDS: Final = 0.5
+"""So that there is something new whenever a board may be computed: once a second."""
+
+
+class _Cores(NamedTuple):
+    """What query and PostgreSQL take, without and with the dashboards; how many events these were sent meanwhile."""
+
+    quiet: float
+    watched: float
+    events: int
 
 
 def measure(product: Product, scale: Scale, report: Report) -> None:
-    """The service alone, nobody watching; then with all boards open, as long."""
+    """Nobody watching, then all boards open, as long; while nothing happens, and while tickets change all the time."""
     product.start_services("query")
-    quiet, watched, events = run(lambda: _watch(product, scale))
-    report.add(
-        Figure(
-            section=SECTION,
-            name=f"{scale.dashboards} dashboards open by SSE, nothing else to do: query and PostgreSQL",
-            value=watched,
-            unit="cores",
-            goal=Goal(at_most=_SHARE_MAX),
-            details={
-                "with_none_open": quiet,
-                "events_read": events,
-                "seconds": scale.dashboard_seconds,
-            },
-        )
-    )
+    still = run(lambda: _watch(product, scale, []))
+    busy = run(lambda: _watch(product, scale, lives(_STORIES)))
     product.stop("query")
+    boards = f"{scale.dashboards} dashboards open by SSE"
+    # What projections cost while tickets change is no cost of dashboards: only what is added counts.
+    for name, cores, value in (
+        ("nothing else to do: query and PostgreSQL", still, still.watched),
+        ("tickets changing: what they add to the two", busy, busy.watched - busy.quiet),
+    ):
+        details = {
+            "with_none_open": cores.quiet,
+            "with_all_open": cores.watched,
+            "events_read": cores.events,
+            "seconds": scale.dashboard_seconds,
+        }
+        report.add(
+            Figure(
+                section=SECTION,
+                name=f"{boards}, {name}",
+                value=value,
+                unit="cores",
+                goal=Goal(at_most=_SHARE_MAX),
+                details=details,
+            )
+        )
 
 
-async def _watch(product: Product, scale: Scale) -> tuple[float, float, int]:
-    """Cores that query and PostgreSQL take without and with the dashboards, and how many events these were sent."""
-    address, token = product.service_url("query"), product.token("bench", Role.AGENT)
-    quiet = await _cores(product, scale.dashboard_seconds)
+async def _watch(product: Product, scale: Scale, changes: Iterable[Event]) -> _Cores:
+    """While `changes` happen, some every half second."""
+    changing = asyncio.create_task(_tell(product, iter(changes)))
     viewers: list[_Viewer] = []
     try:
+        quiet = await _cores(product, scale.dashboard_seconds)
+        address, token = product.service_url("query"), product.token("bench", Role.AGENT)
         for first in range(0, scale.dashboards, _CONNECTED_AT_ONCE):
             count = min(_CONNECTED_AT_ONCE, scale.dashboards - first)
             viewers += await asyncio.gather(*(_Viewer.open(address, token) for _ in range(count)))
@@ -57,10 +88,19 @@ async def _watch(product: Product, scale: Scale) -> tuple[float, float, int]:
         watched = await _cores(product, scale.dashboard_seconds)
         if any(viewer.reading.done() for viewer in viewers):
             raise Missed("a dashboard was cut off while it was measured")
-        return quiet, watched, sum(viewer.events for viewer in viewers) - before
+        return _Cores(quiet, watched, sum(viewer.events for viewer in viewers) - before)
     finally:
         for viewer in viewers:
             viewer.close()
+        changing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await changing
+
+
+async def _tell(product: Product, changes: Iterator[Event]) -> None:
+    while some := list(islice(changes, _CHANGES_TOGETHER)):
+        await kafka.produce(product.kafka, TOPIC_PREFIX, [kafka.Ready.of(each) for each in some])
+        await asyncio.sleep(_CHANGE_SECONDS)
 
 
 async def _cores(product: Product, seconds: float) -> float:

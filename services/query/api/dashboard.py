@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.query.api.answers import Text, answer
 from services.query.api.past import backlog_answer
-from services.query.live import LiveBoard
+from services.query.live import RETRY_MS, LiveBoard
 from services.query.parts import Parts
 from services.query.views.promises_board import promises_board
 from shared.security import Principal, Role, require
@@ -78,7 +78,7 @@ def make_router(parts: Parts) -> APIRouter:
         _principal: Agent,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> AsyncIterator[ServerSentEvent]:
-        async for snapshot in _live(request).watch(last_event_id):
-            yield snapshot
+        async for said in _live(request).watch(last_event_id):
+            yield ServerSentEvent(raw_data=said.data, event=said.event, id=said.id, retry=RETRY_MS)
 
     return router

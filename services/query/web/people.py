@@ -1,13 +1,14 @@
 """Who works on what: the board of agents, and one board for each group."""
 
 from dataclasses import replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from starlette.responses import Response
 
 from services.query.views import lists
 from services.query.views.board import board
+from services.query.views.in_hand import in_hand
 from services.query.views.list_filter import TicketFilter
 from services.query.views.lists import Sort, TicketPage
 from services.query.views.pools import Pool
@@ -35,12 +36,13 @@ async def agents(request: Request, principal: Staff) -> Response:
     """Load, capacity and presence of everybody, with the tickets that are due first."""
     pool = await parts_of(request).pool()
     shown = (await board(pool))["agents"]
+    open_counts = {agent["agent_id"]: agent["open_count"] for agent in shown}
     return page(
         request,
         "agents.html",
         principal,
         agents=shown,
-        tickets=await _most_pressing(pool, shown),
+        tickets=await in_hand(pool, open_counts, TICKETS_EACH),
         names=await directory_of(request).names(pool),
     )
 
@@ -102,18 +104,3 @@ async def _due_first(pool: Pool, wanted: TicketFilter, limit: int) -> TicketPage
     return await lists.list_tickets(
         pool, replace(wanted, is_open=True), Scope(), sort=Sort.DUE, limit=limit
     )
-
-
-async def _most_pressing(
-    pool: Pool, shown: list[dict[str, Any]]
-) -> dict[str, list[dict[str, Any]]]:
-    busy = tuple(agent["agent_id"] for agent in shown if agent["open_count"])
-    if not busy:
-        return {}
-    found = await _due_first(pool, TicketFilter(assignee=busy), lists.LIMIT_MAX)
-    tickets: dict[str, list[dict[str, Any]]] = {}
-    for ticket in found.tickets:
-        own = tickets.setdefault(ticket["assignee_id"], [])
-        if len(own) < TICKETS_EACH:
-            own.append(ticket)
-    return tickets

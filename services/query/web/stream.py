@@ -8,9 +8,10 @@ from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.responses import StreamingResponse
 
 from services.query.attention import Attention, Attentions
+from services.query.live import Said
 from services.query.web.directory import Names
 from services.query.web.rendering import described, parts_of
 from services.query.web.state import directory_of, live_of
@@ -24,6 +25,9 @@ SESSION_SECONDS_MAX: Final = 300.0
 
 _LOOK_SECONDS: Final = 4.0
 """Signs of life run out without a word, so they are looked at this often too."""
+
+_HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+"""A proxy between hands every event on at once."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
@@ -43,26 +47,26 @@ class Rendered:
 
     number: int
     parts: dict[str, str]
-    whole: ServerSentEvent
-    changed: ServerSentEvent
-    bare: ServerSentEvent
+    whole: Said
+    changed: Said
+    bare: Said
 
 
 class Renderer:
     """Turns snapshots into parts; asked by every viewer, it works once a snapshot."""
 
     def __init__(self) -> None:
-        self._source: ServerSentEvent | None = None
+        self._source: Said | None = None
         self._latest: Rendered | None = None
 
-    def render(self, snapshot: ServerSentEvent, names: Names) -> Rendered:
+    def render(self, snapshot: Said, names: Names) -> Rendered:
         """The snapshot's HTML."""
         if self._latest is None or snapshot is not self._source:
             self._latest, self._source = self._rendered(snapshot, names), snapshot
         return self._latest
 
-    def _rendered(self, snapshot: ServerSentEvent, names: Names) -> Rendered:
-        board = _decode(snapshot.raw_data or "{}")
+    def _rendered(self, snapshot: Said, names: Names) -> Rendered:
+        board = _decode(snapshot.data)
         parts, head = board_parts(board, names), described(board) | {"live": board["live"]}
         before = self._latest.parts if self._latest else {}
         number = self._latest.number + 1 if self._latest else 1
@@ -70,47 +74,43 @@ class Renderer:
         return Rendered(
             number=number,
             parts=parts,
-            whole=_event(snapshot, head, parts),
-            changed=_event(snapshot, head, changed),
-            bare=_event(snapshot, head, {}),
+            whole=_event(head, parts),
+            changed=_event(head, changed),
+            bare=_event(head, {}),
         )
 
 
-def _event(
-    snapshot: ServerSentEvent, head: dict[str, Any], parts: dict[str, str]
-) -> ServerSentEvent:
+def _event(head: dict[str, Any], parts: dict[str, str]) -> Said:
     # No id: a browser that comes back starts with a whole snapshot, whatever it missed.
-    data = _encode({"fresh": head, "parts": parts}).decode()
-    return ServerSentEvent(raw_data=data, event="board", retry=snapshot.retry)
+    return Said("board", _encode({"fresh": head, "parts": parts}).decode())
 
 
 def _admit(request: Request) -> None:
     live_of(request).admit()
 
 
-@router.get("/board/stream", response_class=EventSourceResponse, dependencies=[Depends(_admit)])
+@router.get("/board/stream", dependencies=[Depends(_admit)])
 async def stream(
     request: Request,
     _principal: Annotated[Principal, Depends(require(Role.AGENT))],
     *,
     bare: Annotated[bool, Query()] = False,
     ticket: Annotated[UUID | None, Query()] = None,
-) -> AsyncIterator[ServerSentEvent]:
+) -> StreamingResponse:
     """Events `board` (`fresh`, `parts`) and `trouble` (`detail`). `bare`: only how fresh everything is.
 
     With `ticket` also `attention`: who is at that ticket, whenever that changes. One stream carries both: a browser
     has six connections to a host, and every open tab would take two.
     """
-    boards = _boards(request, bare=bare)
-    if ticket is None:
-        async for event in boards:
-            yield event
-        return
-    async for event in merged(boards, _attention(parts_of(request).attentions, ticket)):
-        yield event
+    said = _boards(request, bare=bare)
+    if ticket is not None:
+        said = merged(said, _attention(parts_of(request).attentions, ticket))
+    # FastAPI's own streams of events would encode each again, and hand it on by two tasks, for every viewer.
+    wire = (one.wire async for one in said)
+    return StreamingResponse(wire, media_type="text/event-stream", headers=_HEADERS)
 
 
-async def _boards(request: Request, *, bare: bool) -> AsyncIterator[ServerSentEvent]:
+async def _boards(request: Request, *, bare: bool) -> AsyncIterator[Said]:
     pool = await parts_of(request).pool()
     directory, renderer = directory_of(request), _renderer_of(request)
     loop = asyncio.get_running_loop()
@@ -130,19 +130,17 @@ async def _boards(request: Request, *, bare: bool) -> AsyncIterator[ServerSentEv
             return
 
 
-async def _attention(attentions: Attentions, ticket_id: UUID) -> AsyncIterator[ServerSentEvent]:
+async def _attention(attentions: Attentions, ticket_id: UUID) -> AsyncIterator[Said]:
     told: Attention | None = None
     while True:
         now = await attentions.at(ticket_id)
         if now != told:
             told = now
-            yield ServerSentEvent(raw_data=_encode(now).decode(), event="attention")
+            yield Said("attention", _encode(now).decode())
         await attentions.changed(ticket_id, _LOOK_SECONDS)
 
 
-async def merged(
-    first: AsyncIterator[ServerSentEvent], second: AsyncIterator[ServerSentEvent]
-) -> AsyncIterator[ServerSentEvent]:
+async def merged(first: AsyncIterator[Said], second: AsyncIterator[Said]) -> AsyncIterator[Said]:
     """What both say, as it comes; ends when the first one does."""
     sources = {"first": first, "second": second}
     tasks = {name: asyncio.ensure_future(anext(source)) for name, source in sources.items()}

@@ -114,7 +114,7 @@ async def test_a_change_in_another_process_comes_through_redis(
         await eventually(lambda: here.mode == there.mode == BY_PUSH, what="subscribed")
         there.announce()
         event = await asyncio.wait_for(anext(viewer), 5)
-        assert json.loads(event.raw_data or "")["live"]["mode"] == BY_PUSH
+        assert json.loads(event.data)["live"]["mode"] == BY_PUSH
         await viewer.aclose()
 
 
@@ -125,7 +125,7 @@ async def test_without_redis_it_goes_on_by_timer_and_says_so(settings: Settings)
         ids = [(await anext(viewer)).id for _ in range(3)]
         assert ids == ["1", "2", "3"]
         event = await anext(viewer)
-        assert json.loads(event.raw_data or "")["live"]["mode"] == BY_TIMER
+        assert json.loads(event.data)["live"]["mode"] == BY_TIMER
         await viewer.aclose()
 
 

@@ -304,6 +304,28 @@ async def test_customers_have_no_board(desk: Reader) -> None:
     assert "Service desk" not in listed.text
 
 
+async def test_every_agent_has_their_own_first_tickets_however_late_these_are_due(
+    desk: Reader,
+) -> None:
+    """Of all agents together the 250 that are due first are one agent's."""
+    early = [
+        Story(number).opened().assign(0, "anna").promise(0, "resolution", 1)
+        for number in range(1_000, 1_250)
+    ]
+    late = [Story(number).opened().assign(0, "ben") for number in range(2_000, 2_007)]
+    for hours, story in enumerate(late[:-1], start=100):
+        story.promise(0, "resolution", 200 - hours)
+    desk.feed(*early, *late)
+    ben = AgentDefined(**stamp(1, actor=ANNA), agent_id="ben", profile=AgentProfile(name="Ben"))
+    desk.feed_events([ben])
+    html = (await opened(desk, "/agents")).text
+    of_anna = html.partition('id="ag-anna"')[2].partition("</section>")[0]
+    assert of_anna.count('href="/tickets/10') == 5
+    of_ben = html.partition('id="ag-ben"')[2].partition("</section>")[0]
+    shown = [int(number) for number in re.findall(r'href="/tickets/(\d+)"', of_ben)]
+    assert shown == [2_005, 2_004, 2_003, 2_002, 2_001], "due first; the one without a promise last"
+
+
 async def test_what_people_type_is_shown_and_never_run(desk: Reader) -> None:
     story = Story(9).opened(subject=EVIL, body=f"{EVIL} javascript:alert(1) https://a.example/")
     story.give_group(0, "desk").note(1, EVIL)

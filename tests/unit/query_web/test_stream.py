@@ -5,8 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from fastapi.sse import ServerSentEvent
-
+from services.query.live import Said
 from services.query.web.directory import Names
 from services.query.web.stream import Renderer, merged
 from services.query.web.wall import PARTS
@@ -14,7 +13,7 @@ from services.query.web.wall import PARTS
 NAMES = Names(groups=[{"id": "desk", "name": "Service desk"}])
 
 
-def a_snapshot(*, open_count: int = 1, position: int = 1, **said: Any) -> ServerSentEvent:
+def a_snapshot(*, open_count: int = 1, position: int = 1, **said: Any) -> Said:
     board = {
         "as_of": "2026-03-02T12:00:00Z",
         "freshness_seconds": 0.4,
@@ -42,17 +41,20 @@ def a_snapshot(*, open_count: int = 1, position: int = 1, **said: Any) -> Server
         "live": {"mode": "push", "viewers": 1},
         **said,
     }
-    return ServerSentEvent(raw_data=json.dumps(board), event="board", retry=2_000)
+    return Said("board", json.dumps(board))
 
 
-def parts_in(event: ServerSentEvent) -> dict[str, str]:
-    found: dict[str, str] = json.loads(event.raw_data or "")["parts"]
+def parts_in(event: Said) -> dict[str, str]:
+    found: dict[str, str] = json.loads(event.data)["parts"]
     return found
 
 
 def test_the_same_snapshot_is_rendered_once_for_all_viewers() -> None:
     renderer, snapshot = Renderer(), a_snapshot()
-    assert renderer.render(snapshot, NAMES) is renderer.render(snapshot, NAMES)
+    rendered = renderer.render(snapshot, NAMES)
+    assert renderer.render(snapshot, NAMES) is rendered
+    assert rendered.changed.wire is rendered.changed.wire, "and encoded once"
+    assert rendered.bare.wire.startswith(b"event: board\ndata: {")
 
 
 def test_the_text_beside_the_plot_counts_what_the_plot_shows() -> None:
@@ -79,14 +81,14 @@ def test_nothing_travels_twice_when_nothing_changed() -> None:
 
 
 def test_a_page_without_board_gets_the_freshness_alone() -> None:
-    bare = json.loads(Renderer().render(a_snapshot(), NAMES).bare.raw_data or "")
+    bare = json.loads(Renderer().render(a_snapshot(), NAMES).bare.data)
     assert bare["parts"] == {}
     assert (bare["fresh"]["position"], bare["fresh"]["seconds"]) == (1, 0.4)
 
 
 def test_before_everything_was_applied_once_nobody_claims_an_age() -> None:
     rebuilding = a_snapshot(as_of="1970-01-01T00:00:00Z", freshness_seconds=1.8e9)
-    fresh = json.loads(Renderer().render(rebuilding, NAMES).bare.raw_data or "")["fresh"]
+    fresh = json.loads(Renderer().render(rebuilding, NAMES).bare.data)["fresh"]
     assert fresh["as_of"] is None
     assert fresh["seconds"] is None
 
@@ -100,18 +102,18 @@ def test_a_consumer_that_is_behind_is_named() -> None:
 async def test_two_sources_in_one_stream_are_told_as_they_come_and_end_with_the_first() -> None:
     may_end = asyncio.Event()
 
-    async def first() -> AsyncIterator[ServerSentEvent]:
+    async def first() -> AsyncIterator[Said]:
         yield a_snapshot(position=1)
         await may_end.wait()
 
-    async def second() -> AsyncIterator[ServerSentEvent]:
+    async def second() -> AsyncIterator[Said]:
         for name in ("one", "two"):
-            yield ServerSentEvent(raw_data=name, event="attention")
+            yield Said("attention", name)
         await asyncio.Event().wait()
 
     seen = []
     async for event in merged(first(), second()):
-        seen.append(event.raw_data if event.event == "attention" else event.event)
+        seen.append(event.data if event.event == "attention" else event.event)
         if len(seen) == 3:
             may_end.set()
     assert sorted(seen) == ["board", "one", "two"]
