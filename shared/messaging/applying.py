@@ -117,7 +117,7 @@ class Applying:
             {
                 key_of(record): record.version
                 for record in admission.accepted
-                if record.version < failed.get(key_of(record), record.version + 1)
+                if not failed or record.version < failed.get(key_of(record), record.version + 1)
             },
         )
         outcome.repeated_count = admission.repeated_count
@@ -210,7 +210,8 @@ class Applying:
             if isinstance(event, UnknownEvent):
                 unknown_count += 1
                 continue
-            if (event.stream_id, event.version) != (record.stream_id, record.version):
+            # Numbers, because a UUID compares itself in Python.
+            if (event.stream_id.int, event.version) != (record.stream_id.int, record.version):
                 # The gate counted what the envelope says, and the handler would believe the event.
                 raise Unreadable(
                     f"the envelope says {record.stream_id}:{record.version}, the event"
