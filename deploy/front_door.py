@@ -82,6 +82,19 @@ class FrontDoor:
             raise RequestRefused(answer.status_code, content)
         return content
 
+    def fetch(self, path: str) -> bytes:
+        """A file, byte for byte.
+
+        Raises:
+            RequestRefused: any answer from 400 on.
+            httpx2.TransportError: nobody answered.
+        """
+        answer = self._client.get(path)
+        if answer.is_error:
+            is_json = "json" in answer.headers.get("content-type", "")
+            raise RequestRefused(answer.status_code, answer.json() if is_json else {})
+        return answer.content
+
     def send(self, path: str, content: bytes, media_type: str) -> tuple[dict[str, Any], bool]:
         """POST bytes as they are; the JSON of the answer, and whether it repeats an earlier one.
 

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 
 from shared.audit import Sealer
+from shared.audit.proofs import proofs_router
 from shared.audit.roots import roots_router
 from shared.database import Database
 from shared.eventstore import EventStore, GroupCommitter
@@ -153,6 +154,7 @@ class Service:
         self.api.include_router(parked_router(self.consumers, self._note))
         if self.sealer is not None:
             self.api.include_router(roots_router(self.store, self.sealer))
+            self.api.include_router(proofs_router(self.store, self.sealer))
         publishes = [topic for topic, owner in OWNERS.items() if owner == self.name and self.relay]
         document = asyncapi_document(
             title=f"ticketing {self.name}",

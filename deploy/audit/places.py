@@ -54,6 +54,17 @@ def places(
     )
 
 
+def trusted_keys(public_keys: Sequence[str]) -> dict[str, PublicKeys]:
+    """Whose signatures count, where no database is asked: those given, else those of the installation in `.ticketing`.
+
+    Raises:
+        CannotStart: a key is no key.
+    """
+    home = default_home()
+    local = StateFolder(home) if (home / "secrets.json").exists() else None
+    return _keys(tuple(TABLES), public_keys, local, None)
+
+
 def _local_url(home: Path, local: StateFolder | None, service: str) -> str:
     port = remembered_port(home, "postgres")
     if local is None or port is None:

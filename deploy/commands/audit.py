@@ -41,6 +41,13 @@ def verify(
         datetime | None,
         typer.Option(help="What was recorded before (UTC) may have been sealed late."),
     ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help="One ticket's history (`ticketing audit export`), checked without the database: exit status 0 all is"
+            " proven, 1 something is not as it was signed, 3 some is not under a signed day yet."
+        ),
+    ] = None,
     database: Annotated[
         str | None,
         typer.Option(
@@ -57,6 +64,10 @@ def verify(
     from deploy.audit.source import TABLES  # noqa: PLC0415
     from deploy.local.problems import CannotStart  # noqa: PLC0415
 
+    if file is not None:
+        from deploy.audit.exporting import verify_export  # noqa: PLC0415
+
+        raise typer.Exit(verify_export(file, public_key or ()))
     services = service or list(TABLES)
     for name in services:
         if name not in TABLES:
@@ -117,3 +128,35 @@ def roots(
         raise CannotStart(str(refusal)) from None
     except httpx2.TransportError as error:
         raise CannotStart(f"the front door does not answer ({error}); is it running?") from None
+
+
+@app.command()
+def export(
+    ticket: Annotated[str, typer.Argument(help="Id or number.")],
+    *,
+    to: Annotated[Path | None, typer.Option(help="A file; default: what is printed.")] = None,
+    url: Annotated[str | None, typer.Option(help="The front door; default: `make run`'s.")] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="TICKETING_TOKEN", help="A token of a supervisor.")
+    ] = None,
+) -> None:
+    """One ticket's whole history as NDJSON, with the proofs that `verify --file` needs and nothing else."""
+    import httpx2  # noqa: PLC0415 - keeps `--help` fast
+
+    from deploy.audit.exporting import export_of  # noqa: PLC0415
+    from deploy.front_door import RequestRefused  # noqa: PLC0415
+    from deploy.local.door import open_door  # noqa: PLC0415
+    from deploy.local.problems import CannotStart  # noqa: PLC0415
+    from shared.security.principal import Role  # noqa: PLC0415
+
+    try:
+        with open_door("ticketing-audit", Role.SERVICE, url=url, token=token) as door:
+            content = export_of(door, ticket)
+    except RequestRefused as refusal:
+        raise CannotStart(str(refusal)) from None
+    except httpx2.TransportError as error:
+        raise CannotStart(f"the front door does not answer ({error}); is it running?") from None
+    if to is None:
+        typer.echo(content, nl=False)
+    else:
+        to.write_bytes(content)

@@ -94,6 +94,7 @@ def build(settings: Settings) -> Service:
             store,
             service="query",
             table=TABLE,
+            found_by="ticket_id",
             seconds=settings.audit_seal_seconds,
             secret=settings.audit_secret.get_secret_value() if settings.audit_secret else None,
         ),

@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Final
+from uuid import UUID
 
 import structlog
 
@@ -62,7 +63,8 @@ def close_day(tx: Transaction, service: str, day: date, key: AuditKey | None) ->
 
 
 def _tree(tx: Transaction, day: date) -> merkle.Tree:
-    tree = merkle.Tree()
+    """The day's tree; its leaves are kept, for proofs of single streams."""
+    tree, chunk = merkle.Tree(), list[bytes]()
     with tx.cursor.connection.cursor(name="audit_heads_of_day") as cursor:
         cursor.itersize = _PAGE
         cursor.execute(
@@ -71,5 +73,25 @@ def _tree(tx: Transaction, day: date) -> merkle.Tree:
             (day,),
         )
         for row in cursor:
-            tree.add(chain.head(bytes(row["stream"]), row["version"], bytes(row["link"])))
+            leaf = chain.head(bytes(row["stream"]), row["version"], bytes(row["link"]))
+            tree.add(leaf)
+            chunk.append(leaf)
+            if len(chunk) == merkle.CHUNK:
+                _keep(tx, day, tree.count, chunk)
+                chunk = []
+    if chunk:
+        _keep(tx, day, tree.count, chunk)
     return tree
+
+
+def _keep(tx: Transaction, day: date, count: int, chunk: list[bytes]) -> None:
+    tx.cursor.execute(
+        "INSERT INTO audit_day_heads (day, number, first, heads, root) VALUES (%s, %s, %s, %b, %b)"
+        # There are some already where somebody has removed the day, which verification finds.
+        " ON CONFLICT (day, number) DO UPDATE"
+        " SET first = EXCLUDED.first, heads = EXCLUDED.heads, root = EXCLUDED.root",
+        (
+            *(day, (count - 1) // merkle.CHUNK, UUID(bytes=chunk[0][:16])),
+            *(b"".join(chunk), merkle.root_of(chunk)),
+        ),
+    )

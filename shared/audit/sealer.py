@@ -60,6 +60,7 @@ class Sealer:
         seconds: between two looks: how long an event may stand unsealed.
         secret: what the signing key is made from; without it seals are hashed and chained, and not signed.
         clock: the time of sealing, which decides the day.
+        found_by: the column by which proofs are asked for; where each event is a stream of its own, what it is about.
     """
 
     def __init__(
@@ -71,9 +72,12 @@ class Sealer:
         seconds: float,
         secret: str | None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        found_by: str = "originator_id",
     ) -> None:
         self.key = AuditKey(secret, service) if secret else None
         self.service = service
+        self.table = table
+        self.found_by = found_by
         self.problem: str | None = None
         self._store = store
         self._seconds = seconds

@@ -1,11 +1,17 @@
 """A ticket's whole way through the front door: opened, assigned with reasons, timed, paged, solved, seen."""
 
 import json
+from pathlib import Path
 
 import httpx2
 import pytest
+from typer.testing import CliRunner
 
+from deploy.audit.exported import verify_file
+from deploy.cli import app
+from shared.audit.signing import PublicKeys
 from shared.identifiers import new_id
+from shared.security import Role
 from tests.support.alert_receiver import AlertReceiver
 from tests.support.product import Product, refused
 from tests.support.waiting import eventually
@@ -52,7 +58,9 @@ def first_reply(ticket: dict) -> str | None:
     return states.get("first_reply")
 
 
-async def test_the_timeline_tells_every_change_with_old_and_new_value(product: Product):
+async def test_the_timeline_tells_every_change_with_old_and_new_value(
+    product: Product, tmp_path: Path
+):
     ticket_id = a_ticket(product)
     agent = product.door("agent", "anna", name="Anna")
     await seen(product, ticket_id, lambda t: row(t)["assignee_id"] and row(t)["due_at"])
@@ -80,6 +88,28 @@ async def test_the_timeline_tells_every_change_with_old_and_new_value(product: P
         "ticket.resolved.v1",
     ):
         assert told in timeline
+    check_export(product, ticket_id, tmp_path / "ticket.ndjson")
+
+
+def check_export(product: Product, ticket_id: str, file: Path) -> None:
+    """Each line of the exported history is what its event says; the day is not over, so nothing is proven yet."""
+    token = product.token(Role.SUPERVISOR, "sue")
+    asked = ["audit", "export", ticket_id, "--to", str(file), "--url", product.address]
+    exported = CliRunner().invoke(app, [*asked, "--token", token], catch_exceptions=False)
+    assert exported.exit_code == 0, exported.output
+    keys = {
+        name: PublicKeys(
+            product.door("agent", "anna").call("GET", f"/v1/audit/roots/{name}")["public_key"]
+        )
+        for name in ("intake", "routing", "sla", "query")
+    }
+    verdict = verify_file(file, keys)
+    assert verdict.findings == []
+    assert (verdict.status, verdict.proven) == (3, {})
+    assert verdict.unproven.keys() >= {"intake", "routing", "sla"}
+    file.write_bytes(file.read_bytes().replace(b"Looks like the fan.", b"Looks like the man."))
+    (found,) = verify_file(file, keys).findings
+    assert "was changed: the event is not the one that was sealed" in found[1]
 
 
 async def test_a_broken_promise_pages_once_with_its_deadline_and_resolves_itself(

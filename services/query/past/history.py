@@ -19,7 +19,7 @@ EVENTS_MAX: Final = 20_000
 
 _EVENTS: Final[LiteralString] = """
 SELECT e.stream_id, e.topic, e.version, e.ticket_id, e.type, e.occurred_at, e.recorded_at, e.actor_kind, e.actor_id,
-       e.actor_name, e.via, e.correlation_id, e.causation_id, e.changes, e.raw, t.number
+       e.actor_name, e.via, e.correlation_id, e.causation_id, e.changes, e.raw, t.number, e.raw::text AS stored
 FROM audit_log AS e LEFT JOIN tickets AS t ON t.ticket_id = e.ticket_id
 WHERE e.stream_id = ANY(%s)
 ORDER BY e.occurred_at, array_position(ARRAY['tickets.v1', 'assignments.v1', 'sla.v1'], e.topic), e.version LIMIT %s
@@ -57,6 +57,8 @@ class TooLong(Refused):
 async def whole_history(pool: Pool, ticket_id: UUID) -> list[dict[str, Any]]:
     """Every event of the ticket in the order in which it happened, with cause and consequence.
 
+    `stored` is the event's own text, byte for byte.
+
     Raises:
         TooLong: there are more than `EVENTS_MAX`.
     """
@@ -68,7 +70,7 @@ async def whole_history(pool: Pool, ticket_id: UUID) -> list[dict[str, Any]]:
                 f"This ticket has more than {EVENTS_MAX} events; read them page by page at /v1/audit?ticket=."
             )
         links = await links_of(connection, rows)
-    return [entry(row, links) for row in rows]
+    return [entry(row, links) | {"stored": row["stored"]} for row in rows]
 
 
 async def history_file(
@@ -77,7 +79,14 @@ async def history_file(
     """The file's bytes."""
     match format_:
         case Format.NDJSON:
-            return msgspec.json.Encoder().encode_lines(events)
+            # The event's own bytes, as they are sealed: so that its hash can be taken from the line.
+            return msgspec.json.Encoder().encode_lines(
+                [
+                    {name: told for name, told in event.items() if name != "stored"}
+                    | {"data": msgspec.Raw(event["stored"].encode())}
+                    for event in events
+                ]
+            )
         case Format.CSV:
             return as_csv(events)
         case Format.PDF:

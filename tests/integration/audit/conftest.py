@@ -123,7 +123,9 @@ async def own_store(own_database: Database, servers: Servers) -> AsyncIterator[E
 @pytest.fixture
 def archive(own_database: Database, own_store: EventStore[Any]) -> Archive:
     archive = Archive(own_database, own_store)
-    archive.tamper("TRUNCATE intake_events, audit_seals, audit_heads, audit_days RESTART IDENTITY")
+    archive.tamper(
+        "TRUNCATE intake_events, audit_seals, audit_heads, audit_days, audit_day_heads RESTART IDENTITY"
+    )
     archive.tamper("UPDATE relay_position SET notification_id = 0")
     for day in range(3):
         archive.live_a_day(day)

@@ -148,6 +148,7 @@ def silent(_: Progress) -> None:
 NOT_PROJECTED = {
     "schema_migrations", "consumer_positions", "stream_versions", "held_events", "parked_events", "freshness",
     "generations", "reads", "tombstones", "export_seal", "audit_seals", "audit_days", "audit_heads",
+    "audit_day_heads",
     "report_mails", "report_recipients", "report_subscriptions",
 }  # fmt: skip
 

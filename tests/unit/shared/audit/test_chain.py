@@ -79,6 +79,28 @@ def test_the_tree_is_that_of_rfc_6962(leaves):
     assert merkle.root_of(leaves) == by_definition(leaves)
 
 
+@given(st.lists(st.binary(max_size=4), min_size=1, max_size=70), st.data())
+def test_a_path_by_chunks_leads_to_the_root_and_no_other_leaf_has_it(leaves, data):
+    """As proofs are made: within a chunk, then over the roots of all chunks."""
+    size = 4  # like 1,024, a power of two
+    index = data.draw(st.integers(0, len(leaves) - 1))
+    chunks = [leaves[at : at + size] for at in range(0, len(leaves), size)]
+    within = [merkle.leaf_hash(leaf) for leaf in chunks[index // size]]
+    roots = [merkle.root_of(chunk) for chunk in chunks]
+    path = [*merkle.path(within, index % size), *merkle.path(roots, index // size)]
+    root, count = merkle.root_of(leaves), len(leaves)
+    leaf = merkle.leaf_hash(leaves[index])
+    assert merkle.root_along(leaf, index, count, path) == root
+    assert merkle.root_along(merkle.leaf_hash(b"another"), index, count, path) != root
+    assert merkle.root_along(leaf, index, count, [*path, root]) is None
+    assert merkle.root_along(leaf, count, count, path) is None
+    for place in range(len(path)):
+        assert merkle.root_along(leaf, index, count, path[:place]) != root
+    for other in range(count):
+        if leaves[other] != leaves[index]:
+            assert merkle.root_along(merkle.leaf_hash(leaves[other]), index, count, path) != root
+
+
 def test_a_signature_holds_for_its_digest_its_key_and_its_service():
     key = AuditKey("s" * 32, "intake")
     digest = b"d" * 32
