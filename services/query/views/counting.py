@@ -69,7 +69,7 @@ async def _opened(
     found = await matches(
         connection, asked.wanted, conditions, values, scope, page=at_most, walk=Walk()
     )
-    ours = found.gathered if found.way.is_gathered else found.tests
+    ours = found.sets + found.left if found.way.is_gathered else found.tests
     # Planned to be read to its end; of a cursor the planner expects a tenth to be read.
     await connection.execute("SET LOCAL cursor_tuple_fraction = 1")
     await connection.execute(

@@ -19,8 +19,14 @@ PASSED_BY_ROW: Final = 2.0
 _LOOKED_UP: Final = 1.8
 """A ticket that was found by another table's row is looked up in the index of its id."""
 
+_JOINED: Final = 0.15
+"""And that much when both sets are read whole and joined: few of their own beside many rows of the other table."""
+
 _GATHERED_AT_ONCE: Final = 10_000.0
 """Up to here gathering is preferred: what it costs is known, and what a walk costs is hoped."""
+
+_SORTED: Final = 0.5
+"""A ticket's place in the list's order is found before it is tested: the tests end with the page."""
 
 _HOPE: Final = 2
 """A walk that has tested twice what it should have needed is given up: what matches is not spread evenly."""
@@ -33,14 +39,14 @@ _TESTED_MIN: Final = 2_000
 class Part:
     """A condition on rows of another table: some `about` tickets fulfil it.
 
-    `looked_up`: what each of them costs as member of a set; `tested`: what asking it of one ticket costs. Of a phrase
-    the planner knows only how many have its words: that is not `is_sure`, and no walk is judged by it.
+    `looked_up`: what each of them costs as member of a set; `tested`: what asking it of one ticket costs. An index
+    knows only which tickets have the words of a phrase: a share of `kept` has the phrase, and all are tested for it.
     """
 
     about: int
     looked_up: float
     tested: float
-    is_sure: bool = True
+    kept: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +87,51 @@ def cheapest(field: Field, parts: Sequence[Part]) -> Way:
     shares = [min(part.about / max(field.everything, 1), 1.0) for part in parts]
     gathering = [_gathering(field, parts, shares, sets) for sets in range(len(parts) + 1)]
     sets = min(range(len(gathering)), key=gathering.__getitem__)
-    matching = field.own * prod(shares)
+    tests = _tests(parts, shares, 0)
+    matching = field.own * _share(tests)
     walked = min(1.0, field.page / max(matching, 1e-9))
-    walking = walked * (field.ordered * field.passed + _testing(field.own, parts, shares))
+    walking = walked * (field.ordered * field.passed + _testing(field.own, tests))
     if gathering[sets] <= max(walking, _GATHERED_AT_ONCE):
         return Way(is_gathered=True, sets=sets)
     tested_max = max(_TESTED_MIN, int(_HOPE * walked * field.own))
     # The rest of a walk may cost less than starting again.
-    ahead = _testing(field.own - tested_max, parts, shares)
-    is_given_up = bool(parts) and gathering[sets] < ahead and all(part.is_sure for part in parts)
+    ahead = _testing(field.own - tested_max, tests)
+    is_given_up = bool(parts) and gathering[sets] < ahead
     return Way(is_gathered=False, sets=sets, tested_max=tested_max if is_given_up else None)
 
 
 def _gathering(field: Field, parts: Sequence[Part], shares: list[float], sets: int) -> float:
+    tests = _tests(parts, shares, sets)
     if sets == 0:
-        return field.found + field.own * _LOOKED_UP + _testing(field.own, parts, shares)
-    in_sets = field.everything * prod(shares[:sets])
-    of_sets = sum(part.about * part.looked_up for part in parts[:sets])
-    tested = in_sets * field.own / max(field.everything, 1)
-    return of_sets + in_sets * _LOOKED_UP + _testing(tested, parts[sets:], shares[sets:])
+        found, cost = float(field.own), field.found + field.own * _LOOKED_UP
+    else:
+        in_sets = field.everything * prod(shares[:sets])
+        found = in_sets * field.own / max(field.everything, 1)
+        cost = sum(part.about * part.looked_up for part in parts[:sets])
+        cost += min(in_sets * _LOOKED_UP, field.found + in_sets * _JOINED)
+    if tests:
+        tested = min(found, field.page / max(_share(tests), 1e-9))
+        cost += found * _SORTED + _testing(tested, tests)
+    return cost
 
 
-def _testing(tickets: float, parts: Sequence[Part], shares: list[float]) -> float:
+def _tests(parts: Sequence[Part], shares: list[float], sets: int) -> list[tuple[float, float]]:
+    """What one of a ticket costs and which share passes it: first of those parts that are no sets, then of phrases."""
+    of_tests = [
+        (part.tested, share * part.kept)
+        for part, share in zip(parts[sets:], shares[sets:], strict=True)
+    ]
+    return of_tests + [(part.tested, part.kept) for part in parts[:sets] if part.kept < 1.0]
+
+
+def _share(tests: Sequence[tuple[float, float]]) -> float:
+    return prod(share for _, share in tests)
+
+
+def _testing(tickets: float, tests: Sequence[tuple[float, float]]) -> float:
     """Of so many tickets; one that fails a test is not put to the next."""
     cost = 0.0
-    for part, share in zip(parts, shares, strict=True):
-        cost += tickets * part.tested
+    for each, share in tests:
+        cost += tickets * each
         tickets *= share
     return cost

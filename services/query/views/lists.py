@@ -17,7 +17,7 @@ from services.query.facets import FIELD
 from services.query.views import customer_state
 from services.query.views.effort import PASSED_BY_ROW, PASSED_IN_INDEX
 from services.query.views.fields import kinds_of
-from services.query.views.list_filter import TicketFilter, conditions_of, named
+from services.query.views.list_filter import Named, TicketFilter, conditions_of, named
 from services.query.views.matches import Matches, Walk, matches
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
@@ -217,11 +217,12 @@ async def _first(
         values,
         scope,
         page=limit,
-        walk=_walk(asked.wanted, scope, order.sort),
+        walk=_walk(asked, order.sort),
     )
 
     async def rows_of(keys: Composed) -> list[DictRow]:
-        return await (await connection.execute(whole(keys), values)).fetchall()
+        # Never prepared: asked often, PostgreSQL would plan it once for any value, and one group has half of all.
+        return await (await connection.execute(whole(keys), values, prepare=False)).fetchall()
 
     if not found.way.is_gathered:
         conditions += [
@@ -232,7 +233,7 @@ async def _first(
         rows = await rows_of(_walked(order, conditions, found, place))
         if found.way.tested_max is None or len(rows) == limit:
             return rows
-    return await rows_of(_gathered(order, [*conditions, *found.gathered], place))
+    return await rows_of(_gathered(order, [*conditions, *found.sets], found.left, place))
 
 
 # Opening is a ticket's first change: said as well, a walk in the other's order begins or ends with the span.
@@ -249,19 +250,21 @@ _INDEXED_ALONE: Final = {
 """Order → the filters that only the index of this order holds."""
 
 
-def _walk(wanted: TicketFilter, scope: Scope, sort: Order) -> Walk:
+def _walk(asked: Named, sort: Order) -> Walk:
     """What a walk in this order passes."""
     if isinstance(sort, FieldSort):
         return Walk(PASSED_BY_ROW)
-    name = sort.removeprefix("-")
-    is_one = len(wanted.group) == 1
-    elsewhere = [wanted.requester, wanted.external_id, scope.requester_id]
+    wanted, name = asked.wanted, sort.removeprefix("-")
+    people = [ids for ids in (asked.requester, asked.seen) if ids is not None]
+    if name == "updated" and any(len(ids) == 1 for ids in people):
+        return Walk(PASSED_BY_ROW, is_within=True)
+    elsewhere = [*people, wanted.external_id]
     for other, filters in _INDEXED_ALONE.items():
         if other != name:
             elsewhere += [getattr(wanted, each) for each in filters]
     return Walk(
         PASSED_IN_INDEX if all(each is None for each in elsewhere) else PASSED_BY_ROW,
-        is_within=is_one and bool(wanted.is_open) and name in {"updated", "due"},
+        is_within=len(wanted.group) == 1 and bool(wanted.is_open) and name in {"updated", "due"},
     )
 
 
@@ -310,13 +313,16 @@ async def _in_order(connection: AsyncConnection[DictRow], sort: Order) -> _InOrd
 
 
 def _gathered(
-    order: _InOrder, conditions: Sequence[SQL | Composed], place: SQL | Composed
+    order: _InOrder,
+    conditions: Sequence[SQL | Composed],
+    tests: Sequence[Composed],
+    place: SQL | Composed,
 ) -> Composed:
-    """Ids and keys: all are found as quickly as that goes, whatever the order, and then put into it."""
+    """Ids and keys: all are found as quickly as that goes, put into the order, and tested until a page is full."""
     # Without OFFSET 0 the planner would rather walk, and hope for the limit.
-    return SQL(
+    found = SQL(
         "SELECT t.ticket_id, {key} AS sort_key FROM (SELECT t.* FROM tickets AS t WHERE {conditions} OFFSET 0) AS t"
-        "{joined} WHERE {place} ORDER BY sort_key {direction}, ticket_id {direction} LIMIT %(limit)s"
+        "{joined} WHERE {place} ORDER BY sort_key {direction}, ticket_id {direction}"
     ).format(
         key=SQL(order.key),
         joined=order.joined,
@@ -324,6 +330,12 @@ def _gathered(
         place=place,
         direction=order.direction,
     )
+    if not tests:
+        return SQL("{} LIMIT %(limit)s").format(found)
+    return SQL(
+        "SELECT t.ticket_id, t.sort_key FROM ({found} OFFSET 0) AS t WHERE {tests}"
+        " ORDER BY sort_key {direction}, ticket_id {direction} LIMIT %(limit)s"
+    ).format(found=found, tests=SQL(" AND ").join(tests), direction=order.direction)
 
 
 def _walked(

@@ -30,6 +30,9 @@ MEASURED_MAX: Final = 10 * COUNTED_MAX
 """Up to here the planner's word is checked: of words that no sample holds it expects thousands, and a walk for one that
 is nowhere would test every ticket."""
 
+_PHRASE_KEPT: Final = 0.05
+"""Of the tickets with the words of a phrase so many have it, perhaps: nothing tells."""
+
 _COST: Final = 5.0
 """Microseconds of one unit of the planner's."""
 
@@ -53,9 +56,10 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Conditions on a row `t` of `tickets`, as they are best put when tickets are gathered, and all as tests."""
+    """Conditions on a row `t` of `tickets`: as sets and what is `left` to test, for gathering; all as tests."""
 
-    gathered: list[Composed]
+    sets: list[Composed]
+    left: list[Composed]
     tests: list[Composed]
     way: effort.Way
 
@@ -64,7 +68,8 @@ class Matches:
 class _Elsewhere:
     """One condition on rows of another table: the tickets that fulfil it, and as test of one; `rows`: that table's.
 
-    `is_known`: they were counted, or the planner has met them in its sample.
+    `is_known`: they were counted, or the planner has met them in its sample. A set whose part is not wholly kept holds
+    more than the test lets pass.
     """
 
     as_set: Composed
@@ -139,8 +144,10 @@ async def matches(
     sets = SQL(" INTERSECT ").join(SQL("({})").format(each.as_set) for each in found[: way.sets])
     # In one: rows of a single value stand in the order of their tickets, so two such sets are merged as they are read.
     in_sets = [SQL("t.ticket_id IN ({})").format(sets)] if way.sets else []
+    left = found[way.sets :] + [each for each in found[: way.sets] if each.part.kept < 1]
     return Matches(
-        in_sets + [each.as_test for each in found[way.sets :]],
+        in_sets,
+        [each.as_test for each in left],
         [each.as_test for each in found],
         way,
     )
@@ -177,7 +184,7 @@ async def _facet(
             " WHERE {} LIMIT 1)"
         ).format(both),
         rows,
-        effort.Part(about, looked_up=0.25, tested=2.0),
+        effort.Part(about, looked_up=0.25, tested=6.0),
     )
 
 
@@ -185,21 +192,25 @@ async def _containing(
     connection: AsyncConnection[DictRow], words: str, values: Values, scope: Scope
 ) -> _Elsewhere:
     asked = await query_of(connection, words)
-    query = values.put(asked.whole)
+    query, in_any_order = asked.whole, asked.in_any_order
+    has_phrase = in_any_order != query
     rows = SQL("SELECT d.ticket_id FROM search_documents AS d WHERE d.everything @@ {}::tsquery")
-    in_index = rows.format(query)
+    in_index = rows.format(values.put(in_any_order))
     # Notes are not in the public document, so no customer can find a ticket by what a note says.
     document = SQL("d.everything" if scope.sees_internal else "coalesce(d.public, d.everything)")
-    seen = SQL("{} @@ {}::tsquery").format(document, query)
+    seen = SQL("{} @@ {}::tsquery").format(document, values.put(query))
     expected = await _expected(connection, in_index, values)
+    is_whole = scope.sees_internal or has_phrase  # a phrase is tested for in any case
     return _Elsewhere(
         # OFFSET 0 keeps it a set: the planner takes testing a document for as cheap as comparing a number.
-        SQL("{} OFFSET 0" if scope.sees_internal else "{} AND {} OFFSET 0").format(in_index, seen),
+        SQL("{} OFFSET 0" if is_whole else "{} AND {} OFFSET 0").format(in_index, seen),
         SQL(
             "(SELECT {} FROM search_documents AS d WHERE d.ticket_id = t.ticket_id OFFSET 0)"
         ).format(seen),
         in_index,
-        effort.Part(expected.rows, looked_up=3.0, tested=4.5, is_sure=words.isalnum()),
+        effort.Part(
+            expected.rows, looked_up=3.0, tested=4.5, kept=_PHRASE_KEPT if has_phrase else 1.0
+        ),
         is_known=words.isalnum() and await _is_sampled(connection, asked),
     )
 

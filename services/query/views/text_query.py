@@ -9,6 +9,8 @@ from psycopg.rows import DictRow
 
 from services.query.languages import ALL, EVERY_WORD
 
+# Of a tsquery as text: words, "follows", "not".
+_TOKENS: Final = re.compile(r"'(?:[^']|'')*'|<(?:-|\d+)>|!")
 _EXCLUDED: Final = re.compile(r'(?<!\S)-("[^"]*"|\S+)')
 
 # Each form once: the planner adds up the chances of two that are the same.
@@ -23,6 +25,14 @@ class TextQuery:
 
     whole: str
     wanted: str
+
+    @property
+    def in_any_order(self) -> str:
+        """The same without phrases, and so perhaps of more texts: an index knows words, and not where they stand."""
+        is_phrase = any(token.startswith("<") for token in _TOKENS.findall(self.whole))
+        if not is_phrase or not self.wanted or "!" in _TOKENS.findall(self.wanted):
+            return self.whole
+        return _TOKENS.sub(lambda token: "&" if token[0].startswith("<") else token[0], self.wanted)
 
 
 async def query_of(connection: AsyncConnection[DictRow], words: str) -> TextQuery:

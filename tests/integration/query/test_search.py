@@ -6,7 +6,8 @@ import pytest
 from psycopg.sql import SQL
 
 from services.query.views import effort, lists, matches
-from services.query.views.list_filter import TicketFilter
+from services.query.views.counting import count_tickets
+from services.query.views.list_filter import Named, TicketFilter
 from services.query.views.lists import Sort
 from services.query.views.matches import Walk
 from services.query.views.scope import Scope
@@ -134,6 +135,27 @@ async def test_a_word_that_is_nowhere_is_looked_up_whatever_the_planner_expects(
     assert found.way.is_gathered is is_gathered
 
 
+@pytest.mark.parametrize("sets", [0, 1])
+async def test_a_phrase_is_tested_for_however_its_words_are_looked_up(
+    said: Reader, monkeypatch: pytest.MonkeyPatch, sets: int
+) -> None:
+    monkeypatch.setattr(effort, "cheapest", lambda *_: effort.Way(is_gathered=True, sets=sets))
+    for phrase, found in {
+        '"forgotten the password"': {5},
+        '"password the forgotten"': set(),
+        '"password forgotten"': set(),
+        'gómez -"forgotten the password"': set(SAID) - {5},
+        'gómez -"password forgotten"': set(SAID),
+        '"work cannot" or "las impresoras"': {4},
+        '-"cannot work"': set(SAID) - {5},
+    }.items():
+        assert set(await numbers(said, q=phrase)) == found, phrase
+        counted = await count_tickets(
+            await said.store.pool(), TicketFilter(q=phrase), Scope(), at_most=9, seconds_max=9.0
+        )
+        assert counted.count == len(found)
+
+
 async def test_what_a_note_says_is_not_found_by_a_customer_who_is_looked_up_by_words(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,22 +167,30 @@ async def test_what_a_note_says_is_not_found_by_a_customer_who_is_looked_up_by_w
     assert set(await numbers(reader, q="printers", **as_customer)) == {1, 2}
 
 
+def of(requester: list[str] | None = None, **wanted: Any) -> Named:
+    return Named(TicketFilter(**wanted), requester, seen=None)
+
+
 @pytest.mark.parametrize(
-    ("wanted", "sort", "index"),
+    ("asked", "sort", "index"),
     [
-        (TicketFilter(group=("desk",), is_open=True), Sort.UPDATED_DESC, "tickets_group_changed"),
-        (TicketFilter(group=("desk",), is_open=True), Sort.DUE, "tickets_group_due"),
-        (TicketFilter(group=("desk",), is_open=True), Sort.CREATED, None),
-        (TicketFilter(group=("desk", "net"), is_open=True), Sort.DUE, None),
-        (TicketFilter(group=("desk",)), Sort.DUE, None),
+        (of(group=("desk",), is_open=True), Sort.UPDATED_DESC, "tickets_group_changed"),
+        (of(group=("desk",), is_open=True), Sort.DUE, "tickets_group_due"),
+        (of(group=("desk",), is_open=True), Sort.CREATED, None),
+        (of(group=("desk", "net"), is_open=True), Sort.DUE, None),
+        (of(group=("desk",)), Sort.DUE, None),
+        (of(["eve"]), Sort.UPDATED, "tickets_requester"),
+        (of(["eve", "eve@example.org"]), Sort.UPDATED, None),
+        (of(["eve"]), Sort.DUE, None),
     ],
 )
-async def test_a_walk_passes_by_nobody_only_where_an_index_holds_the_group(
-    said: Reader, wanted: TicketFilter, sort: Sort, index: str | None
+async def test_a_walk_passes_by_nobody_only_where_an_index_holds_group_or_person(
+    said: Reader, asked: Named, sort: Sort, index: str | None
 ) -> None:
-    assert lists._walk(wanted, Scope(), sort).is_within is (index is not None)
+    assert lists._walk(asked, sort).is_within is (index is not None)
     if index is not None:
         (found,) = said.rows(
             "SELECT indexdef FROM pg_indexes WHERE schemaname = 'query' AND indexname = %s", index
         )
-        assert "(group_id, " in found["indexdef"]
+        column = "requester_id" if asked.requester else "group_id"
+        assert f"({column}, " in found["indexdef"]

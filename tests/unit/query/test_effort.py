@@ -8,7 +8,7 @@ N = 1_000_000
 
 
 def facet(about: int) -> Part:
-    return Part(about, looked_up=0.25, tested=2.0)
+    return Part(about, looked_up=0.25, tested=6.0)
 
 
 def word(about: int) -> Part:
@@ -67,5 +67,14 @@ def test_a_walk_that_meets_less_than_it_hoped_is_given_up_only_where_gathering_c
     assert given_up.tested_max is not None
     assert 51 * 16 < given_up.tested_max < N / 100
     assert cheapest(field(3_000, ordered=3_000), (facet(N), facet(N))).tested_max is None
-    phrase = Part(100_000, looked_up=3.0, tested=4.5, is_sure=False)
-    assert cheapest(field(), (phrase,)) == Way(is_gathered=False, sets=1)
+
+
+def test_a_phrase_is_looked_for_in_order_among_those_with_its_words() -> None:
+    def phrase(about: int) -> Part:
+        return Part(about, looked_up=3.0, tested=4.5, kept=0.05)
+
+    assert cheapest(field(), (phrase(20_000),)) == Way(is_gathered=True, sets=1)
+    common = cheapest(field(), (phrase(800_000),))
+    assert not common.is_gathered
+    assert cheapest(field(3_000), (phrase(800_000),)) == Way(is_gathered=True, sets=0)
+    assert cheapest(field(3_000), (phrase(10),)) == Way(is_gathered=True, sets=1)
