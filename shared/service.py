@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from shared.audit import Sealer
 from shared.audit.proofs import proofs_router
 from shared.audit.roots import roots_router
-from shared.database import Database
+from shared.database import Database, Transaction
 from shared.eventstore import EventStore, GroupCommitter
 from shared.http.health import HealthState
 from shared.messaging import Consumer, Relay
@@ -25,7 +25,8 @@ from shared.messaging.admin import parked_router
 from shared.messaging.asyncapi import asyncapi_document
 from shared.messaging.positions import Slot
 from shared.observability import metrics
-from shared.operations import Note, note_in_events
+from shared.operations import Note, Operation, note_in_events
+from shared.security.refusals import RefusedLogins
 from shared.settings import ServiceSettings
 from shared.topics import OWNERS
 
@@ -99,6 +100,8 @@ class Service:
         self._on_drain = tuple(on_drain)
         self._note = note
         self._tasks: list[asyncio.Task[None]] = []
+        self.refused_logins = RefusedLogins(api.state.trusted_proxies, self._note_all)
+        api.state.refused_logins = self.refused_logins
         self._add_plumbing_routes()
         self._started_consumers: list[Consumer] = []
         self._start_task: asyncio.Task[None] | None = None
@@ -168,6 +171,13 @@ class Service:
         async def asyncapi() -> dict[str, Any]:
             return document
 
+    def _note_all(self, operations: Sequence[Operation]) -> None:
+        def work(tx: Transaction) -> None:
+            for done in operations:
+                self._note(tx, done)
+
+        self.store.transact(work)
+
     async def _serve(self) -> None:
         self._server = server = _Server(
             uvicorn.Config(
@@ -213,6 +223,7 @@ class Service:
         for make in self._task_makers:
             self._run(make(), getattr(make, "__name__", "task"))
         self._run(self._watch(), "watch")
+        self._run(self.refused_logins.run(), "refused-logins")
         if not self._needs_kafka:
             self.health.started()
         await self._until(self._reach_kafka, "kafka", gates=self._needs_kafka)

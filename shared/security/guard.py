@@ -5,10 +5,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from shared.errors import Forbidden
 from shared.security.principal import Principal, Role
-from shared.security.tokens import TokenVerifier, Unauthorized
+from shared.security.tokens import InvalidToken, TokenVerifier, Unauthorized
 
 COOKIE: Final = "ticketing_session"
 """The browser's session: the token itself, out of reach of scripts."""
@@ -35,13 +36,29 @@ async def authenticate(request: Request, *roles: Role, machines: bool = True) ->
     scope = request.scope
     principal: Principal | None = scope.get(_PRINCIPAL)
     if principal is None:
-        verifier: TokenVerifier = request.app.state.tokens
-        principal = scope[_PRINCIPAL] = await verifier.verify(token_of(request))
+        principal, _ = await verified(request, token_of(request))
+        scope[_PRINCIPAL] = principal
     if roles and not any(principal.may(role) for role in roles):
         raise RoleNotEnough(f"This needs the role {' or '.join(roles)}.")
     if not machines and principal.role is Role.SERVICE:
         raise RoleNotEnough("Machine accounts may not do this.")
     return principal
+
+
+async def verified(asked: HTTPConnection, token: str) -> tuple[Principal, float]:
+    """Who the token speaks for, and when it ends (Unix seconds); a refused one is told to the audit.
+
+    Raises:
+        InvalidToken, NotYet: see `TokenVerifier.verify`.
+    """
+    verifier: TokenVerifier = asked.app.state.tokens
+    try:
+        return await verifier.verify_until(token)
+    except InvalidToken as error:
+        # A service has it; an API without a log of its own has none.
+        if (refusals := getattr(asked.app.state, "refused_logins", None)) is not None:
+            refusals.saw(asked.scope, token, error)
+        raise
 
 
 def require(*roles: Role, machines: bool = True) -> Callable[[Request], Awaitable[Principal]]:

@@ -8,9 +8,9 @@ from starlette.status import HTTP_204_NO_CONTENT
 
 from shared.errors import Invalid
 from shared.http.bodies import json_answer
-from shared.security.guard import COOKIE, authenticate, bearer_token
+from shared.security.guard import COOKIE, authenticate, bearer_token, verified
 from shared.security.principal import Principal
-from shared.security.tokens import TokenVerifier, Unauthorized
+from shared.security.tokens import Unauthorized
 
 _COOKIE_CHARS_MAX: Final = 3_800
 """Browsers keep 4096 bytes per cookie, its name and attributes included (RFC 6265 §6.1)."""
@@ -27,8 +27,7 @@ def session_router() -> APIRouter:
         if authorization is None:
             raise Unauthorized("A bearer token is needed.", field="header Authorization")
         token = bearer_token(authorization)
-        verifier: TokenVerifier = request.app.state.tokens
-        principal, ends_at = await verifier.verify_until(token)
+        principal, ends_at = await verified(request, token)
         if len(token) > _COOKIE_CHARS_MAX:
             raise Invalid.of("header Authorization", "the token is too long for a browser's cookie")
         answer = json_answer(_described(principal))

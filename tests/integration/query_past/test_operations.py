@@ -1,16 +1,25 @@
 """What operators do to the services stands in the audit: at query in its own log, at the others as events."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Any
 
 import httpx2
+import psycopg
+import pytest
 
 from services.query.views.freshness import CONSUMER
 from shared.events.operations import IntakeOperation
 from shared.security import Role
+from shared.security import refusals as security_refusals
+from shared.security.refusals import KEYS_MAX
 from tests.integration.query.conftest import Reader
 from tests.integration.query.stories import Story
 from tests.support.events import stamp
 from tests.support.parked import park
+from tests.support.waiting import eventually
 
 SEEN_BY = {"role": Role.SUPERVISOR}
 
@@ -71,3 +80,95 @@ async def test_what_was_done_to_a_tickets_mail_is_in_its_history_and_not_on_its_
     assert not (await reader.read("/v1/audit", **SEEN_BY, ticket="2", field="state"))["events"]
     page = await reader.get("/audit", **SEEN_BY, ticket="1")
     assert said in page.text
+
+
+@pytest.fixture
+async def guarded(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reader]:
+    """Refusals are written, those of half a second together."""
+    monkeypatch.setattr(reader.service.refused_logins, "_window_seconds", 0.5)
+    writing = asyncio.create_task(reader.service.refused_logins.run())
+    yield reader
+    writing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await writing
+
+
+async def refusals(reader: Reader) -> list[dict[str, Any]]:
+    asked = {"type": "query_operation", "limit": 200}
+    return (await reader.read("/v1/audit", **SEEN_BY, **asked))["events"]
+
+
+async def test_refused_logins_are_in_the_audit_the_first_at_once_the_others_together(
+    guarded: Reader,
+):
+    expired = guarded.issuer.issue("anna", Role.AGENT, ttl_seconds=-3600)
+    headers = {"Authorization": f"Bearer {expired}"}
+    assert (await guarded.http.post("/session", headers=headers)).status_code == 401
+    (first,) = await eventually(lambda: refusals(guarded), what="the first is told at once")
+    assert first["sentence"] == "unknown was refused as anna: The token has expired."
+    assert (first["actor"]["id"], first["actor"]["ip"]) == ("unknown", "127.0.0.1")
+    for _ in range(40):
+        assert (await guarded.http.get("/v1/tickets", headers=headers)).status_code == 401
+
+    async def all_told() -> list[dict[str, Any]] | None:
+        told = await refusals(guarded)
+        return told if sum(event["data"]["count"] for event in told) == 41 else None
+
+    told = await eventually(all_told, what="the others are told together")
+    assert len(told) <= 10  # windows of half a second
+    stored = str(guarded.rows("SELECT convert_from(state, 'UTF8') AS said FROM reads"))
+    assert expired.rpartition(".")[2] not in stored
+    # Who comes without a token at all has not tried to log in.
+    assert (await guarded.http.get("/v1/tickets")).status_code == 401
+    assert len(await refusals(guarded)) == len(told)
+
+
+async def test_a_flood_of_names_and_nonsense_does_not_fill_the_log(guarded: Reader):
+    window = guarded.service.refused_logins
+    window._window_seconds = 30.0  # all within one
+    tokens = [guarded.issuer.issue(f"bot-{n}", Role.ADMIN, ttl_seconds=-3600) for n in range(40)]
+    tokens += ["x", "a.b.c", "x" * 9_000, "e30.e30.e30"] * 5
+    for token in tokens:
+        answer = await guarded.http.get("/v1/tickets", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 401
+    window._window_seconds = 0.0
+    window._is_first.set()
+
+    async def all_told() -> list[dict[str, Any]] | None:
+        told = await refusals(guarded)
+        return told if sum(event["data"]["count"] for event in told) == len(tokens) else None
+
+    told = await eventually(all_told, what="each is counted")
+    assert len(told) <= 2 * (KEYS_MAX + 1)
+    names = {change["new"] for event in told for change in event["changes"]}
+    assert {"bot-0", "others"} <= names
+
+
+async def test_refusals_outlive_an_outage_and_the_end_of_the_service(
+    guarded: Reader, monkeypatch: pytest.MonkeyPatch
+):
+    refused, write = guarded.service.refused_logins, guarded.service.refused_logins._write
+    outages = iter([psycopg.OperationalError("away")])
+
+    def fails_once(operations: Any) -> None:
+        if (error := next(outages, None)) is not None:
+            raise error
+        write(operations)
+
+    monkeypatch.setattr(refused, "_write", fails_once)
+    monkeypatch.setattr(security_refusals, "_RETRY_SECONDS", 0.05)
+    await guarded.http.get("/v1/tickets", headers={"Authorization": "Bearer x.y.z"})
+    await eventually(lambda: refusals(guarded), what="it is tried again")
+    refused._window_seconds = 30.0
+    await guarded.http.get("/v1/tickets", headers={"Authorization": "Bearer x.y.z"})
+    await guarded.http.get("/v1/tickets", headers={"Authorization": "Bearer x.y.z"})
+    ending = asyncio.create_task(refused.run())
+    await asyncio.sleep(0)
+    ending.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await ending
+
+    async def all_told() -> bool:
+        return sum(event["data"]["count"] for event in await refusals(guarded)) == 3
+
+    await eventually(all_told, what="none is lost")

@@ -37,8 +37,8 @@ from shared.errors import Invalid, Refused
 from shared.eventstore import EventStore
 from shared.observability import metrics
 from shared.security import Principal, Role
-from shared.security.guard import COOKIE, bearer_token
-from shared.security.tokens import TokenVerifier, Unauthorized
+from shared.security.guard import COOKIE, bearer_token, verified
+from shared.security.tokens import Unauthorized
 
 log = structlog.get_logger(__name__)
 
@@ -358,8 +358,7 @@ async def _agent(socket: WebSocket) -> Principal:
         # A page of another site could open a socket with our cookie; browsers say whose page it is.
         if not token or origin != socket.headers.get("host"):
             raise Unauthorized("A bearer token is needed.", field="header Authorization")
-    tokens: TokenVerifier = socket.app.state.tokens
-    principal = await tokens.verify(token)
+    principal, _ = await verified(socket, token)
     if not principal.may(Role.AGENT):
         raise NotForCustomers("This needs the role agent.")
     return principal
