@@ -31,7 +31,7 @@ _SORTED: Final = 0.5
 _HOPE: Final = 2
 """A walk that has tested twice what it should have needed is given up: what matches is not spread evenly."""
 
-_TESTED_MIN: Final = 2_000
+_TESTED_MIN: Final = 1_000
 """But it tests so many first; that takes some milliseconds."""
 
 

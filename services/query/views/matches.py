@@ -13,7 +13,7 @@ from typing import Final, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL, Composed, Identifier
 
 from services.query.facets import FIELD, OWN, TAG
 from services.query.views import effort
@@ -141,16 +141,26 @@ async def matches(
     way = effort.cheapest(field, [each.part for each in found])
     if not way.is_gathered and await _is_seldom(connection, found, values):
         way = effort.Way(is_gathered=True, sets=1)
-    sets = SQL(" INTERSECT ").join(SQL("({})").format(each.as_set) for each in found[: way.sets])
-    # In one: rows of a single value stand in the order of their tickets, so two such sets are merged as they are read.
-    in_sets = [SQL("t.ticket_id IN ({})").format(sets)] if way.sets else []
     left = found[way.sets :] + [each for each in found[: way.sets] if each.part.kept < 1]
     return Matches(
-        in_sets,
+        _in_all([each.as_set for each in found[: way.sets]]),
         [each.as_test for each in left],
         [each.as_test for each in found],
         way,
     )
+
+
+def _in_all(sets: Sequence[Composed]) -> list[Composed]:
+    """The condition that a ticket is in each of these sets; none if there is no set."""
+    if not sets:
+        return []
+    # Joined: rows of a single value stand in the order of their tickets, so two such sets are merged as they are read.
+    joined = SQL(" JOIN ").join(
+        SQL("({}) AS {}").format(each, Identifier(f"set_{number}"))
+        + (SQL(" USING (ticket_id)") if number else SQL(""))
+        for number, each in enumerate(sets)
+    )
+    return [SQL("t.ticket_id IN (SELECT ticket_id FROM {})").format(joined)]
 
 
 async def _is_seldom(
