@@ -83,7 +83,7 @@ FULL: Final = Scale(
     routing_calm_seconds=10.0,
     reply_tickets=40,
     listed_tickets=1_000_000,
-    list_rounds=40,
+    list_rounds=25,
     dashboards=500,
     dashboard_seconds=20.0,
 )

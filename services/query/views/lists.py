@@ -188,7 +188,10 @@ async def ids_of(
             SQL("true"),
             Values(),
             limit=limit,
-            whole=lambda keys: keys,
+            # Without the key: Python has no moment for that of tickets without a deadline.
+            whole=lambda keys: SQL(
+                "SELECT page.ticket_id FROM ({}) AS page ORDER BY page.sort_key {}, page.ticket_id {}"
+            ).format(keys, order.direction, order.direction),
         )
     return [row["ticket_id"] for row in rows]
 

@@ -141,7 +141,13 @@ async def test_a_count_that_is_ended_by_the_time_says_how_far_it_came(
 
 
 async def test_the_ids_are_those_of_the_list_in_its_order(desk: Reader) -> None:
-    for asked in ({"sort": "created"}, {"tag": "vip", "sort": "-created"}, {"q": "printer"}):
+    for asked in (
+        {"sort": "created"},
+        {"sort": "due"},
+        {"sort": "-due"},
+        {"tag": "vip", "sort": "-created"},
+        {"q": "printer"},
+    ):
         listed = await desk.read("/v1/tickets", **asked)
         ids = await desk.read("/v1/tickets/ids", **asked)
         assert ids["ticket_ids"] == [one["ticket_id"] for one in listed["tickets"]]
