@@ -110,10 +110,12 @@ def _update(
     if old is not None and (old.columns != shape or old.position is None):
         old = None
     since = old.position if old is not None and old.position is not None else 0
+    moved = (
+        "true" if old is None else f"({entity.changed.format(since=since)} OR {entity.unsettled})"
+    )
     query = (
         f"SELECT {chosen} FROM bi.{name}"  # noqa: S608 - our own names and numbers
-        f" WHERE (export_position >= {since} OR {entity.unsettled.format(since=since)})"
-        f" AND export_position < {snapshot.horizon}"
+        f" WHERE {moved} AND export_position < {snapshot.horizon}"
     )
     gone = _gone(snapshot, entity, since) if old is not None else []
     with snapshot.batches(query) as batches:

@@ -21,8 +21,8 @@ from shared.database import Transaction
 _STAMP: Final = "change_tx"
 """The number of the transaction that changed a row last; exported tables have it."""
 
-_BY_NATURE: Final = frozenset({_STAMP, "indexed_bytes"})
-"""Differ between generations: when a row was changed last, and how a text was cut into batches."""
+_BY_NATURE: Final = frozenset({_STAMP, "described_tx", "indexed_bytes"})
+"""Differ between generations: when a row was changed or described last, and how a text was cut into batches."""
 
 _BUCKETS: Final = 4_096
 """Shares that the rows of a table are compared in; of those that differ each row is looked at."""

@@ -19,10 +19,12 @@ from deploy.lake.writing import NAMES, WHOLE
 from deploy.local.problems import CannotStart
 from services.query.views.export import ENTITIES
 from shared.events import Priority
+from shared.events.agents import AgentDefined, AgentProfile
 from tests.integration.query.conftest import Reader
 from tests.integration.query.random_lives import random_life
 from tests.integration.query.stories import Story
 from tests.support.database import Database
+from tests.support.events import stamp
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -69,7 +71,8 @@ async def settled(reader: Reader) -> None:
     await eventually(
         lambda: reader.rows(
             "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > greatest("
-            "(SELECT max(change_tx) FROM tickets), (SELECT max(change_tx) FROM tombstones)) AS ok"
+            "(SELECT max(change_tx) FROM tickets), (SELECT max(change_tx) FROM tombstones),"
+            " (SELECT max(described_tx) FROM agents)) AS ok"
         )[0]["ok"]
     )
 
@@ -90,10 +93,12 @@ async def test_a_lake_is_what_the_views_say_and_stays_so(
     told = len(later.events)
     later.note(500, "later").prioritise(501, Priority.URGENT)
     fresh = random_life(99, 99)
-    reader.feed_events(later.events[told:] + fresh.events)
+    named = AgentDefined(**stamp(1), agent_id="anna", profile=AgentProfile(name="Anna B."))
+    reader.feed_events([*later.events[told:], *fresh.events, named])
     second = await update(reader, url, tmp_path)
     assert second.anew is None
     assert second.read["fct_ticket"] == 2, "only what changed is read again"
+    assert second.read["ticket_enriched"] > 2, "and what shows another name now"
     same_entities(reader, tmp_path)
     reader.rows("DELETE FROM tickets WHERE number = 7 RETURNING number")
     await update(reader, url, tmp_path)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 
 VIEWS = {
     "dim_agent", "dim_calendar", "dim_channel", "dim_customer", "dim_date", "dim_group", "dim_organisation",
-    "dim_policy", "export_origin", "export_tombstone",
+    "dim_policy", "export_origin", "export_tombstone", "export_touched",
     "fct_agent_day", "fct_assignment", "fct_field_change", "fct_message", "fct_satisfaction", "fct_sla_cycle",
     "fct_sla_judged_again", "fct_sla_pause", "fct_ticket",
     "fct_ticket_event", "sla_policies", "ticket_backlog", "ticket_enriched", "ticket_field_history",

@@ -106,7 +106,8 @@ class Running:
                 row["line"]
                 for row in self.rows(
                     compared.get(
-                        table, f"SELECT (to_jsonb(t) - 'change_tx')::text AS line FROM {table} AS t"
+                        table,
+                        f"SELECT (to_jsonb(t) - 'change_tx' - 'described_tx')::text AS line FROM {table} AS t",
                     )
                 )
             )

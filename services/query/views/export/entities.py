@@ -18,9 +18,11 @@ class Entity(msgspec.Struct, frozen=True):
         source_unit: the same over the source.
         chosen: SQL over the source: which of its rows are in the view.
         day: the view's column by which a lake is divided; it never changes for a row. None: not divided.
-        unsettled: SQL over the view: rows whose durations still change though their own row does not, because the clock
-            goes on or because an event of another topic came later. A lake reads them again in every run; `{since}` is
-            the position of the run before.
+        touched: SQL of (position, ticket_id, unit): rows that moved because another table did whose columns they show.
+            None: they show nothing else. The view's `export_position` is the newest of all.
+        changed: SQL over the view: which rows moved since the position `{since}`, in the words that are quickest.
+        unsettled: SQL over the view: rows whose durations change though nothing happens, because the clock goes on. A
+            lake reads them again in every run.
     """
 
     name: str
@@ -30,10 +32,25 @@ class Entity(msgspec.Struct, frozen=True):
     source_unit: LiteralString
     chosen: LiteralString = "true"
     day: str | None = None
+    touched: LiteralString | None = None
+    changed: LiteralString = "export_position >= {since}"
     unsettled: LiteralString = "false"
 
 
-def _of_tickets(name: str, unsettled: LiteralString = "false") -> Entity:
+_TICKETS_TOUCHED: Final = (
+    "SELECT export_position AS position, ticket_id, ticket_id::text AS unit FROM bi.export_touched"
+)
+_TICKETS_CHANGED: Final = (
+    "ticket_id IN (SELECT ticket_id FROM bi.fct_ticket WHERE export_position >= {since}"
+    " UNION ALL SELECT ticket_id FROM bi.export_touched WHERE export_position >= {since})"
+)
+_STINTS_TOUCHED: Final = (
+    "SELECT t.change_tx AS position, ticket_id, ticket_id || ':' || a.version AS unit"
+    " FROM tickets AS t JOIN assignments AS a USING (ticket_id) WHERE a.change_tx < t.change_tx"
+)
+
+
+def _of_tickets(name: str) -> Entity:
     return Entity(
         name,
         "tickets",
@@ -42,7 +59,12 @@ def _of_tickets(name: str, unsettled: LiteralString = "false") -> Entity:
         _TICKET,
         chosen="version > 0",
         day="created_at",
-        unsettled=unsettled,
+    )
+
+
+def _with_names(name: str, unsettled: LiteralString = "false") -> Entity:
+    return msgspec.structs.replace(
+        _of_tickets(name), touched=_TICKETS_TOUCHED, changed=_TICKETS_CHANGED, unsettled=unsettled
     )
 
 
@@ -68,8 +90,8 @@ ENTITIES: Final[dict[str, Entity]] = {
     entity.name: entity
     for entity in (
         _of_tickets("fct_ticket"),
-        _of_tickets("ticket_enriched"),
-        _of_tickets("ticket_metrics", unsettled="is_open"),
+        _with_names("ticket_enriched"),
+        _with_names("ticket_metrics", unsettled="is_open"),
         _of_clocks("fct_sla_cycle", "sla_cycle_id", "started_at"),
         _of_clocks("sla_policies", "sla_event_id", "sla_applied_at"),
         Entity(
@@ -79,8 +101,8 @@ ENTITIES: Final[dict[str, Entity]] = {
             "assignment_id",
             "ticket_id || ':' || version",
             day="assigned_at",
-            unsettled="is_current OR ticket_id IN"
-            " (SELECT ticket_id FROM bi.fct_ticket WHERE export_position >= {since})",
+            touched=_STINTS_TOUCHED,
+            unsettled="is_current",
         ),
         Entity(
             "fct_message",

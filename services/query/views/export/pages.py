@@ -7,15 +7,21 @@ moves behind the place where it was read, and is told again.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any, Final, LiteralString, cast
+from typing import Any, Final, cast
 
 import msgspec
 import psycopg
 from psycopg.rows import DictRow, dict_row, tuple_row
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Identifier
 
 from services.query.views.export.cursors import Place
 from services.query.views.export.entities import Column, Entity
+from services.query.views.export.moves import (
+    behind_the_horizon,
+    end_of_page,
+    rows_of_page,
+    within,
+)
 from services.query.views.pools import Pool
 from shared.errors import Invalid, Refused
 
@@ -120,37 +126,16 @@ async def _head(
         raise CursorFromTheFuture(
             "this database was set back to an older state; export anew", field="query cursor"
         )
-    values = _bounds(request) | {"horizon": horizon, "limit": request.limit}
-    statement = SQL(
-        "SELECT position, unit FROM ("
-        ' (SELECT change_tx AS position, ({unit}) COLLATE "C" AS unit FROM {source}'
-        "  WHERE {chosen} AND change_tx >= %(position)s AND change_tx < %(horizon)s"
-        '  AND (%(unit)s::text IS NULL OR (change_tx, ({unit}) COLLATE "C") > (%(position)s, %(unit)s))'
-        "  ORDER BY 1, 2 LIMIT %(limit)s)"
-        " UNION ALL"
-        ' (SELECT change_tx, key COLLATE "C" FROM tombstones WHERE source = %(source)s'
-        "  AND change_tx >= %(position)s AND change_tx < %(horizon)s"
-        '  AND (%(unit)s::text IS NULL OR (change_tx, key COLLATE "C") > (%(position)s, %(unit)s))'
-        "  ORDER BY 1, 2 LIMIT %(limit)s)"
-        ") AS moved ORDER BY 1, 2 OFFSET %(limit)s - 1 LIMIT 1"
-    ).format(
-        unit=SQL(entity.source_unit), source=Identifier(entity.source), chosen=SQL(entity.chosen)
-    )
-    end = await (await connection.execute(statement, values)).fetchone()
-    withheld = SQL(
-        "SELECT count(*) AS count FROM (SELECT FROM {} WHERE change_tx >= %s LIMIT %s) AS waiting"
-    ).format(Identifier(entity.source))
-    waiting = await (await connection.execute(withheld, (horizon, WITHHELD_MAX))).fetchone()
+    values = _bounds(request) | {
+        "horizon": horizon,
+        "limit": request.limit,
+        "most": WITHHELD_MAX,
+    }
+    end = await (await connection.execute(end_of_page(entity), values)).fetchone()
+    waiting = await (await connection.execute(behind_the_horizon(entity), values)).fetchone()
     place = Place(horizon, None) if end is None else Place(end["position"], end["unit"])
     head = Head(columns, place, end is None, cast(DictRow, waiting)["count"])
     return head, place
-
-
-_RANGE: Final[LiteralString] = (
-    "{position} >= %(position)s AND (%(unit)s::text IS NULL"
-    ' OR ({position}, ({unit}) COLLATE "C") > (%(position)s, %(unit)s))'
-    ' AND {position} <= %(last)s AND ({position} < %(last)s OR ({unit}) COLLATE "C" <= %(last_unit)s)'
-)
 
 
 async def _rows(
@@ -159,18 +144,9 @@ async def _rows(
     last: Place,
     columns: Sequence[Column],
 ) -> AsyncIterator[Batch]:
-    entity = request.entity
     chosen = SQL(", ").join(Identifier(column.name) for column in columns[:-1])
-    statement = SQL(
-        'SELECT export_position, ({unit}) COLLATE "C" AS _unit, {columns}, false AS {deleted} FROM bi.{view}'
-        " WHERE {range} ORDER BY 1, 2"
-    ).format(
-        unit=SQL(entity.unit),
-        columns=chosen,
-        deleted=Identifier(DELETED),
-        view=Identifier(entity.name),
-        range=_range("export_position", entity.unit),
-    )
+    listed = SQL("{}, false AS {}").format(chosen, Identifier(DELETED))
+    statement = rows_of_page(request.entity, listed)
     async with connection.cursor("export", row_factory=tuple_row) as cursor:
         await cursor.execute(statement, _bounds(request, last))
         while batch := await cursor.fetchmany(BATCH_ROWS):
@@ -186,7 +162,7 @@ async def _tombstones(
     """What was deleted in the page's range, shaped like its rows: the key, and nulls."""
     statement = SQL(
         'SELECT change_tx, key FROM tombstones WHERE source = %(source)s AND {} ORDER BY 1, key COLLATE "C"'
-    ).format(_range("change_tx", "key"))
+    ).format(within("change_tx", "key"))
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(statement, _bounds(request, last))
         found = await cursor.fetchall()
@@ -224,10 +200,6 @@ async def _with(
     while grave is not None:
         yield [grave[2:]]
         grave = next(graves, None)
-
-
-def _range(position: LiteralString, unit: LiteralString) -> Composed:
-    return SQL(_RANGE).format(position=SQL(position), unit=SQL(unit))
 
 
 def _bounds(request: Request, last: Place | None = None) -> dict[str, Any]:
