@@ -60,6 +60,7 @@ async def list_answer(
     content = {
         **told_at(parts, instant),
         "count": page.count,
+        **({"count_at_least": page.count_at_least} if page.count is None else {}),
         "tickets": [states[ticket_id] for ticket_id in page.ids],
         "next": page.next,
     }

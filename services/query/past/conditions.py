@@ -65,12 +65,17 @@ class Question:
     """A statement on its way: which tickets are looked at, what each must fulfil, and which joins that takes.
 
     It refers to `SOURCES`.
+
+    Attributes:
+        unread: the words, when too many tickets would have to be read again for them: those that fulfil
+            `words.WRITTEN_SINCE` are then among the matching, and only their documents of the time can tell.
     """
 
     source: LiteralString
     values: Values
     conditions: list[SQL | Composed] = field(default_factory=list)
     joins: set[str] = field(default_factory=set)
+    unread: TextQuery | None = None
 
     def ask(self, condition: SQL | Composed, join: str | None = None) -> None:
         self.conditions.append(condition)
@@ -103,7 +108,7 @@ async def question_of(
         kinds: of the custom fields in it.
 
     Raises:
-        Invalid: a value that a field cannot have; too many tickets would have to be read again for their words.
+        Invalid: a value that a field cannot have.
     """
     is_about_open_ones = wanted.is_open is True or bool(
         wanted.status and not ENDED & set(wanted.status)
@@ -193,15 +198,20 @@ async def _ask_words(
     if asked.wanted:
         since.ask(SQL("t.ticket_id IN ({})").format(document.format(wanted)))
     statement = SQL("WITH {} {} LIMIT {}").format(
-        SOURCES, since.statement(SQL("t.ticket_id"), SQL("")), words.TOLD_MAX + 1
+        SOURCES, since.statement(SQL("t.ticket_id"), SQL("")), words.COUNTED_MAX + 1
     )
     found = await connection.execute(statement, question.values)
     ids = [row["ticket_id"] for row in await found.fetchall()]
-    had = await words.having(connection, ids, asked, instant)
+    if len(ids) > words.COUNTED_MAX:
+        question.unread = asked
+        had: SQL | Composed = SQL(words.WRITTEN_SINCE)
+        if asked.wanted:
+            had += SQL(" AND t.ticket_id IN ({})").format(document.format(wanted))
+    else:
+        given = question.values.put(await words.having(connection, ids, asked, instant))
+        had = SQL("t.ticket_id = ANY({})").format(given)
     question.ask(
-        SQL("(t.ticket_id = ANY({had}) OR t.ticket_id IN ({document}) AND NOT ({since}))").format(
-            had=question.values.put(had),
-            document=document.format(whole),
-            since=SQL(words.WRITTEN_SINCE),
+        SQL("({had} OR t.ticket_id IN ({document}) AND NOT ({since}))").format(
+            had=had, document=document.format(whole), since=SQL(words.WRITTEN_SINCE)
         )
     )

@@ -12,13 +12,14 @@ from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed
 
 from services.query.facets import FIELD
-from services.query.past import facets
+from services.query.past import facets, words
 from services.query.past.conditions import CHANGED, SOURCES, Question, question_of
 from services.query.projections.tickets import RANKS
 from services.query.views.fields import FieldKind, kinds_of
 from services.query.views.list_filter import TicketFilter
 from services.query.views.lists import FieldSort, Order, Sort
 from services.query.views.pools import Pool
+from services.query.views.text_query import TextQuery
 from shared.http import cursor
 
 _KEYS: Final[dict[str, tuple[LiteralString, str | None]]] = {
@@ -42,11 +43,33 @@ ORDER BY page.sort_key {direction}, page.ticket_id {direction}
 """
 
 
+_WALK: Final[LiteralString] = """
+WITH {sources}, matching AS MATERIALIZED ({matching}),
+counted AS (SELECT count(*) FILTER (WHERE NOT is_unread) AS count FROM matching)
+SELECT counted.count, m.ticket_id, m.is_unread, nullif(m.sort_key::text, 'infinity')::{type} AS sort_key
+FROM counted LEFT JOIN matching AS m ON {place}
+ORDER BY m.sort_key {direction}, m.ticket_id {direction}
+"""
+
+_FIRST: Final = 200
+"""Rows of the first step of a walk: mostly they fill the page."""
+
+_Key = tuple[Any, UUID]
+
+
 @dataclass(frozen=True, slots=True)
 class PastPage:
-    """`count`: of the whole list; `ids`: this page's tickets in order; `next`: cursor of the following page."""
+    """Tickets of a past list.
 
-    count: int
+    Attributes:
+        count: of the whole list; None when too many would have to be read again to know.
+        count_at_least: so many there are for certain.
+        ids: this page's tickets in order. A page can be shorter than asked for and not be the last.
+        next: cursor of the following page.
+    """
+
+    count: int | None
+    count_at_least: int
     ids: list[UUID]
     next: str | None
 
@@ -63,8 +86,7 @@ async def tickets_at(
     """One page of the list as it was, and how many it had.
 
     Raises:
-        Invalid: `after` is not a cursor of this very list; a field or its value does not exist; too many tickets
-            would have to be read again for their words.
+        Invalid: `after` is not a cursor of this very list; a field or its value does not exist.
     """
     name = _scope_of(wanted, instant, sort)
     async with pool.connection() as connection, connection.transaction():
@@ -83,20 +105,69 @@ async def tickets_at(
                 "after_key": "infinity" if key is None else key,
                 "after_id": ticket_id,
             }
-        statement = SQL(_LIST).format(
+        columns = walk.columns
+        if question.unread is not None:
+            columns += SQL(", ({}) AS is_unread").format(SQL(words.WRITTEN_SINCE))
+        statement = SQL(_LIST if question.unread is None else _WALK).format(
             sources=SOURCES,
-            matching=question.statement(walk.columns, walk.source),
+            matching=question.statement(columns, walk.source),
             type=SQL(walk.type),
             place=place,
             direction=SQL("DESC") if sort.is_descending else SQL("ASC"),
         )
+        if question.unread is not None:
+            return await _walked(connection, statement, question, question.unread, limit, name)
         found = await connection.execute(statement, {**question.values, "limit": limit + 1})
         rows = await found.fetchall()
     count, rows = rows[0]["count"], [row for row in rows if row["ticket_id"] is not None]
-    page, following = rows[:limit], None
-    if len(rows) > limit:
-        following = cursor.encode((page[-1]["sort_key"], page[-1]["ticket_id"]), scope=name)
-    return PastPage(count, [row["ticket_id"] for row in page], following)
+    page = rows[:limit]
+    following = _key(page[-1]) if len(rows) > limit else None
+    return PastPage(count, count, [row["ticket_id"] for row in page], _cursor(following, name))
+
+
+async def _walked(
+    connection: AsyncConnection[DictRow],
+    statement: Composed,
+    question: Question,
+    asked: TextQuery,
+    limit: int,
+    name: str,
+) -> PastPage:
+    """Along the list, reading again only what stands there, until the page is full or enough was read."""
+    instant = question.values["instant"]
+    found: list[_Key] = []
+    last: _Key | None = None
+    count = read = 0
+    size = _FIRST
+    async with connection.cursor("past_walk") as walk:
+        await walk.execute(statement, question.values)
+        while rows := await walk.fetchmany(size):
+            count = rows[0]["count"]
+            rows = [row for row in rows if row["ticket_id"] is not None]  # of an empty list
+            unread = [row["ticket_id"] for row in rows if row["is_unread"]]
+            had = set(await words.having(connection, unread, asked, instant))
+            for row in rows:
+                last = _key(row)
+                if row["ticket_id"] in had or not row["is_unread"]:
+                    found.append(last)
+            read, size = read + len(unread), min(2 * size, words.AT_ONCE)
+            if len(found) > limit:
+                last = found[limit - 1]
+                break
+            if read >= words.READ_MAX:
+                break
+        else:
+            last = None  # nothing follows
+    ids = [ticket_id for _, ticket_id in found[:limit]]
+    return PastPage(None, count, ids, _cursor(last, name))
+
+
+def _key(row: DictRow) -> _Key:
+    return row["sort_key"], row["ticket_id"]
+
+
+def _cursor(last: _Key | None, name: str) -> str | None:
+    return None if last is None else cursor.encode(last, scope=name)
 
 
 async def _kinds(

@@ -19,14 +19,16 @@ from services.query.projections.tables import as_json
 from services.query.projections.tickets import TicketFacts, fold
 from services.query.projections.writes import DOCUMENTS, Writes
 from services.query.views.text_query import TextQuery
-from shared.errors import Invalid
 from shared.events.tickets import TicketEvent
 from shared.topics import Topic
 
-TOLD_MAX: Final = 20_000
-"""So many documents are made anew in a few seconds."""
+COUNTED_MAX: Final = 20_000
+"""So many documents are made anew in a few seconds; a list that would need more is read page by page, uncounted."""
 
-_AT_ONCE: Final = 1_000
+READ_MAX: Final = 20_000
+"""And no page reads more: it then ends where it is, and the next goes on there."""
+
+AT_ONCE: Final = 1_000
 """Documents in memory; a long ticket's has 200 kB."""
 
 WRITTEN_SINCE: Final[LiteralString] = """
@@ -46,20 +48,10 @@ _HAS: Final[Composed] = SQL(
 async def having(
     connection: AsyncConnection[DictRow], ids: Sequence[UUID], asked: TextQuery, instant: datetime
 ) -> list[UUID]:
-    """Those of these tickets that would have been found.
-
-    Raises:
-        Invalid: they are more than `TOLD_MAX`.
-    """
-    if len(ids) > TOLD_MAX:
-        raise Invalid.of(
-            "q",
-            f"more than {TOLD_MAX:,} tickets with these words were written to since, and each has to be read again;"
-            " narrow the list by another filter or take rarer words",
-        )
+    """Those of these tickets that would have been found."""
     found: list[UUID] = []
-    for first in range(0, len(ids), _AT_ONCE):
-        part = ids[first : first + _AT_ONCE]
+    for first in range(0, len(ids), AT_ONCE):
+        part = ids[first : first + AT_ONCE]
         documents = await _documents(connection, part, instant)
         rows = await connection.execute(_HAS, (as_json(documents), asked.whole))
         found += [row["ticket_id"] for row in await rows.fetchall()]

@@ -137,8 +137,8 @@ async def ticket_list(
 
 async def _at(
     pool: Pool, wanted: TicketFilter, instant: datetime, names: Names, page_asked: dict[str, Any]
-) -> tuple[lists.TicketPage, int]:
-    """The page as it was, and how many tickets the list had."""
+) -> tuple[lists.TicketPage, str]:
+    """The page as it was, and in words how many tickets the list had."""
     found = await tickets_at(pool, wanted, instant, **page_asked)
     states = await states_at(pool, found.ids, instant)
     tickets = []
@@ -149,7 +149,9 @@ async def _at(
             "assignee_name": agent_id and names.agent(agent_id),
         }
         tickets.append(ticket | called)
-    return lists.TicketPage(tickets, found.next), found.count
+    count = f"{found.count_at_least:,} ticket{'' if found.count_at_least == 1 else 's'}"
+    words = count if found.count is not None else f"at least {count}"
+    return lists.TicketPage(tickets, found.next), words
 
 
 @router.get("/tickets/views")
