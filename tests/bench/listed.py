@@ -19,8 +19,9 @@ _STEP: Final = 20_000
 _WRITERS: Final = 2
 _TABLES: Final = ["tickets", "search_documents", "facets"]
 
-# The first words are in nearly every ticket, the last in a handful; a message has some 40 of them. One group has half
-# of all tickets, the smallest of fifty a third of a percent; one requester, a machine that watches others, has a tenth.
+# Ids begin with the time, as the product's do. The first words are in nearly every ticket, the last in a handful; a
+# message has some 40 of them. One group has half of all tickets, the smallest of fifty a third of a percent; one
+# requester, a machine that watches others, has a tenth.
 _FILL: Final = """
 WITH made AS (
 INSERT INTO query.tickets (ticket_id, version, number, subject, ticket_type, language, via, requester_id,
@@ -29,7 +30,7 @@ INSERT INTO query.tickets (ticket_id, version, number, subject, ticket_type, lan
     fields, opened_at, updated_at, customer_message_count, waiting_since, routing_version, group_id, group_ids,
     assignee_id, assignee_name, assigned_at, routed_at, sla_version, policy_id, policy_version, due_at, due_metric,
     is_at_risk, is_breached, breached_metrics, clocks)
-SELECT gen_random_uuid(), 5, n, 'Ticket ' || n || ' about things',
+SELECT uuidv7(o - now()), 5, n, 'Ticket ' || n || ' about things',
        (ARRAY['incident', 'question', 'problem', 'task'])[1 + n %% 4],
        (ARRAY['en', 'de', 'fr', NULL])[1 + n %% 4], (ARRAY['email', 'form', 'chat', 'api'])[1 + n / 3 %% 4],
        'customer' || c, 'Customer ' || c, 'c' || c || '@example.org', 'org' || c %% 900,

@@ -254,6 +254,8 @@ async def test_no_page_polls_and_none_reads_events_while_it_stands_open(
     page.remove_listener("request", note)
     assert asked == ["/tickets asks for /tickets", "/tickets asks for /tickets/views"], "once each"
 
+    await count_on(page)
+
     for number, path in enumerate(("/", "/tickets", "/promises", "/groups/desk"), start=2):
         await page.goto(served.address + path)
         await stand()
@@ -267,6 +269,24 @@ async def test_no_page_polls_and_none_reads_events_while_it_stands_open(
         may = "SELECT has_schema_privilege('query', nspname, 'USAGE') FROM pg_namespace WHERE nspname = ANY(%s)"
         found = connection.execute(may, [["intake", "routing", "sla"]]).fetchall()
     assert found == [(False,)] * 3, "nor may it: the owners' events are theirs"
+
+
+async def count_on(page: Page) -> None:
+    """A number that is still being counted is asked for again, though nothing happens."""
+    pending = ["<b data-pending>3+</b>"]
+
+    async def count(route: Route) -> None:
+        if pending:
+            await route.fulfill(body=pending.pop(), content_type="text/html")
+        else:
+            await route.continue_()
+
+    await page.route("**/tickets/views*", count)
+    await page.select_option("#f-priority", "high")
+    await expect(page.locator("#views")).to_have_text("3+")
+    await page.clock.run_for(2_000)
+    await expect(page.locator("#views")).to_contain_text("Everything")
+    await page.unroute("**/tickets/views*")
 
 
 def told(**fresh: Any) -> str:
