@@ -2,6 +2,7 @@
 
 import asyncio
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -12,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.query.views.freshness import Freshness, Slot, measure
+from services.query.views.freshness import Freshness, Slot, measure, position_now
 from shared.database import Database
 from shared.errors import Unreadable
 from shared.events import Owner
@@ -56,6 +57,15 @@ class LagWatch:
     def known(self) -> Freshness:
         """What may be said of an answer: within a request, what was known when it began (see `KnownFirst`)."""
         return _KNOWN.get() or self.freshness
+
+    async def know_position(self) -> None:
+        """Within a request, before it reads: the position as it is now, and not as of the last look.
+
+        A page can then tell whether a later word of the stream speaks of something that it does not show yet.
+        """
+        known = self.known
+        position = await position_now(await self._store.pool())
+        _KNOWN.set(replace(known, position=max(known.position, position)))
 
     async def run(self) -> None:
         """Look until cancelled; while Kafka or PostgreSQL is away, the last figures grow old visibly."""

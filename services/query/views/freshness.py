@@ -37,6 +37,10 @@ FROM consumer_positions AS p LEFT JOIN freshness AS f USING (topic, partition)
 WHERE p.consumer = %s
 """
 
+_POSITION: Final[LiteralString] = (
+    "SELECT coalesce(sum(position), 0)::bigint AS position FROM consumer_positions WHERE consumer = %s"
+)
+
 _NEVER: Final = datetime.fromtimestamp(0, UTC)
 
 Slot = tuple[str, int]
@@ -72,3 +76,10 @@ async def measure(
         else:
             whole_at[slot] = looked_at
     return Freshness(as_of, behind, sum(row["position"] for row in rows))
+
+
+async def position_now(pool: Pool) -> int:
+    """Events projected so far, of all topics: what is read after this has at least these in it."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute(_POSITION, (CONSUMER,))).fetchone()
+    return row["position"] if row else 0

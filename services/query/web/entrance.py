@@ -10,10 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse, Response
 
-from services.query.web.rendering import page
+from services.query.web.rendering import page, parts_of
 from shared.errors import NotYet, Refused
 from shared.http.problems import problem_answer, problem_of
 from shared.security import Principal, authenticate
+from shared.security.guard import COOKIE
 from shared.security.tokens import Unauthorized
 
 HOME: Final = "/"
@@ -31,6 +32,8 @@ class PageRoute(APIRoute):
 
         async def handle_for_people(request: Request) -> Response:
             try:
+                if _brings_a_session(request):
+                    await parts_of(request).lag.know_position()
                 return await handle(request)
             except Unauthorized as error:
                 return _to_login(request, error)
@@ -61,6 +64,11 @@ def place_after_login(wanted: str | None) -> str:
     if parts.scheme or parts.netloc or not wanted.startswith("/") or "\\" in wanted:
         return HOME
     return HOME if wanted.startswith("//") or parts.path in {"/login", "/logout"} else wanted
+
+
+def _brings_a_session(request: Request) -> bool:
+    """Whoever brings none is sent to the login, and nothing is read for them."""
+    return COOKIE in request.cookies or "authorization" in request.headers
 
 
 def _to_login(request: Request, error: Unauthorized) -> Response:

@@ -1,5 +1,7 @@
 """All pages as one router; `services.query.main` includes it."""
 
+from typing import Final
+
 from fastapi import APIRouter
 
 from services.query.web import (
@@ -24,8 +26,7 @@ from services.query.web import (
     wall,
 )
 
-router = APIRouter()
-for room in (
+ROOMS: Final = (
     assets,
     login,
     wall,
@@ -45,5 +46,9 @@ for room in (
     unsubscribe,  # before `/reports/{name}`
     reports,
     api_page,
-):
+)
+"""In the order in which an address is looked for."""
+
+router = APIRouter()
+for room in ROOMS:
     router.include_router(room.router)

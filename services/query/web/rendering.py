@@ -26,7 +26,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
 }
 STALE_SECONDS: Final = 10
-"""From this age on a page says loudly that its figures are old."""
+"""A page says loudly that the newest known is older than this, or was known for so long and is not shown."""
 
 _BEFORE_ANYTHING: Final = datetime(1971, 1, 1, tzinfo=UTC)
 """The views answer 1970 while a partition with events has none applied: a rebuild, not an age."""

@@ -2,6 +2,8 @@
 //
 // Two words of the server are kept: the newest, and the one of which what is shown is. A page that follows what happens
 // asks again when they part, and is as old as what it shows; one that does not follow says its age and offers to.
+// Loud is only what should not be: the newest word is old, or it was asked for and did not come. That a list asks again
+// every few seconds and not at once is no trouble: its age stands above it.
 
 import { clock, learnNow, serverNow } from "./clock.js";
 import { applyParts } from "./parts.js";
@@ -21,21 +23,24 @@ let heardAt = Date.now();
 let shown = null; // {said, at}: the word of the server of which what is shown is
 let isFollowed = kind === "board"; // the stream itself carries what the wall shows
 let isHeld = false; // it follows, but not while the reader is at something
-let hasFailed = false; // it asked for what is new and was not given it
 let openedAt = 0;
 let source = null;
 let attempts = 0;
 let trouble = "";
 let isSignedOut = false;
 let retry = 0;
-let oldSince = 0; // when the age first went over the limit
+let partedAt = 0; // since when something newer is known than what a page that follows shows
+let oldSince = 0; // when the newest word first was older than the limit
 let unknownSince = 0;
 
 function hear(said) {
+  // A page knows its position exactly; the stream's words are up to a second old, and come from several processes.
+  if (fresh && said.position < fresh.position) said.position = fresh.position;
   const hasMoved = fresh !== null && said.position !== fresh.position;
   fresh = said;
   heardAt = Date.now();
   if (!shown || kind === "board" || said.position === shown.said.position) shown = newest();
+  else partedAt ||= heardAt; // until what has been asked for is shown
   learnNow(said.now);
   show();
   if (hasMoved) document.dispatchEvent(new CustomEvent("moved"));
@@ -44,7 +49,7 @@ function hear(said) {
 // For answers that came another way (a refreshed part).
 export const hearFresh = hear;
 
-export const newest = () => ({ said: fresh, at: heardAt });
+export const newest = () => ({ said: fresh, at: heardAt, askedAt: Date.now() });
 
 export function follow() {
   isFollowed = true;
@@ -52,9 +57,11 @@ export function follow() {
 
 // What became of asking again for the page's content; `word` was the newest one when it was asked for.
 export function showsAsOf(word, { isDone, isHeld: waits }) {
-  hasFailed = !isDone && !waits;
   isHeld = waits;
-  if (isDone && word.at >= shown.at) shown = fresh.position === word.said.position ? newest() : word;
+  if (isDone && word.at >= shown.at) {
+    shown = fresh.position === word.said.position ? newest() : word;
+    partedAt = shown === word ? word.askedAt : 0;
+  }
   show();
 }
 
@@ -83,8 +90,7 @@ function show() {
   const isStill = !isFollowed || isHeld, isPast = isStill && kind !== "off" && fresh.position !== shown.said.position;
   const words = said(isStill), target = strip.querySelector("[data-said]");
   if (target.textContent !== words) target.textContent = words;
-  const age = ageOf(isStill ? newest() : shown);
-  const problem = problemNow(age);
+  const problem = problemNow(ageOf(newest()), isStill);
   strip.classList.toggle("unknown", ageOf(shown) === null);
   strip.classList.toggle("past", isPast);
   document.getElementById("fresh-reload").hidden = !isPast;
@@ -96,7 +102,7 @@ function show() {
   if (source && Date.now() - Math.max(heardAt, openedAt) > SILENCE_MS) open();
 }
 
-function problemNow(age) {
+function problemNow(age, isStill) {
   const since = clock(heardAt + serverNow() - Date.now());
   if (isSignedOut) return "Your session has ended; nothing here is live. Sign in again.";
   if (trouble) return `${trouble} Last figures: ${since}.`;
@@ -109,8 +115,9 @@ function problemNow(age) {
   }
   if (age <= staleSeconds) oldSince = 0;
   else oldSince ||= Date.now();
+  const isLate = !isStill && partedAt && Date.now() - partedAt > staleSeconds * 1000;
+  if (isLate) return `What is shown is ${span(ageOf(shown))} old: newer was asked for and did not come; trying again.`;
   if (!oldSince || Date.now() - oldSince < HOLD_MS) return "";
-  if (hasFailed) return `What is shown is ${span(age)} old: newer was asked for and did not come; trying again.`;
   return `These figures are ${Math.round(age)} s old${fresh.behind ? `: ${fresh.behind} ${fresh.behind === 1 ? "event is" : "events are"} not applied yet` : ""}${fresh.problem ? ` (${fresh.problem})` : ""}.`;
 }
 
