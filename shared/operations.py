@@ -1,7 +1,7 @@
 """What operators do to a service, into its own log: beside what they do, in the same transaction."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,17 @@ from shared.events.operations import (
     operations_stream,
 )
 from shared.eventstore import EventTransaction
-from shared.http.origin import Origin
+
+
+class Asked(Protocol):
+    """Who asks, through what, within which request."""
+
+    @property
+    def actor(self) -> Actor: ...
+    @property
+    def via(self) -> Channel: ...
+    @property
+    def correlation_id(self) -> str: ...
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,10 +42,16 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     count: int = 1
 
     @classmethod
-    def by(cls, origin: Origin, what: str, about: str, **more: Any) -> "Operation":
+    def by(cls, asked: Asked, what: str, about: str, **more: Any) -> "Operation":
         """One that a caller asked for."""
-        common = {name: getattr(origin, name) for name in ("actor", "via", "correlation_id")}
-        return cls(what=what, about=about, **common, **more)
+        return cls(
+            what=what,
+            about=about,
+            actor=asked.actor,
+            via=asked.via,
+            correlation_id=asked.correlation_id,
+            **more,
+        )
 
 
 Note = Callable[[Transaction, Operation], None]

@@ -1,6 +1,8 @@
 """`ticketing projections` on a terminal: tables of generations, a bar while one is built."""
 
 import asyncio
+import getpass
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -31,10 +33,14 @@ from services.query.generations import (
     rebuild,
 )
 from services.query.generations import Progress as BuildProgress
+from services.query.own_log import note_operation
 from services.query.projections.groups import ABOUT, Group
 from services.query.settings import Settings
 from shared import heap
 from shared.database import Database
+from shared.events import Actor, ActorKind, Channel
+from shared.observability.correlation import new_correlation_id
+from shared.operations import Operation
 
 _MB: Final = 1_000_000
 _LINES_MAX: Final = 20
@@ -90,6 +96,7 @@ def run_rebuild(
     """
     group, console = _known(name), Console(highlight=False)
     settings = _settings(database, kafka, prefix)
+    _note(database, "projections.rebuild", group, accept_differences=accept_differences)
     heap.settle()  # as in a service: else the collector takes a third of the time
     try:
         with drawn(console) as told:
@@ -108,6 +115,7 @@ def run_rebuild(
         raise CannotStart(str(problem)) from None
     except (psycopg.Error, KafkaError, OSError) as error:
         raise CannotStart(str(error).partition("\n")[0]) from None
+    _note(database, "projections.switch", group, generation=done.number)
     console.print(f"{group}: generation {done.number} is live, from {done.total:,} events")
     for table, count in done.differences.items():
         console.print(f"  {table}: {count:,} rows came out otherwise, or were changed meanwhile")
@@ -153,9 +161,32 @@ def run_drop_old(name: str, database: str | None) -> None:
     group = _known(name)
     with _opened(database) as store:
         has_dropped = store.transact(lambda tx: drop_old(tx, group))
+    if has_dropped:
+        _note(database, "projections.drop", group)
     Console(highlight=False).print(
         f"{group}: dropped" if has_dropped else f"{group}: nothing is kept"
     )
+
+
+def _note(database: str | None, what: str, group: Group, **changes: object) -> None:
+    """Into query's own log, which the audit shows; who works at a terminal has the machine's name for them."""
+    done = Operation(
+        what=what,
+        about=group,
+        actor=Actor(ActorKind.AGENT, f"os:{_user()}"),
+        via=Channel.AGENT,
+        correlation_id=new_correlation_id(),
+        changes={name: (None, value) for name, value in changes.items()},
+    )
+    with _opened(database) as store:
+        store.transact(lambda tx: note_operation(tx, done))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return str(os.getuid())
 
 
 def _overviews(database: str | None) -> list[Overview]:

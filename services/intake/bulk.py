@@ -21,6 +21,7 @@ from shared.errors import NotFound, Refused
 from shared.events import Actor, Channel
 from shared.eventstore import Claim, Outcome
 from shared.identifiers import new_id
+from shared.operations import Operation, note_in_events
 
 log = structlog.get_logger(__name__)
 
@@ -148,7 +149,10 @@ class Bulk:
             else:
                 found = document(tx, "macro", macro)
             items = [(ticket_id, None) for ticket_id in dict.fromkeys(ticket_ids)]
-            return self._put(tx, found, items, asking)
+            job = self._put(tx, found, items, asking)
+            changes = {"tickets": (None, len(items))}
+            note_in_events(tx, Operation.by(asking, "bulk.start", str(job.job_id), changes=changes))
+            return job
 
         return await self._started(work, claim)
 
@@ -196,6 +200,7 @@ class Bulk:
 
         def work(tx: Tx) -> Job:
             _end(tx, job_id, f"{asking.actor.name or asking.actor.id} stopped the job")
+            note_in_events(tx, Operation.by(asking, "bulk.stop", str(job_id)))
             return _job(tx, job_id)
 
         return await self._started(work, claim)
@@ -221,6 +226,7 @@ class Bulk:
             )
             items = [(one["ticket_id"], one["step_id"]) for one in tx.cursor.fetchall()]
             _end(tx, job_id, "the job was undone before its turn")
+            note_in_events(tx, Operation.by(asking, "bulk.undo", str(job_id)))
             found = Document(job.macro, job.version, row["definition"])
             return self._put(tx, found, items, asking, undo_of=job_id)
 

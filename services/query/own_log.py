@@ -10,9 +10,10 @@ from fastapi import Request
 from psycopg.rows import DictRow
 
 from shared.database import Transaction
-from shared.events import Actor
+from shared.events import Actor, ActorKind, Channel
 from shared.http.origin import Origin
 from shared.identifiers import new_id
+from shared.observability.correlation import current_correlation_id, new_correlation_id
 from shared.operations import Operation
 from shared.security import Principal
 
@@ -79,6 +80,16 @@ def stamp(request: Request, principal: Principal) -> dict[str, Any]:
         "actor": origin.actor,
         "via": origin.via.value,
         "correlation_id": origin.correlation_id,
+        "recorded_at": datetime.now(UTC),
+    }
+
+
+def stamp_of(recipient: str, ip: str | None) -> dict[str, Any]:
+    """The same for whoever has the link in a mail to this address."""
+    return {
+        "actor": Actor(ActorKind.CUSTOMER, f"mailto:{recipient}", ip=ip),
+        "via": Channel.EMAIL.value,
+        "correlation_id": current_correlation_id() or new_correlation_id(),
         "recorded_at": datetime.now(UTC),
     }
 

@@ -1,7 +1,7 @@
 """Reports by mail, as they are kept: the subscriptions, their periods, who has unsubscribed."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Literal
 
@@ -229,18 +229,28 @@ async def addressee(pool: Pool, token: str) -> dict[str, Any]:
     return row
 
 
-async def unsubscribe(pool: Pool, token: str, *, now: datetime) -> dict[str, Any]:
-    """No further mail of this subscription to this address. Doing it twice is no error.
+async def unsubscribe(
+    pool: Pool, token: str, *, now: datetime, by: Callable[[str], dict[str, Any]]
+) -> dict[str, Any]:
+    """No further mail of this subscription to this address. Doing it twice is no error, and told once.
+
+    `by`: for an address, who asks, which the audit keeps.
 
     Raises:
         NotFound: nobody has this link.
     """
     found = await addressee(pool, token)
     async with pool.connection() as connection, connection.transaction():
-        await connection.execute(
-            "UPDATE report_recipients SET unsubscribed_at = coalesce(unsubscribed_at, %s) WHERE token = %s",
+        ended = await connection.execute(
+            "UPDATE report_recipients SET unsubscribed_at = %s WHERE token = %s AND unsubscribed_at IS NULL",
             (now, token),
         )
+        if ended.rowcount:
+            changes = {"recipient": (found["address"], None)}
+            record = SubscriptionChanged(
+                subscription_id=found["subscription_id"], changes=changes, **by(found["address"])
+            )
+            await append(connection, record)
         await connection.execute(
             "DELETE FROM report_mails WHERE subscription_id = %s AND recipient = %s AND state = 'waiting'",
             (found["subscription_id"], found["address"]),

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 _Facts = dict[str, Any]
 
-_SENTENCES: Final[dict[str, str]] = {
+OPERATIONS: Final[dict[str, str]] = {
     "parked.retry": "had the parked events of {about} handled again ({parked} parked)",
     "parked.discard": "gave up a parked event of {about} ({parked} parked)",
     "mail.retry": "had the mail {about} sent again",
@@ -14,6 +14,13 @@ _SENTENCES: Final[dict[str, str]] = {
     "message.discard": "gave up the message {about}",
     "delivery.replay": "had the alert {about} sent again",
     "delivery.discard": "gave up the alert {about}",
+    "bulk.start": "began to change {tickets} tickets (job {about})",
+    "bulk.stop": "stopped the job {about}",
+    "bulk.undo": "had the job {about} undone",
+    "sink.test": "sent an alert about nothing to {about}",
+    "projections.rebuild": "had {about} built anew (differences accepted: {accept_differences})",
+    "projections.switch": "switched {about} to generation {generation}",
+    "projections.drop": "dropped the tables of {about} that had been replaced",
     "import.start": "began an import",
     "import.end": "ended an import",
     "feed.make": "made an address of the calendar of rota {about}, for {feed}",
@@ -24,7 +31,7 @@ _SENTENCES: Final[dict[str, str]] = {
 
 
 def _operation(facts: _Facts) -> str:
-    template = _SENTENCES.get(facts.get("what") or "", "operated on {about}: {what}")
+    template = OPERATIONS.get(facts.get("what") or "", "operated on {about}: {what}")
     changes = facts.get("changes") or {}
     words = {name: _becomes(old, new) for name, (old, new) in changes.items()}
     known = {"what": facts.get("what"), "about": facts.get("about"), **words}

@@ -7,8 +7,10 @@ from fastapi import Query, Request
 from starlette.responses import Response
 
 from services.query import subscriptions
+from services.query.own_log import stamp_of
 from services.query.web.entrance import page_router
 from services.query.web.rendering import page, parts_of
+from shared.http.client_ip import TrustedProxies
 
 router = page_router()
 
@@ -26,7 +28,11 @@ async def ask(request: Request, token: Token) -> Response:
 async def unsubscribe(request: Request, token: Token) -> Response:
     """It is: by the page's button or by the mail program's (RFC 8058)."""
     pool = await parts_of(request).pool()
-    found = await subscriptions.unsubscribe(pool, token, now=datetime.now(UTC))
+    proxies: TrustedProxies = request.app.state.trusted_proxies
+    address = proxies.address(request.scope)
+    found = await subscriptions.unsubscribe(
+        pool, token, now=datetime.now(UTC), by=lambda recipient: stamp_of(recipient, address)
+    )
     return _page(request, found, token, is_done=True)
 
 

@@ -161,6 +161,9 @@ class AlertDesk:
             sink: Sink = read_sink(defined.definition).build(sink_id, self._parts)
         except ValueError as error:
             raise NotUsable(f"The sink cannot be used: {error}.") from None
+        await self._transact(
+            lambda tx: note_in_events(tx, Operation.by(origin, "sink.test", sink_id))
+        )
         began = time.perf_counter()
         try:
             sent = await self._say_both(sink, called)

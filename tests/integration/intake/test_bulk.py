@@ -9,6 +9,8 @@ from services.intake.app import Intake
 from services.intake.bulk import Bulk
 from services.intake.toolbox import Toolbox
 from shared.errors import TicketingError
+from shared.events import Owner
+from shared.events.operations import operations_stream
 from shared.security import Role
 
 pytestmark = pytest.mark.integration
@@ -234,3 +236,7 @@ async def test_a_stopped_job_begins_nothing_more_and_what_was_done_stays(
     assert await desk.names(ids[1]) == ["TicketOpened"]
     undone = await agent.post(f"{path}/undo")
     assert undone.json()["total"] == 1
+    noted = await desk.events(str(operations_stream(Owner.INTAKE, job["job_id"])))
+    assert [(one.what, one.changes) for one in noted] == [
+        ("bulk.start", {"tickets": (None, 2)}), ("bulk.stop", {}), ("bulk.undo", {}),
+    ]  # fmt: skip

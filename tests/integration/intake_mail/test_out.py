@@ -454,6 +454,7 @@ async def test_a_waiting_mail_is_discarded_and_the_ticket_says_by_whom(
     assert (lost.cause, lost.actor.id) == ("discarded", "lena")
     (noted,) = await operations(house, done["ticket_id"])  # the second time changed nothing
     assert (noted.what, noted.changes) == ("mail.discard", {"state": ("waiting", "discarded")})
+    assert lost.actor.ip == noted.actor.ip is not None
     await drained(sender)
     assert outside.mails(ann) == []
     bad = await lena.send("GET", "/v1/channels/email/outbox?state=lost")

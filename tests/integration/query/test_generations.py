@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import sys
 import threading
@@ -17,7 +18,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 from pydantic import SecretStr
 
-from services.query.generations import Differs, Progress, drop_old, overview, rebuild
+from services.query.generations import Differs, Progress, overview, rebuild
 from services.query.projections import Projections
 from services.query.projections.groups import TABLES, Group
 from services.query.settings import Settings
@@ -394,7 +395,20 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was(running: Running) ->
     assert "(resumed)" in printed
     assert "generation 2 is live" in printed
     assert running.contents(Group.TICKETS) == before
-    assert running.store.transact(lambda tx: drop_old(tx, Group.TICKETS))
+    status, printed = await said(command, "drop-old", "tickets", env=environment)
+    assert (status, "tickets: dropped" in printed) == (0, True), printed
+    noted = [
+        json.loads(row["said"])
+        for row in running.rows(
+            "SELECT convert_from(state, 'UTF8') AS said FROM reads ORDER BY notification_id"
+        )
+    ]
+    assert [(one["what"], one["about"], one["changes"]) for one in noted] == [
+        *[("projections.rebuild", "tickets", {"accept_differences": [None, False]})] * 2,
+        ("projections.switch", "tickets", {"generation": [None, 2]}),
+        ("projections.drop", "tickets", {}),
+    ]
+    assert all(one["actor"]["id"].startswith("os:") for one in noted)
     status, printed = await said(command, "list", env=environment)
     assert (status, "tickets" in printed) == (0, True), printed
     status, printed = await said(command, "status", env=environment)

@@ -355,6 +355,10 @@ async def test_who_unsubscribes_gets_nothing_more_and_nobody_else_is_touched(
     for _ in range(2):
         done = await office.http.post(link, data={"List-Unsubscribe": "One-Click"})
         assert done.status_code == 200
+    asked_audit = {"role": Role.SUPERVISOR, "actor": "mailto:boss@example.com"}
+    (ended,) = (await office.reader.read("/v1/audit", **asked_audit))["events"]  # once
+    assert ended["changes"] == [{"field": "recipient", "old": "boss@example.com", "new": None}]
+    assert (ended["type"], ended["channel"]) == ("report_subscription.changed.v1", "email")
     office.go(days=1)
     await office.put("daily", title="written anew")
     await office.mailers[0].turn()

@@ -295,6 +295,8 @@ async def test_the_test_button_says_what_became_of_it(office: Office, pagerduty:
     assert (failed["delivered"], failed["http_status"]) == (False, 503)
     assert (await office.get("deliveries"))["items"] == [], "a test is in no ticket's log"
     assert (await office.post("sinks/none/test")).status_code == 404
+    noted = office.desk.store.history(operations_stream(Owner.SLA, "pager"))
+    assert [one.what for one in noted if isinstance(one, SlaOperation)] == ["sink.test"] * 2
 
 
 async def test_what_was_given_up_is_replayed_or_discarded(

@@ -10,11 +10,11 @@ from services.intake.attachments.store import AttachmentStore
 from services.intake.channels.mail import refusals
 from services.intake.channels.mail.receiving import Arrival, MailIn, Received
 from shared.errors import Invalid, NotFound
-from shared.events import Actor, ActorKind
 from shared.eventstore import EventStore, Outcome
 from shared.http.bodies import json_answer, require_media_type
 from shared.http.limits import allow_body
 from shared.http.openapi import openapi_body
+from shared.http.origin import Origin
 from shared.observability.correlation import current_correlation_id, new_correlation_id
 from shared.security import Role, authenticate
 
@@ -89,7 +89,7 @@ def mail_router(
     async def open_refused(refusal_id: UUID, request: Request) -> Response:
         """Open a ticket of a refused mail after all; asked again, the same ticket. Nobody is told by mail."""
         principal = await authenticate(request, Role.AGENT)
-        by = Actor(kind=ActorKind.AGENT, id=principal.id, name=principal.name)
+        by = Origin.of(request, principal).actor
         correlation_id = current_correlation_id() or new_correlation_id()
         return _answer(await mail.open_refused(refusal_id, by, correlation_id))
 

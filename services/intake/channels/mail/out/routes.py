@@ -12,7 +12,7 @@ from services.intake.channels.mail.out import outbox
 from services.intake.domain import Ticket
 from services.intake.domain.commands import RecordNotDelivered
 from shared.errors import Invalid, NotFound, Refused
-from shared.events import Actor, ActorKind, Channel
+from shared.events import Channel
 from shared.eventstore import EventStore
 from shared.http.bodies import json_answer
 from shared.http.origin import Origin
@@ -98,7 +98,7 @@ def outbox_router(  # noqa: C901  # four addresses
         """Give a mail up: it is tried no more, and the ticket says so. The same again changes nothing."""
         principal = await authenticate(request, Role.SUPERVISOR)
         correlation_id = current_correlation_id() or new_correlation_id()
-        by = Actor(kind=ActorKind.AGENT, id=principal.id, name=principal.name)
+        by = Origin.of(request, principal).actor
         asking = Asking(actor=by, via=Channel.API, correlation_id=correlation_id)
 
         def work(tx: Tx) -> dict[str, Any]:
