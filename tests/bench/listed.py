@@ -71,6 +71,14 @@ SELECT t.ticket_id, v.* FROM made AS t CROSS JOIN LATERAL (
 ) AS v (name, value, number)
 """
 
+_PEOPLE: Final = """
+INSERT INTO query.contacts (contact_id, version, name, organization_id, definition, document, changed_at)
+SELECT uuidv7(), 1, 'Customer ' || n, 'org' || n %% 900,
+       jsonb_build_object('name', 'Customer ' || n, 'emails', jsonb_build_array('c' || n || '@example.org')),
+       to_tsvector('simple', concat_ws(' ', 'Customer', n, 'c' || n, 'example', 'org')), now()
+FROM generate_series(0, %s - 1) AS n
+"""
+
 _INDEXES: Final = """
 SELECT format('DROP INDEX %%s', indexrelid::regclass) AS gone, pg_get_indexdef(indexrelid) AS made
 FROM pg_index WHERE indrelid = %(table)s::regclass
@@ -99,6 +107,7 @@ def fill(connect: Connect, tickets: int) -> None:
             " FROM generate_series(0, %s) AS n",
             (GROUPS, GROUPS, AGENTS),
         )
+        connection.execute(_PEOPLE, (min(tickets, CUSTOMERS),))
         connection.execute("VACUUM ANALYZE")
 
 

@@ -13,6 +13,7 @@ from services.query.api.tickets import IDS_MAX
 from services.query.settings import Settings
 from services.query.view_counts import COUNTED_MAX
 from services.query.views.board import board
+from services.query.views.contacts import find_contacts
 from services.query.views.counting import count_tickets
 from services.query.views.fields import FieldWish
 from services.query.views.list_filter import TicketFilter
@@ -273,6 +274,9 @@ async def _ask(store: Database, rounds: int) -> list[Figure]:
         ]
         few = range(min(rounds, 10))
         found.append(_figure("the board", [await _seconds(board(pool)) for _ in few], _P95_MS_MAX))
+        for typed in ("c", "customer 12", "c1234", "nobody"):
+            people = [await _seconds(find_contacts(pool, typed, limit=20)) for _ in few]
+            found.append(_figure(f"people as one types, {typed}", people, _P95_MS_MAX))
         for shape in WHOLE:
             chance = random.Random(shape.name)
             asked = [(shape.make(chance), shape.scope(chance)) for _ in few]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.query.views import contacts
 from shared.events.contacts import (
     Contact,
     ContactDefined,
@@ -125,10 +126,27 @@ async def test_somebody_unknown_has_a_history_too(reader, persons):
         ("&|!", 2),
     ],
 )
-async def test_persons_are_found_by_the_beginnings_of_words(reader, persons, words, found):
+@pytest.mark.parametrize("walked", [1, 2_000])
+async def test_persons_are_found_by_the_beginnings_of_words(
+    reader, persons, monkeypatch, words, found, walked
+):
+    monkeypatch.setattr(contacts, "_WALKED_MAX", walked)
     answer = await reader.read("/v1/contacts", q=words)
     assert len(answer["contacts"]) == found
     assert (await reader.get("/v1/contacts", q=words, role=Role.CUSTOMER)).status_code == 403
+
+
+async def test_the_first_persons_by_name_are_the_same_wherever_they_are_looked_for(
+    reader, persons, monkeypatch
+):
+    for limit in (1, 2, 3):
+        found = []
+        for walked in (0, 1, 2_000):
+            monkeypatch.setattr(contacts, "_WALKED_MAX", walked)
+            answer = await reader.read("/v1/contacts", q="carla", limit=limit)
+            found.append([one["contact_id"] for one in answer["contacts"]])
+        assert found[0] == found[1] == found[2]
+        assert len(found[0]) == min(limit, 2)
 
 
 async def test_organisations_say_how_many_belong_to_them(reader, persons):
