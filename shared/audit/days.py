@@ -77,14 +77,15 @@ def _tree(tx: Transaction, day: date) -> merkle.Tree:
             tree.add(leaf)
             chunk.append(leaf)
             if len(chunk) == merkle.CHUNK:
-                _keep(tx, day, tree.count, chunk)
+                keep_heads(tx, day, tree.count, chunk)
                 chunk = []
     if chunk:
-        _keep(tx, day, tree.count, chunk)
+        keep_heads(tx, day, tree.count, chunk)
     return tree
 
 
-def _keep(tx: Transaction, day: date, count: int, chunk: list[bytes]) -> None:
+def keep_heads(tx: Transaction, day: date, count: int, chunk: list[bytes]) -> None:
+    """Keep the last leaves of a day's tree, `count` of which are there; they are a whole chunk, or the rest."""
     tx.cursor.execute(
         "INSERT INTO audit_day_heads (day, number, first, heads, root) VALUES (%s, %s, %s, %b, %b)"
         # There are some already where somebody has removed the day, which verification finds.

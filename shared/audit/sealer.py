@@ -14,6 +14,7 @@ from psycopg.sql import SQL, Identifier
 
 from shared.audit import chain
 from shared.audit.days import close_day
+from shared.audit.old_days import Interrupted, keep_old_days
 from shared.audit.signing import AuditKey
 from shared.database import Database, Transaction
 from shared.observability import metrics
@@ -96,6 +97,7 @@ class Sealer:
         if self.key is None:
             log.warning("audit_unsigned", service=self.service, set="TICKETING_AUDIT_SECRET")
         pause = self._seconds
+        old_days = asyncio.create_task(self._keep_old_days())
         while True:
             is_last_turn = self._stopping.is_set()
             try:
@@ -107,9 +109,32 @@ class Sealer:
                 log.warning("audit_not_sealed", service=self.service, error=self.problem)
                 pause = min(pause * 2, _PAUSE_SECONDS_MAX)
             if is_last_turn:
+                await old_days
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
+
+    async def _keep_old_days(self) -> None:
+        """Beside the sealing, which must not wait for it: a long log is read once after an upgrade."""
+        try:
+            count = await asyncio.to_thread(self.keep_old_days)
+        except Interrupted:
+            log.info("audit_old_days_interrupted", service=self.service)
+        except (psycopg.Error, OSError) as error:  # the next start tries again
+            log.warning("audit_old_days_not_kept", service=self.service, error=repr(error))
+        else:
+            if count:
+                log.info("audit_old_days_kept", service=self.service, days=count)
+
+    def keep_old_days(self) -> int:
+        """Keep the leaves of days signed before leaves were kept. Blocks. Returns of how many days.
+
+        Raises:
+            Interrupted: the sealer was stopped meanwhile.
+        """
+        return self._store.transact(
+            lambda tx: keep_old_days(tx, self.table, lambda: not self._stopping.is_set())
+        )
 
     def stop(self) -> None:
         """Seal what is there, then end."""

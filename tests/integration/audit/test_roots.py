@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from deploy.audit.console import witnessed_roots, witnessed_seals
 from deploy.local.problems import CannotStart
-from shared.audit import Sealer
+from shared.audit import Sealer, merkle
+from shared.audit.old_days import Interrupted
 from shared.events import Owner
 from shared.eventstore import EventStore
 from shared.http.app import build_api
@@ -113,3 +114,53 @@ def test_a_witness_writes_down_what_verification_reads(
         kept.write_text(line)
         with pytest.raises(CannotStart, match="not what `ticketing audit roots` prints"):
             witnessed_seals(kept)
+
+
+def leaves_of(archive: Archive) -> list[tuple[object, ...]]:
+    rows = archive.rows("SELECT * FROM audit_day_heads ORDER BY day, number")
+    return [tuple(row.values()) for row in rows]
+
+
+def test_days_signed_before_leaves_were_kept_get_theirs_from_the_log(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(merkle, "CHUNK", 2)  # of four streams: two chunks a day
+    archive.tamper("DELETE FROM audit_day_heads")
+    assert archive.new_sealer().keep_old_days() == 2
+    made = leaves_of(archive)
+    assert len(made) == 4
+    roots = archive.rows("SELECT heads_root FROM audit_days ORDER BY number")
+    for place, row in enumerate(roots):
+        chunks = [bytes(chunk[-1]) for chunk in made[2 * place : 2 * place + 2]]
+        leaf = merkle.leaf_hash(bytes(made[2 * place][3])[:56])
+        sibling = merkle.leaf_hash(bytes(made[2 * place][3])[56:])
+        assert merkle.root_along(leaf, 0, 4, [sibling, chunks[1]]) == bytes(row["heads_root"])
+    assert archive.new_sealer().keep_old_days() == 0  # once
+
+
+def test_leaves_made_of_the_log_are_those_that_are_kept_when_a_day_is_signed(archive: Archive):
+    kept = leaves_of(archive)
+    assert len(kept) == 2
+    archive.tamper("DELETE FROM audit_day_heads WHERE day = (SELECT min(day) FROM audit_days)")
+    assert archive.new_sealer().keep_old_days() == 1
+    assert leaves_of(archive) == kept
+
+
+def test_a_day_whose_log_was_changed_gets_no_leaves(archive: Archive):
+    archive.tamper("DELETE FROM audit_day_heads")
+    archive.tamper(
+        "UPDATE intake_events SET state = state || ' '::bytea WHERE notification_id ="
+        " (SELECT max(last) FROM audit_days)"
+    )
+    assert archive.new_sealer().keep_old_days() == 1  # the first day is as it was signed
+    (first,) = leaves_of(archive)
+    assert first[0] == archive.rows("SELECT min(day) AS day FROM audit_days")[0]["day"]
+
+
+def test_the_pass_over_the_log_ends_with_the_service(archive: Archive):
+    archive.tamper("DELETE FROM audit_day_heads")
+    sealer = archive.new_sealer()
+    sealer.stop()
+    with pytest.raises(Interrupted):
+        sealer.keep_old_days()
+    assert leaves_of(archive) == []
