@@ -94,6 +94,9 @@ def cheapest(field: Field, parts: Sequence[Part]) -> Way:
     if gathering[sets] <= max(walking, _GATHERED_AT_ONCE):
         return Way(is_gathered=True, sets=sets)
     tested_max = max(_TESTED_MIN, int(_HOPE * walked * field.own))
+    if any(part.kept < 1.0 for part in parts):
+        # What a phrase leaves is a guess: the walk may cost as much as gathering would, and both the twice of that.
+        tested_max = max(tested_max, int(gathering[sets] / _testing(1.0, tests)))
     # The rest of a walk may cost less than starting again.
     ahead = _testing(field.own - tested_max, tests)
     is_given_up = bool(parts) and gathering[sets] < ahead

@@ -74,7 +74,11 @@ def test_a_phrase_is_looked_for_in_order_among_those_with_its_words() -> None:
         return Part(about, looked_up=3.0, tested=4.5, kept=0.05)
 
     assert cheapest(field(), (phrase(20_000),)) == Way(is_gathered=True, sets=1)
-    common = cheapest(field(), (phrase(800_000),))
+    common = cheapest(field(), (phrase(150_000),))
     assert not common.is_gathered
+    # Given up only when it has cost about what gathering will.
+    assert common.tested_max is not None
+    assert 100_000 < common.tested_max < 300_000
+    assert cheapest(field(), (phrase(800_000),)).tested_max is None
     assert cheapest(field(3_000), (phrase(800_000),)) == Way(is_gathered=True, sets=0)
     assert cheapest(field(3_000), (phrase(10),)) == Way(is_gathered=True, sets=1)
