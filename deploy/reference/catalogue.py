@@ -9,9 +9,9 @@ from services.query.catalogue import METRICS, REPORTS, Metric, Report, query_of
 _INTRODUCTION: Final = """\
 Each figure is defined once, here. The API (`GET /v1/reports/{name}`), the page `/reports`, the mails, Grafana's boards
 and a lake of Parquet files compute this very SQL; a test counts each figure again from the raw events, by other code.
-How to reach them: [business intelligence](bi-howto.md); the columns: [schema bi](bi.md). Times are UTC. A period
-chooses tickets by their opening, assignments by their beginning, agent days by their day; its beginning belongs to it,
-its end does not."""
+How to reach them: [business intelligence](bi-howto.md); the columns: [schema bi](bi.md). Days are those of UTC
+or of the `time_zone` that is asked for. A period chooses tickets by their opening, assignments by their beginning,
+agent days by their day; its beginning belongs to it, its end does not."""
 
 _ALIASES: Final = {
     "t": "bi.fct_ticket",

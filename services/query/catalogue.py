@@ -71,7 +71,8 @@ _AGENT_DAYS: Final = Source(
     "bi.fct_agent_day AS d", "CAST(d.date_day AS TIMESTAMP) AT TIME ZONE 'UTC'"
 )
 
-_DAY: Final = "CAST(t.created_at AT TIME ZONE 'UTC' AS DATE)"
+_DAY: Final = "CAST(t.created_at AT TIME ZONE {zone} AS DATE)"
+"""`{zone}` becomes the time zone in which days begin: UTC, or the one that is asked for."""
 _OF_TICKETS: Final = {
     "day": _DAY,
     "status": "t.status",
@@ -176,7 +177,7 @@ REPORTS: Final[dict[str, Report]] = {
         Report("agents", "Agents", _AGENT_DAYS, {"agent": "d.agent_id", "day": "d.date_day"}, ("agent_solved", "agent_assigned", "agent_replies", "agent_notes", "online_seconds", "occupancy")),
         Report(
             "satisfaction", "Satisfaction", _SURVEYS,
-            {"day": "CAST(s.offered_at AT TIME ZONE 'UTC' AS DATE)", "group": "s.group_id", "agent": "s.agent_id", "channel": "t.channel", "score": "s.score", "reason": "s.reason", "type": "t.ticket_type"},
+            {"day": "CAST(s.offered_at AT TIME ZONE {zone} AS DATE)", "group": "s.group_id", "agent": "s.agent_id", "channel": "t.channel", "score": "s.score", "reason": "s.reason", "type": "t.ticket_type"},
             ("good_share", "rated", "rated_good", "rated_bad", "rated_share", "surveyed", "good_to_bad", "bad_to_good", "commented"),
         ),
         Report("customers", "Customers", _TICKETS, {"customer": "t.requester_id", "organisation": "t.organization_name"}, ("tickets", "open", "reopened_share", "breached")),
@@ -194,6 +195,7 @@ def query_of(
     opened_before: bool = False,
     group: bool = False,
     channel: bool = False,
+    time_zone: bool = False,
     limit: int = 500,
 ) -> str:
     """The SQL of a report.
@@ -207,7 +209,8 @@ def query_of(
         opened_before: likewise.
         group: likewise.
         channel: likewise.
-        limit: rows at most.
+        time_zone: whether days are those of a parameter of this name; else of UTC.
+        limit: rows at most; of days the newest.
     """
     source = report.source
 
@@ -224,9 +227,12 @@ def query_of(
     if channel and source.channel:
         conditions.append(f"{source.channel} = {given('channel')}")
     figures = ", ".join(f'{METRICS[name].sql} AS "{name}"' for name in report.metrics)
-    order = "1" if by in {"day", "age"} else f'"{report.metrics[0]}" DESC NULLS LAST, 1'
+    order = {"day": "1 DESC", "age": "1"}.get(by, f'"{report.metrics[0]}" DESC NULLS LAST, 1')
     sql = (
         f'SELECT {report.by[by]} AS "{by}", {figures} FROM {source.sql}'  # noqa: S608 - nothing in it is from outside
         f" WHERE {' AND '.join(conditions)} GROUP BY 1 ORDER BY {order} LIMIT {limit}"
     )
-    return sql.replace("{now}", given("now"))
+    if by == "day":
+        sql = f"SELECT * FROM ({sql}) AS newest ORDER BY 1"  # noqa: S608 - as above
+    zone = f"CAST({given('time_zone')} AS TEXT)" if time_zone else "'UTC'"
+    return sql.replace("{now}", given("now")).replace("{zone}", zone)

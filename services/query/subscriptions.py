@@ -87,7 +87,8 @@ async def put(
 ) -> tuple[dict[str, Any], bool]:
     """Keep a subscription; the first period told is the one that runs now. Returns it, and whether it is new.
 
-    The same again changes nothing. `by` is who asks (`own_log.stamp`), which the audit keeps.
+    The same again by the same person changes nothing; by another, that person answers for it from then on. `by` is who
+    asks (`own_log.stamp`), which the audit keeps.
     Mails to those who are no longer named, if they have not gone yet, do not go.
 
     Raises:
@@ -104,7 +105,7 @@ async def put(
             row = await counted.fetchone()
             if row is not None and row["n"] >= SUBSCRIPTIONS_MAX:
                 raise TooManySubscriptions(f"There are {SUBSCRIPTIONS_MAX}; delete one first.")
-        if old is None or old["document"] != document:
+        if old is None or (old["document"], old["changed_by"]) != (document, by["actor"].id):
             start = _next_start(old, wanted, now)
             await connection.execute(
                 "INSERT INTO report_subscriptions AS s (id, version, document, created_by, created_at,"
@@ -133,7 +134,9 @@ async def put(
                     " ON CONFLICT DO NOTHING",
                     (id_, address, secrets.token_urlsafe(32)),
                 )
-            await append(connection, _changed(id_, old["document"] if old else {}, document, by))
+            before = old["document"] | {"by_whom": old["changed_by"]} if old else {}
+            after = document | {"by_whom": by["actor"].id}
+            await append(connection, _changed(id_, before, after, by))
     (found,) = await listed(pool, id_)
     return found, old is None
 
@@ -256,6 +259,20 @@ async def unsubscribe(
             (found["subscription_id"], found["address"]),
         )
     return found
+
+
+async def retired(pool: Pool, who: str, addresses: Sequence[str]) -> tuple[bool, frozenset[str]]:
+    """Whether `who` is an agent no longer in use, and which of the addresses are such agents' only."""
+    async with pool.connection() as connection:
+        found = await connection.execute(
+            "SELECT agent_id, lower(email) AS address, is_active FROM agents"
+            " WHERE agent_id = %s OR lower(email) = ANY(%s)",
+            (who, list(addresses)),
+        )
+        rows = await found.fetchall()
+    gone = [row for row in rows if not row["is_active"]]
+    theirs = {row["address"] for row in gone} - {row["address"] for row in rows if row["is_active"]}
+    return any(row["agent_id"] == who for row in gone), frozenset(theirs) & frozenset(addresses)
 
 
 async def _row(connection: AsyncConnection[DictRow], id_: str) -> DictRow | None:

@@ -15,6 +15,7 @@ from services.query.api.formats import cell
 from services.query.catalogue import METRICS, REPORTS, query_of
 from services.query.parts import Parts
 from services.query.views.reports import Chosen, forecast, run_report
+from shared.calendar.zones import zone_of
 from shared.errors import Invalid, NotFound
 from shared.events import Channel
 from shared.security import Principal, Role, require
@@ -34,7 +35,10 @@ class ReportFormat(StrEnum):
 
 
 class NamedReportQuery(BaseModel):
-    """Of which tickets, divided how. Times need an offset; `opened_before` does not count itself."""
+    """Of which tickets, divided how. Times need an offset; `opened_before` does not count itself.
+
+    `time_zone`: IANA name of the zone whose days and hours are meant; UTC if it is not given.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,6 +47,7 @@ class NamedReportQuery(BaseModel):
     opened_before: AwareDatetime | None = None
     group: Text | None = None
     channel: Channel | None = None
+    time_zone: Text | None = None
     format: ReportFormat = ReportFormat.JSON
 
     def chosen(self) -> Chosen:
@@ -59,7 +64,16 @@ class NamedReportQuery(BaseModel):
                 )
         if self.opened_from and self.opened_before and self.opened_from >= self.opened_before:
             raise Invalid.of("query opened_before", "is not after opened_from")
-        return Chosen(self.opened_from, self.opened_before, self.group, self.channel)
+        if self.time_zone is not None:
+            try:
+                zone_of(self.time_zone)
+            except KeyError:
+                raise Invalid.of(
+                    "query time_zone", "is not an IANA time zone, as Europe/Berlin"
+                ) from None
+        return Chosen(
+            self.opened_from, self.opened_before, self.group, self.channel, self.time_zone
+        )
 
 
 def make_router(parts: Parts) -> APIRouter:
@@ -122,7 +136,19 @@ async def asked_report(parts: Parts, name: str, query: NamedReportQuery) -> dict
     for filter_, column in (("group", report.source.group), ("channel", report.source.channel)):
         if column is None and getattr(query, filter_) is not None:
             raise Invalid.of(f"query {filter_}", f"{name} knows no {filter_}; it would be ignored")
+    if query.time_zone is not None and not has_zone(name, by):
+        raise Invalid.of(
+            "query time_zone", f"{name} by {by} has no days of a zone; it would be ignored"
+        )
     return await run_report(await parts.pool(), report, by, chosen)
+
+
+def has_zone(name: str, by: str | None) -> bool:
+    """Whether a report that there is, divided so, depends on a time zone; agent days are kept by UTC."""
+    if name == FORECAST:
+        return True
+    ways = REPORTS[name].by
+    return "{zone}" in ways[by or next(iter(ways))]
 
 
 def as_csv(content: dict[str, Any]) -> str:

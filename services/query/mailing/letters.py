@@ -102,7 +102,9 @@ def compose(
     mail.set_content("\n".join(lines), charset="utf-8", cte="quoted-printable")
     if report.subscription.format == "csv":
         name = f"{report.content['report']}.csv"
-        mail.add_attachment(_csv(report).encode(), maintype="text", subtype="csv", filename=name)
+        mail.add_attachment(
+            as_csv(report.content).encode(), maintype="text", subtype="csv", filename=name
+        )
     else:
         html = _HTML.render(
             title=title,
@@ -117,10 +119,6 @@ def compose(
         )
         mail.add_alternative(html, subtype="html", charset="utf-8", cte="quoted-printable")
     return mail.as_bytes()
-
-
-def _csv(report: Report) -> str:
-    return as_csv(report.content) if report.content["rows"] else f"{report.content['by']}\r\n"
 
 
 def _meanings(report: Report) -> list[tuple[str, str]]:

@@ -16,10 +16,11 @@ _ERROR_CHARS_MAX: Final = 300
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """A subscription whose period is over. `version`: of the subscription as it was read."""
+    """A subscription whose period is over. `version`: as it was read; `changed_by`: who answers for it."""
 
     id: str
     version: int
+    changed_by: str
     document: Subscription
     next_start: date
     next_due_at: datetime
@@ -49,7 +50,7 @@ async def due(pool: Pool, *, now: datetime, count_max: int = CLAIMED_MAX) -> lis
     """Subscriptions with a period to tell, the longest due first."""
     async with pool.connection() as connection:
         found = await connection.execute(
-            "SELECT id, version, document, next_start, next_due_at FROM report_subscriptions"
+            "SELECT id, version, changed_by, document, next_start, next_due_at FROM report_subscriptions"
             " WHERE next_due_at <= %s ORDER BY next_due_at, id LIMIT %s",
             (now, count_max),
         )

@@ -9,13 +9,18 @@ from urllib.parse import urlencode
 import psycopg
 import structlog
 
-from services.query.api.reports_by_name import FORECAST, NamedReportQuery, asked_report
+from services.query.api.reports_by_name import (
+    FORECAST,
+    NamedReportQuery,
+    asked_report,
+    has_zone,
+)
 from services.query.mailing import outbox
 from services.query.mailing.letters import Report, compose
 from services.query.mailing.outbox import Due, Mail
 from services.query.parts import Parts
-from services.query.subscriptions import Subscription, tokens_of
-from services.query.web.directory import Directory, Names
+from services.query.subscriptions import Subscription, retired, tokens_of
+from services.query.web.directory import Directory
 from shared.calendar.zones import zone_of
 from shared.errors import Refused
 from shared.events import Channel
@@ -107,6 +112,11 @@ class ReportMailer:
             )
             await outbox.put(pool, one, {}, now=now)
             return
+        is_orphaned, gone = await retired(pool, one.changed_by, one.document.recipients)
+        if is_orphaned:
+            problem = f"{one.changed_by}, who asked for it last, is no longer in use: put it again to go on"
+            await outbox.postpone(pool, one, until=now + _MEND, problem=problem)
+            return
         as_of = self._parts.lag.freshness.as_of
         is_whole = as_of is not None and as_of >= end
         if not is_whole and now < one.document.due_at(one.next_start) + FRESH_PATIENCE:
@@ -126,7 +136,8 @@ class ReportMailer:
             return
         domain = self._sender.rpartition("@")[2]
         mails = {}
-        for address, token in (await tokens_of(pool, one.id, one.document.recipients)).items():
+        addresses = [address for address in one.document.recipients if address not in gone]
+        for address, token in (await tokens_of(pool, one.id, addresses)).items():
             mail_id = outbox.mail_id_of(one, address, domain)
             link = f"{self._url}/reports/unsubscribe?{urlencode({'token': token})}"
             raw = compose(
@@ -156,6 +167,7 @@ class ReportMailer:
             by=told.by,
             group=told.group,
             channel=Channel(told.channel) if told.channel else None,
+            time_zone=told.time_zone if has_zone(told.report, told.by) else None,
             **period,
         )
         content = await asked_report(self._parts, told.report, query)
@@ -163,6 +175,7 @@ class ReportMailer:
         by = content["by"]
         said = {key: getattr(told, key) for key in ("by", "group", "channel") if getattr(told, key)}
         said |= {key: moment.isoformat() for key, moment in period.items()}
+        said |= {"time_zone": query.time_zone} if query.time_zone else {}
         if as_of is None:
             note = "Not everything that happened in this period had reached these figures when they were made."
         else:
@@ -172,9 +185,13 @@ class ReportMailer:
         return Report(
             subscription=told,
             content=content,
-            labels=tuple(_label(by, row[by], names) for row in content["rows"]),
+            labels=tuple(names.row(by, row[by]) for row in content["rows"]),
             period=_words(told, one, end, is_now=not period),
-            notes=(note, *([f"Only: {', '.join(filters)}."] if filters else [])),
+            notes=(
+                note,
+                *([f"Days and hours are those of {query.time_zone}."] if query.time_zone else []),
+                *([f"Only: {', '.join(filters)}."] if filters else []),
+            ),
             link=f"{self._url}/reports/{told.report}" + (f"?{urlencode(said)}" if said else ""),
         )
 
@@ -253,16 +270,6 @@ def report_mailer(parts: Parts) -> ReportMailer | None:
     return ReportMailer(
         parts, server=server, sender=sender, public_url=url, seconds=settings.report_mail_seconds
     )
-
-
-def _label(by: str, value: Any, names: Names) -> str:
-    if by == "group":
-        return names.group(value)
-    if value is None:
-        return "none"
-    if by == "agent":
-        return names.agent(value)
-    return f"{value:%H}:00 UTC" if by == "hour" else str(value).partition(": ")[2] or str(value)
 
 
 def _words(told: Subscription, one: Due, end: datetime, *, is_now: bool) -> str:

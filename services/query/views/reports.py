@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
+from zoneinfo import ZoneInfo
 
 from psycopg.sql import SQL
 
 from services.query.catalogue import METRICS, Report, query_of
 from services.query.views.pools import Pool
+from shared.calendar.zones import zone_of
 
 ROWS_MAX: Final = 500
 """Longer lists are for the export."""
@@ -18,19 +20,21 @@ _SECONDS_MAX: Final = 30
 FORECAST_WEEKS: Final = 4
 ERROR_DAYS: Final = 14
 FORECAST_METHOD: Final = (
-    f"For each hour the mean of the same hour and weekday of the last {FORECAST_WEEKS} weeks (UTC). Its past error is"
+    f"For each hour the mean of the same hour and weekday of the last {FORECAST_WEEKS} weeks, by the clocks of the time"
+    " zone. An hour that the clocks leave out has none, one that they repeat counts twice. Its past error is"
     f" that of the same method on each of the last {ERROR_DAYS} days, made only from what was known before that day."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Of which tickets. `opened_from` counts, `opened_before` does not."""
+    """Of which tickets. `opened_from` counts, `opened_before` does not; `time_zone`: whose days, None: those of UTC."""
 
     opened_from: datetime | None = None
     opened_before: datetime | None = None
     group: str | None = None
     channel: str | None = None
+    time_zone: str | None = None
 
 
 async def run_report(
@@ -57,7 +61,7 @@ def switches(chosen: Chosen) -> dict[str, bool]:
     """Which filters are on, as `query_of` asks."""
     return {
         name: getattr(chosen, name) is not None
-        for name in ("opened_from", "opened_before", "group", "channel")
+        for name in ("opened_from", "opened_before", "group", "channel", "time_zone")
     }
 
 
@@ -68,43 +72,70 @@ def parameters(chosen: Chosen, now: datetime) -> dict[str, Any]:
 
 
 async def forecast(pool: Pool, chosen: Chosen, *, now: datetime | None = None) -> dict[str, Any]:
-    """Tickets expected in each hour of tomorrow (UTC), and how wrong the method was lately."""
-    today = (now or datetime.now(UTC)).replace(hour=0, minute=0, second=0, microsecond=0)
-    first = today - timedelta(weeks=FORECAST_WEEKS, days=ERROR_DAYS)
+    """Tickets expected in each hour of tomorrow, and how wrong the method was lately."""
+    name = chosen.time_zone or "UTC"
+    zone = zone_of(name)
+    today = (
+        (now or datetime.now(UTC))
+        .astimezone(zone)
+        .replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    )
+    first, tomorrow = (
+        today - timedelta(weeks=FORECAST_WEEKS, days=ERROR_DAYS),
+        today + timedelta(days=1),
+    )
     async with pool.connection() as connection:
         found = await connection.execute(
-            "SELECT date_trunc('hour', created_at, 'UTC') AS hour, count(*) AS tickets FROM bi.fct_ticket"
+            "SELECT date_trunc('hour', created_at AT TIME ZONE %s) AS hour, count(*) AS tickets FROM bi.fct_ticket"
             " WHERE created_at >= %s AND created_at < %s"
             " AND (%s::text IS NULL OR group_id = %s) AND (%s::text IS NULL OR channel = %s) GROUP BY 1",
-            (first, today + timedelta(days=1), *(chosen.group,) * 2, *(chosen.channel,) * 2),
-        )
+            (
+                name, first.replace(tzinfo=zone), tomorrow.replace(tzinfo=zone),
+                *(chosen.group,) * 2, *(chosen.channel,) * 2,
+            ),
+        )  # fmt: skip
         rows: Sequence[Mapping[str, Any]] = await found.fetchall()
     counts = {row["hour"]: int(row["tickets"]) for row in rows}
-    tomorrow = today + timedelta(days=1)
     return {
         "report": "forecast",
         "title": "Tomorrow by hour",
         "by": "hour",
         "rows": [
-            {"hour": tomorrow + timedelta(hours=hour), "expected": expected(counts, tomorrow, hour)}
+            {
+                "hour": (tomorrow + timedelta(hours=hour)).replace(tzinfo=zone),
+                "expected": expected(counts, tomorrow, hour, zone),
+            }
             for hour in range(24)
+            if length_of(tomorrow + timedelta(hours=hour), zone)
         ],
         "method": FORECAST_METHOD,
-        "past_error": past_error(counts, today),
+        "past_error": past_error(counts, today, zone),
     }
 
 
-def expected(counts: Mapping[datetime, int], day: datetime, hour: int) -> float:
-    """What the method says of an hour of `day` (midnight UTC); it looks only at the weeks before."""
+def length_of(hour: datetime, zone: ZoneInfo) -> timedelta:
+    """How long an hour of the clock is: nothing when the clocks leave it out, twice as long when they repeat it."""
+    begin, end = hour.replace(tzinfo=zone), (hour + timedelta(hours=1)).replace(tzinfo=zone)
+    return end.astimezone(UTC) - begin.astimezone(UTC)
+
+
+def expected(counts: Mapping[datetime, int], day: datetime, hour: int, zone: ZoneInfo) -> float:
+    """What the method says of an hour of `day` (midnight by the clock); it looks only at the weeks before.
+
+    Args:
+        counts: tickets by hour of the clock, without a zone.
+        day: which.
+        hour: from 0 to 23.
+        zone: whose clock.
+    """
     at = day + timedelta(hours=hour)
-    return (
-        sum(counts.get(at - timedelta(weeks=week), 0) for week in range(1, FORECAST_WEEKS + 1))
-        / FORECAST_WEEKS
-    )
+    before = [at - timedelta(weeks=week) for week in range(1, FORECAST_WEEKS + 1)]
+    observed = sum((length_of(one, zone) for one in before), timedelta())
+    return sum(counts.get(one, 0) for one in before) * (length_of(at, zone) / observed)
 
 
-def past_error(counts: Mapping[datetime, int], today: datetime) -> dict[str, Any]:
-    """How far the method was off on the days before `today`.
+def past_error(counts: Mapping[datetime, int], today: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """How far the method was off on the days before `today`; arguments as of `expected`.
 
     Returns:
         `mean_absolute` in tickets an hour, and `share` of all tickets (None: there were none).
@@ -114,7 +145,7 @@ def past_error(counts: Mapping[datetime, int], today: datetime) -> dict[str, Any
         day = today - timedelta(days=back)
         for hour in range(24):
             actual = counts.get(day + timedelta(hours=hour), 0)
-            off += abs(expected(counts, day, hour) - actual)
+            off += abs(expected(counts, day, hour, zone) - actual)
             whole += actual
             hours += 1
     return {

@@ -7,7 +7,7 @@ from typing import Any, Final, LiteralString
 
 from services.query.views.definitions import Definitions, definitions_now
 from services.query.views.pools import Pool
-from services.query.web.words import NOTHING
+from services.query.web.words import CHANNEL, NOTHING
 
 KNOWN_SECONDS_MAX: Final = 10.0
 """A new name shows after this long at most; the board asks once a second."""
@@ -47,6 +47,22 @@ class Names:
     def agent(self, agent_id: str | None) -> str:
         """The agent's name."""
         return NOTHING if agent_id is None else self._agent_names.get(agent_id, agent_id)
+
+    def row(self, by: str, value: Any) -> str:
+        """What a row of a report is called, divided `by`."""
+        if by == "group":
+            return self.group(value)
+        if value is None:
+            return "none"
+        match by:
+            case "agent":
+                return self.agent(value)
+            case "channel":
+                return CHANNEL.get(value, str(value))
+            case "hour":
+                return str(value)[11:16]
+            case _:
+                return str(value).partition(": ")[2] or str(value)
 
 
 class Directory:

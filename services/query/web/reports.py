@@ -1,6 +1,6 @@
 """The reports as a page: a plot, a table, the meaning of every figure, and the same as CSV."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -21,6 +21,7 @@ from services.query.web.entrance import page_router
 from services.query.web.rendering import page, parts_of
 from services.query.web.state import directory_of
 from services.query.web.words import CHANNEL
+from shared.calendar.zones import zone_of
 from shared.errors import Invalid
 from shared.security import Principal, Role, require
 
@@ -28,7 +29,7 @@ router = page_router()
 
 _PERIODS: Final = ((7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "a year"))
 _PLOTTED_MAX: Final = 40
-_ASKED: Final = ("by", "opened_from", "opened_before", "group", "channel", "days")
+_ASKED: Final = ("by", "opened_from", "opened_before", "group", "channel", "time_zone", "days")
 _DAYS_MAX: Final = 3_650
 
 
@@ -52,7 +53,7 @@ async def report(
     metrics = content.get("metrics") or [
         {"name": "expected", "title": "Expected tickets", "unit": "count", "meaning": content["method"], "sql": ""}
     ]  # fmt: skip
-    labels = [_label(by, row[by], names) for row in rows]
+    labels = [names.row(by, row[by]) for row in rows]
     said = query.model_dump(mode="json", exclude_none=True, exclude={"format"})
     return page(
         request,
@@ -76,6 +77,7 @@ async def report(
         if principal.may(Role.SUPERVISOR)
         else None,
         keep=urlencode({"days": asked["days"]} if "days" in asked else {}),
+        zone=query.time_zone or "UTC",
     )
 
 
@@ -85,8 +87,9 @@ def _query(asked: dict[str, str]) -> NamedReportQuery:
     if days:
         if not days.isdecimal() or not 1 <= int(days) <= _DAYS_MAX:
             raise Invalid.of("query days", f"a number from 1 to {_DAYS_MAX}")
-        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        said.setdefault("opened_from", (today - timedelta(days=int(days) - 1)).isoformat())
+        zone = _zone(asked)
+        begin = datetime.now(zone).date() - timedelta(days=int(days) - 1)
+        said.setdefault("opened_from", datetime.combine(begin, time(), zone).isoformat())
     try:
         return NamedReportQuery(**said)
     except ValidationError as error:
@@ -94,20 +97,11 @@ def _query(asked: dict[str, str]) -> NamedReportQuery:
         raise Invalid.of(f"query {first['loc'][0]}", str(first["msg"])) from None
 
 
-def _label(by: str, value: Any, names: Any) -> str:
-    if value is None:
-        return "No group" if by == "group" else "none"
-    match by:
-        case "group":
-            return str(names.group(value))
-        case "agent":
-            return str(names.agent(value))
-        case "channel":
-            return CHANNEL.get(value, str(value))
-        case "hour":
-            return f"{value[11:13]}:00"
-        case _:
-            return str(value).partition(": ")[2] or str(value)
+def _zone(asked: dict[str, str]) -> tzinfo:
+    try:
+        return zone_of(asked.get("time_zone", "UTC"))
+    except KeyError:
+        return UTC  # the report refuses it by name
 
 
 def _plot(by: str, labels: list[str], rows: list[dict[str, Any]], metric: dict[str, Any]) -> str:

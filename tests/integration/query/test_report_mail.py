@@ -1,24 +1,14 @@
 """Reports by mail: each period once in effect, to a real SMTP server, from any number of processes."""
 
 import asyncio
-import csv
-import io
-import socket
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from email import message_from_bytes, policy
-from email.message import EmailMessage
+from collections.abc import AsyncIterator
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
-import httpx2
 import pytest
-from aiosmtpd.controller import Controller
 
 from services.query.mailing import outbox
-from services.query.mailing.sender import CATCH_UP_MAX, FRESH_PATIENCE, LEASE, ReportMailer
-from services.query.main import build
-from services.query.parts import Parts
+from services.query.mailing.sender import CATCH_UP_MAX, FRESH_PATIENCE, LEASE
 from services.query.settings import Settings
 from services.query.subscriptions import Subscription
 from services.query.views.freshness import Freshness
@@ -26,148 +16,21 @@ from shared.mail import ServerIsAway, SmtpServer
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
 from tests.integration.query.conftest import Reader
-from tests.integration.query.stories import Story
+from tests.integration.query.report_office import (
+    BODY,
+    Office,
+    free_port,
+    report_office,
+    todays_story,
+)
 
 pytestmark = pytest.mark.integration
-BODY = {
-    "report": "volume",
-    "by": "type",
-    "period": "day",
-    "time_zone": "Europe/Berlin",
-    "recipients": ["lead@example.com", "Boss@Example.com"],
-}
-
-
-class Postbox:
-    """What arrived, and what the server says instead of yes."""
-
-    def __init__(self) -> None:
-        self.letters: list[EmailMessage] = []
-        self.answer: str | None = None
-        self.refused: set[str] = set()
-
-    async def handle_RCPT(  # noqa: N802 - named by the library
-        self, server: Any, session: Any, envelope: Any, address: str, options: Any
-    ) -> str:
-        if address in self.refused:
-            return f"550 no such person: {address}"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(  # noqa: N802 - named by the library
-        self, server: Any, session: Any, envelope: Any
-    ) -> str:
-        if self.answer:
-            return self.answer
-        letter = message_from_bytes(envelope.content, policy=policy.default)
-        assert isinstance(letter, EmailMessage)
-        letter["X-Envelope-To"] = ", ".join(envelope.rcpt_tos)
-        self.letters.append(letter)
-        return "250 taken"
-
-
-@dataclass
-class Office:
-    """Two processes of the service, one mail server, and a clock that the test moves."""
-
-    reader: Reader
-    http: httpx2.AsyncClient
-    postbox: Postbox
-    mailers: tuple[ReportMailer, ReportMailer]
-    parts: tuple[Parts, Parts]
-    now: datetime
-
-    async def ask(
-        self, method: str, path: str, *, role: Role = Role.SUPERVISOR, **said: Any
-    ) -> httpx2.Response:
-        token = self.reader.issuer.issue("sue", role)
-        return await self.http.request(
-            method, path, headers={"Authorization": f"Bearer {token}"}, **said
-        )
-
-    async def put(self, name: str, **changes: Any) -> dict[str, Any]:
-        answer = await self.ask("PUT", f"/v1/reports/subscriptions/{name}", json=BODY | changes)
-        assert answer.status_code in {200, 201}, answer.text
-        content: dict[str, Any] = answer.json()
-        return content
-
-    def go(self, **length: float) -> None:
-        self.now += timedelta(**length)
-        for parts in self.parts:
-            parts.lag.freshness = Freshness(self.now, 0, 1)
-
-    async def until_due(self, name: str) -> datetime:
-        """Go to the moment from which on the next period may be told."""
-        told = (await self.ask("GET", f"/v1/reports/subscriptions/{name}")).json()
-        self.now = datetime.fromisoformat(told["next_due_at"])
-        self.go()
-        return self.now
-
-    def to(self, address: str) -> list[EmailMessage]:
-        return [one for one in self.postbox.letters if one["to"] == address]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
-def postbox() -> Postbox:
-    return Postbox()
-
-
-@pytest.fixture
-def mail_server(postbox: Postbox) -> Iterator[Controller]:
-    controller = Controller(postbox, hostname="127.0.0.1", port=_free_port())
-    controller.start()
-    yield controller
-    controller.stop()
-
-
-@pytest.fixture
-async def office(
-    reader: Reader, settings: Settings, mail_server: Controller, postbox: Postbox
-) -> AsyncIterator[Office]:
-    own = settings.model_copy(
-        update={
-            "report_mail_host": "127.0.0.1",
-            "report_mail_sender": "reports@desk.example.com",
-            "public_url": "https://desk.example.com/",
-            "report_mail_domains": "example.com, example.org",
-        }
-    )
-    services = (build(own), build(own))
-    for service in services:
-        service.store.open()
-    transport = httpx2.ASGITransport(app=services[0].api)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://query") as http:
-        parts = (services[0].api.state.parts, services[1].api.state.parts)
-
-        def mailer(one: Parts) -> ReportMailer:
-            server = SmtpServer(host="127.0.0.1", port=mail_server.port, security="none")
-            return ReportMailer(
-                one,
-                server=server,
-                sender="reports@desk.example.com",
-                public_url="https://desk.example.com/",
-                seconds=1,
-                now=lambda: found.now,
-            )
-
-        found = Office(
-            reader, http, postbox, (mailer(parts[0]), mailer(parts[1])), parts, datetime.now(UTC)
-        )
-        found.go()
+async def office(reader: Reader, settings: Settings) -> AsyncIterator[Office]:
+    async with report_office(reader, settings) as found:
         yield found
-    for service in services:
-        await service.store.close()
-
-
-def todays_story(**opened: Any) -> Story:
-    """A ticket of the day that is told next."""
-    return Story(7, at=datetime.now(UTC)).opened(**opened)
 
 
 async def test_each_period_is_one_mail_to_each_from_two_processes(office: Office) -> None:
@@ -188,70 +51,6 @@ async def test_each_period_is_one_mail_to_each_from_two_processes(office: Office
     assert len(ids) == len(set(ids)) == 4
 
 
-async def test_the_mail_says_what_the_report_says(office: Office) -> None:
-    office.reader.feed(todays_story(ticket_type="<b>=cmd|'/c calc'!A0</b>"))
-    await office.put("daily", title="Volume & more", recipients=["lead@example.com"])
-    await office.until_due("daily")
-    await office.mailers[0].turn()
-    (letter,) = office.postbox.letters
-    assert letter["from"] == "reports@desk.example.com"
-    assert letter["subject"].startswith("Volume & more: 20")
-    assert letter["auto-submitted"] == "auto-generated"
-    assert letter["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
-    plain, html = letter.get_body(("plain",)), letter.get_body(("html",))
-    assert plain is not None
-    assert html is not None
-    assert "Tickets 1, Open 1, Solved 0" in plain.get_content()
-    assert "Everything of the period is in these figures" in plain.get_content()
-    assert "Tickets opened in the period." in plain.get_content(), "what the figure means"
-    text = html.get_content()
-    assert "<b>=cmd" not in text
-    assert "&lt;b&gt;=cmd" in text
-    assert "Volume &amp; more" in text
-    assert "https://desk.example.com/reports/volume?by=type" in plain.get_content()
-
-
-async def test_a_csv_is_attached_and_has_no_formula(office: Office) -> None:
-    office.reader.feed(todays_story(ticket_type="=1+1"))
-    await office.put("daily", format="csv", recipients=["lead@example.com"])
-    await office.until_due("daily")
-    await office.mailers[0].turn()
-    (letter,) = office.postbox.letters
-    (file,) = letter.iter_attachments()
-    assert file.get_filename() == "volume.csv"
-    (row,) = csv.DictReader(io.StringIO(file.get_content()))
-    assert (row["type"], row["tickets"]) == ("'=1+1", "1")
-
-
-async def test_nothing_counted_is_said_and_an_empty_csv_is_whole(office: Office) -> None:
-    await office.put("daily", format="csv", recipients=["lead@example.com"])
-    await office.put("html", recipients=["boss@example.com"])
-    await office.until_due("daily")
-    await office.mailers[0].turn()
-    assert len(office.postbox.letters) == 2
-    for letter in office.postbox.letters:
-        body = letter.get_body(("plain",))
-        assert body is not None
-        assert "Nothing was counted in this period." in body.get_content()
-
-
-async def test_every_report_can_be_sent(office: Office) -> None:
-    from services.query.catalogue import REPORTS
-
-    story = (
-        todays_story().give_group(0, "desk", "rule").assign(0, "anna").promise(0, "resolution", 1)
-    )
-    office.reader.feed(story)
-    for name in [*REPORTS, "forecast"]:
-        await office.put(name, report=name, by=None, recipients=["lead@example.com"])
-    await office.until_due("volume")
-    assert await office.mailers[0].turn() == len(REPORTS) + 1
-    problems = [
-        row["problem"] for row in office.reader.rows("SELECT problem FROM report_subscriptions")
-    ]
-    assert set(problems) == {None}
-
-
 async def test_a_server_that_is_away_gets_the_same_mail_later(office: Office) -> None:
     await office.put("daily", recipients=["lead@example.com"])
     await office.until_due("daily")
@@ -270,7 +69,7 @@ async def test_a_server_that_is_away_gets_the_same_mail_later(office: Office) ->
 async def test_no_way_to_the_server_loses_nothing(office: Office) -> None:
     await office.put("daily", recipients=["lead@example.com"])
     await office.until_due("daily")
-    office.mailers[0]._server = SmtpServer(host="127.0.0.1", port=_free_port(), security="none")
+    office.mailers[0]._server = SmtpServer(host="127.0.0.1", port=free_port(), security="none")
     with pytest.raises(ServerIsAway) as raised:
         await office.mailers[0].turn()
     assert "127.0.0.1" not in str(raised.value)

@@ -2,13 +2,15 @@
 
 import csv
 import io
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from services.query.catalogue import METRICS, REPORTS
-from services.query.views.reports import ERROR_DAYS, expected, past_error
+from services.query.views.reports import ERROR_DAYS, ROWS_MAX, expected, past_error
 from shared.events.satisfaction import Score
 from shared.security import Role
 from tests.integration.query.conftest import Reader
@@ -58,6 +60,38 @@ async def test_the_figures_are_those_worked_out_by_hand(reader: Reader) -> None:
 
 
 @pytest.mark.integration
+async def test_days_begin_where_they_are_asked_for(reader: Reader) -> None:
+    """Opened at 22:30, 23:30 and 00:30 UTC around the day on which Berlin's clocks go forward."""
+    midnight = datetime(2026, 3, 29, tzinfo=UTC)
+    for number, minutes in enumerate((-90, -30, 30, 22 * 60 + 30), 1):
+        reader.feed(Story(number, at=midnight + timedelta(minutes=minutes)).opened())
+
+    async def by_day(**said: Any) -> dict[str, int]:
+        told = await reader.read("/v1/reports/volume", by="day", **said)
+        return {row["day"]: row["tickets"] for row in told["rows"]}
+
+    assert await by_day() == {"2026-03-28": 2, "2026-03-29": 2}
+    berlin = await by_day(time_zone="Europe/Berlin")
+    assert berlin == {"2026-03-28": 1, "2026-03-29": 2, "2026-03-30": 1}
+    page = await reader.get("/reports/volume", by="day", time_zone="Europe/Berlin")
+    assert "Days and hours are those of Europe/Berlin." in page.text
+    assert [f">{day}<" in page.text for day in berlin] == [True] * 3
+
+
+@pytest.mark.integration
+async def test_of_too_many_days_the_newest_are_told(reader: Reader) -> None:
+    first = datetime(2024, 1, 1, 12, tzinfo=UTC)
+    days = ROWS_MAX + 3
+    reader.feed(
+        *(Story(day, at=first + timedelta(days=day)).opened() for day in range(1, days + 1))
+    )
+    told = await reader.read("/v1/reports/volume", by="day")
+    expected_days = [str((first + timedelta(days=day)).date()) for day in range(4, days + 1)]
+    assert [row["day"] for row in told["rows"]] == expected_days
+    assert told["is_cut"]
+
+
+@pytest.mark.integration
 async def test_every_figure_says_what_it_means_and_how_fresh_it_is(reader: Reader) -> None:
     told = await reader.read("/v1/reports")
     assert {one["name"] for one in told["metrics"]} == METRICS.keys()
@@ -80,6 +114,9 @@ async def test_every_figure_says_what_it_means_and_how_fresh_it_is(reader: Reade
         ("volume", {"since": "2026"}, 422, "query since"),
         ("agents", {"group": "desk"}, 422, "query group"),
         ("forecast", {"by": "minute"}, 422, "query by"),
+        ("forecast", {"time_zone": "Europe/Atlantis"}, 422, "query time_zone"),
+        ("volume", {"time_zone": "'; --"}, 422, "query time_zone"),
+        ("volume", {"by": "status", "time_zone": "Europe/Berlin"}, 422, "query time_zone"),
         (
             "volume",
             {"opened_from": "2026-02-01T00:00:00Z", "opened_before": "2026-01-01T00:00:00Z"},
@@ -147,17 +184,39 @@ async def test_every_report_is_a_page_with_its_meanings_and_a_csv(
 
 
 def test_a_steady_week_is_forecast_without_error_and_a_jump_is_not() -> None:
-    today = datetime(2026, 6, 1, tzinfo=UTC)
+    today, utc = datetime.fromisoformat("2026-06-01"), ZoneInfo("UTC")
     first = today - timedelta(weeks=8)
     steady = {first + timedelta(hours=hour): hour % 24 for hour in range(8 * 7 * 24)}
-    assert [expected(steady, today, hour) for hour in range(24)] == [float(h) for h in range(24)]
-    assert past_error(steady, today) == {"days": ERROR_DAYS, "mean_absolute": 0.0, "share": 0.0}
+    assert [expected(steady, today, hour, utc) for hour in range(24)] == [
+        float(h) for h in range(24)
+    ]
+    assert past_error(steady, today, utc) == {
+        "days": ERROR_DAYS,
+        "mean_absolute": 0.0,
+        "share": 0.0,
+    }
     jump = {**steady, today - timedelta(hours=1): 23 + 48}
-    wrong = past_error(jump, today)
+    wrong = past_error(jump, today, utc)
     assert wrong["mean_absolute"] == pytest.approx(48 / (ERROR_DAYS * 24))
-    assert past_error({}, today)["share"] is None
+    assert past_error({}, today, utc)["share"] is None
 
 
 def test_a_forecast_of_a_day_knows_nothing_of_that_day() -> None:
-    day = datetime(2026, 6, 1, tzinfo=UTC)
-    assert expected({day + timedelta(hours=9): 1_000_000}, day, 9) == 0.0
+    day = datetime.fromisoformat("2026-06-01")
+    assert expected({day + timedelta(hours=9): 1_000_000}, day, 9, ZoneInfo("UTC")) == 0.0
+
+
+def test_a_forecast_goes_by_the_clock_when_clocks_change() -> None:
+    """60 tickets in each hour that passes: where the clocks leave one out none is due, where they repeat it 120."""
+    berlin = ZoneInfo("Europe/Berlin")
+    spring, autumn = (datetime.fromisoformat(day) for day in ("2026-03-29", "2026-10-25"))
+    week = timedelta(weeks=1)
+    for day, at_two in (
+        (spring, 0.0), (spring + week, 60.0), (autumn, 120.0), (autumn + week, 60.0),
+    ):  # fmt: skip
+        midnight = day.replace(tzinfo=berlin).astimezone(UTC)
+        passed = [midnight - timedelta(hours=back) for back in range(1, 30 * 24)]
+        hours = Counter(at.astimezone(berlin).replace(tzinfo=None) for at in passed)
+        counts = {hour: 60 * count for hour, count in hours.items()}
+        told = [expected(counts, day, hour, berlin) for hour in range(24)]
+        assert told == [60.0, 60.0, at_two, *[60.0] * 21], day
