@@ -25,8 +25,8 @@ from shared.topics import Topic
 COUNTED_MAX: Final = 20_000
 """So many documents are made anew in a few seconds; a list that would need more is read page by page, uncounted."""
 
-READ_MAX: Final = 20_000
-"""And no page reads more: it then ends where it is, and the next goes on there."""
+READ_MAX: Final = 5_000
+"""Such a page reads no more: it then ends where it is, and the next goes on there."""
 
 AT_ONCE: Final = 1_000
 """Documents in memory; a long ticket's has 200 kB."""

@@ -388,3 +388,17 @@ async def test_who_has_a_parked_event_handled_again_is_in_the_log_of_routing(
         {"parked": (1, 0)},
     )
     await office.check()
+
+
+async def test_a_refused_token_is_in_the_log_of_the_service_that_refused_it(
+    office: Office,
+) -> None:
+    headers = {"Authorization": f"Bearer {office.issuer.issue('eve', Role.ADMIN, ttl_seconds=-90)}"}
+    for _ in range(3):
+        assert (await office.http.get("/v1/agents", headers=headers)).status_code == 401
+    await office.service.refused_logins._tell(is_over=True)
+    (noted,) = await office.events(operations_stream(Owner.ROUTING, "127.0.0.1"))
+    assert isinstance(noted, RoutingOperation)
+    assert (noted.what, noted.count, noted.actor.id) == ("login.refused", 3, "unknown")
+    assert noted.changes["claimed"] == (None, "eve")
+    await office.check()
