@@ -73,8 +73,8 @@ def take(browser: Browser, url: str, token: str, picture: Picture) -> Path:
     page.press("#token", "Enter")
     page.wait_for_url(lambda address: "/login" not in address)
     page.goto(url + _address(page, url, picture.path))
-    page.wait_for_selector("#fresh:not(.unknown)")
     page.wait_for_timeout(_SETTLE_MS)
+    page.wait_for_selector("#fresh:not(.unknown, .old)")
     file = TARGET / f"{picture.name}.png"
     page.screenshot(path=file)
     context.close()
