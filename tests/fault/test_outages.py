@@ -1,14 +1,26 @@
 """A server goes away: what is acknowledged stays, what cannot be done says so, and all of it catches up."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import httpx2
 import pytest
+from playwright.async_api import Page, async_playwright, expect
 
+from shared.security import Role
+from tests.integration.query_web import test_browser
+from tests.integration.query_web.test_browser import CHROMIUM, STANDING_OPEN
 from tests.support.product import Product, is_caught_up
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.fault
 
 BODY = {"subject": "It stopped", "body": "Please look."}
+SAID_MS = 30_000
+"""Twelve seconds of silence, ten of age and three of patience; the rest is for a loaded machine."""
+
+BACK_MS = 90_000
+FRESH = "#fresh:not(.unknown, .old)"
 
 
 def opened_count(product: Product) -> int:
@@ -104,3 +116,65 @@ async def test_flushing_redis_loses_nothing(product: Product):
         "query", "SELECT assignee_id FROM tickets WHERE ticket_id = ANY(%s)", accepted
     )
     assert assignees == [("anna",)] * 10
+
+
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine (on Debian: the package chromium)"
+)
+async def test_every_open_page_says_what_is_away_and_recovers(product: Product) -> None:
+    """Redis, query, Kafka and PostgreSQL, one after the other; no page is loaded again."""
+    customer = product.door("customer", "carl")
+    number = customer.call("POST", "/v1/tickets", BODY)["number"]
+    async with standing_open(product, number) as pages:
+        product.kill("redis")
+        told = {"/": "Redis is away", f"/tickets/{number}": "who else is here"}
+        for path, words in told.items():
+            await expect(pages[path].locator("body")).to_contain_text(words, timeout=SAID_MS)
+        product.start_again("redis")
+        for path, words in told.items():
+            await expect(pages[path].locator("body")).not_to_contain_text(words, timeout=BACK_MS)
+        for name, words in (
+            ("query", "Not live: no word from the server since"),
+            ("kafka", "These figures are"),
+            ("postgres", "The board cannot be computed now"),
+        ):
+            product.kill(name)
+            for page in pages.values():
+                await expect(page.locator("#banner")).to_contain_text(words, timeout=SAID_MS)
+            product.start_again(name)
+            for page in pages.values():
+                await page.wait_for_selector(FRESH, timeout=BACK_MS)
+                await expect(page.locator("#banner")).to_be_hidden()
+        product.wait_until_ready()
+        customer.call("POST", "/v1/tickets", BODY | {"subject": "After all of it"})
+        for path in ("/tickets", "/groups/desk"):
+            await expect(pages[path].locator("main")).to_contain_text("After all of it")
+        for page in pages.values():
+            assert await page.evaluate("() => window.isStillTheSamePage") is True
+
+
+@asynccontextmanager
+async def standing_open(product: Product, number: int) -> AsyncIterator[dict[str, Page]]:
+    """Address → its page, each in a profile of its own: a browser has six connections to a host."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(test_browser._SWITCHES)
+        )
+        first = await browser.new_page()
+        await first.goto(f"{product.address}/login")
+        await first.fill("#token", product.token(Role.AGENT, "anna", name="Anna"))
+        await first.press("#token", "Enter")
+        await first.wait_for_url(f"{product.address}/")
+        session = await first.context.storage_state()
+        await first.context.close()
+        pages = {}
+        for path in STANDING_OPEN:
+            context = await browser.new_context(storage_state=session)
+            page = await context.new_page()
+            address = path.replace("/tickets/1", f"/tickets/{number}")
+            await page.goto(product.address + address)
+            await page.wait_for_selector(FRESH)
+            await page.evaluate("() => { window.isStillTheSamePage = true; }")
+            pages[address] = page
+        yield pages
+        await browser.close()
