@@ -76,6 +76,7 @@ class Lake:
     """
 
     def __init__(self, place: str) -> None:
+        self.place = place
         try:
             if "://" in place:
                 self.filesystem, self.root = pafs.FileSystem.from_uri(place)
@@ -112,17 +113,17 @@ class Lake:
 
     def keep_progress(self, manifest: Manifest) -> None:
         """Remember what is finished; the lake itself stays as it was."""
-        self._replace(PROGRESS, msgspec.json.encode(manifest))
+        self.replace(PROGRESS, msgspec.json.encode(manifest))
 
     def commit(self, manifest: Manifest) -> None:
         """From now on the lake is this. Files that only older manifests than the one before name are removed."""
         before = self.newest()
-        self._replace(
+        self.replace(
             f"{MANIFESTS}/{manifest.number:06d}.json",
             msgspec.json.format(msgspec.json.encode(manifest), indent=1),
         )
         self._remove(PROGRESS)
-        self._replace("lake.sql", views_sql(manifest).encode())
+        self.replace("lake.sql", views_sql(manifest).encode())
         self._sweep(manifest, before)
 
     def _sweep(self, manifest: Manifest, before: Manifest | None) -> None:
@@ -159,7 +160,7 @@ class Lake:
             )
         return manifest
 
-    def _replace(self, name: str, data: bytes) -> None:
+    def replace(self, name: str, data: bytes) -> None:
         """All or nothing: a rename on disks; object stores show an object when it is whole."""
         self.make_folder(name.rpartition("/")[0])
         target = self.path(name)

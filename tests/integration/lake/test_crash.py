@@ -3,8 +3,6 @@
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process, create_subprocess_exec
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow.fs as pafs
@@ -18,7 +16,6 @@ from tests.integration.lake.test_lake import KEYS, same_entities, settled, updat
 from tests.integration.query.conftest import Reader
 from tests.integration.query.random_lives import random_life
 from tests.support.database import Database
-from tests.support.s3 import KEY, REGION, client_of, s3_server
 from tests.support.waiting import eventually
 
 __all__ = ["url"]
@@ -29,23 +26,6 @@ WRITTEN: Final = NAMES[:5]
 
 BEFORE_THE_LOCK: Final = ("fct_ticket", "ticket_enriched")
 """What a run has finished when it comes to the first view over a table that somebody holds."""
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    with s3_server() as endpoint:
-        client_of(endpoint, bucket="lakes")
-        yield endpoint
-
-
-@pytest.fixture(params=["folder", "bucket"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "folder":
-        return str(tmp_path / "lake")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY)
-    endpoint: str = request.getfixturevalue("s3").removeprefix("http://")
-    return f"s3://lakes/{tmp_path.name}?region={REGION}&scheme=http&endpoint_override={endpoint}"
 
 
 async def exporting(place: str, url: str) -> Process:

@@ -9,11 +9,12 @@ from typing import Any
 
 import duckdb
 import pytest
+from pyiceberg.table import StaticTable
 from typer.testing import CliRunner
 
 from deploy.cli import app
 from deploy.lake import Lake, ReadOnly, export, open_lake
-from deploy.lake.iceberg import catalogue_of, register
+from deploy.lake.iceberg import TABLES, access, catalogue_of, register
 from deploy.lake.manifest import PROGRESS
 from deploy.lake.writing import NAMES, WHOLE
 from deploy.local.problems import CannotStart
@@ -186,15 +187,30 @@ async def test_duckdb_reads_it_without_us(
         assert found.fetchall() == [("new", 1), ("solved", 1)]
 
 
-async def test_iceberg_reads_it(reader: Reader, url: str, tmp_path: Path) -> None:
+async def test_iceberg_reads_it(reader: Reader, url: str, place: str) -> None:
+    """By the catalogue, and by somebody who has the addresses of the tables and nothing of ours."""
     reader.feed(*(random_life(number, number) for number in range(1, 9)))
     for number in (9, 10):
         reader.feed(random_life(number, number))
-        written = await update(reader, url, tmp_path)
-        lake = Lake(str(tmp_path))
+        written = await update(reader, url, place, entities=["fct_ticket", "dim_agent"])
+        lake = Lake(place)
         register(lake, written.manifest)
-        table = catalogue_of(lake).load_table("bi.fct_ticket")
-        assert table.scan().to_arrow().num_rows == number
+        with catalogue_of(lake) as catalogue:
+            assert catalogue.load_table("bi.fct_ticket").scan().to_arrow().num_rows == number
+        with lake.filesystem.open_input_file(lake.path(TABLES)) as opened:
+            tables = json.loads(opened.read())
+        table = StaticTable.from_metadata(tables["fct_ticket"], access(place))
+        rows = table.scan(selected_fields=("ticket_number",)).to_arrow()["ticket_number"]
+        assert sorted(rows.to_pylist()) == list(range(1, number + 1))
+
+
+def test_iceberg_gets_to_a_bucket_as_pyarrow_does() -> None:
+    place = "s3://key:se%2Fcret@lakes/a?region=eu-west-1&scheme=http&endpoint_override=127.0.0.1:9"
+    assert access(place) == {
+        "s3.region": "eu-west-1", "s3.endpoint": "http://127.0.0.1:9",
+        "s3.access-key-id": "key", "s3.secret-access-key": "se/cret",
+    }  # fmt: skip
+    assert access("s3://lakes/a") == access("/a/folder") == {}
 
 
 @pytest.mark.parametrize(
