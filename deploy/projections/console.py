@@ -37,7 +37,7 @@ from services.query.own_log import note_operation
 from services.query.projections.groups import ABOUT, Group
 from services.query.settings import Settings
 from shared import heap
-from shared.database import Database
+from shared.database import Database, Transaction
 from shared.events import Actor, ActorKind, Channel
 from shared.observability.correlation import new_correlation_id
 from shared.operations import Operation
@@ -96,12 +96,24 @@ def run_rebuild(
     """
     group, console = _known(name), Console(highlight=False)
     settings = _settings(database, kafka, prefix)
-    _note(database, "projections.rebuild", group, accept_differences=accept_differences)
+    begun = _operation("projections.rebuild", group, accept_differences=accept_differences)
+    with _opened(database) as store:
+        store.transact(lambda tx: note_operation(tx, begun))
+
+    def note_switch(tx: Transaction, generation: int) -> None:
+        note_operation(tx, _operation("projections.switch", group, generation=generation))
+
     heap.settle()  # as in a service: else the collector takes a third of the time
     try:
         with drawn(console) as told:
             done = asyncio.run(
-                rebuild(settings, group, told, accept_differences=accept_differences)
+                rebuild(
+                    settings,
+                    group,
+                    told,
+                    accept_differences=accept_differences,
+                    on_switch=note_switch,
+                )
             )
     except Differs as differs:
         console.print(f"{group}: not switched; the new generation differs from the live one:")
@@ -115,7 +127,6 @@ def run_rebuild(
         raise CannotStart(str(problem)) from None
     except (psycopg.Error, KafkaError, OSError) as error:
         raise CannotStart(str(error).partition("\n")[0]) from None
-    _note(database, "projections.switch", group, generation=done.number)
     console.print(f"{group}: generation {done.number} is live, from {done.total:,} events")
     for table, count in done.differences.items():
         console.print(f"  {table}: {count:,} rows came out otherwise, or were changed meanwhile")
@@ -159,18 +170,22 @@ def print_status(database: str | None) -> int:
 def run_drop_old(name: str, database: str | None) -> None:
     """Drop what is kept."""
     group = _known(name)
+
+    def drop(tx: Transaction) -> bool:
+        if has_dropped := drop_old(tx, group):
+            note_operation(tx, _operation("projections.drop", group))
+        return has_dropped
+
     with _opened(database) as store:
-        has_dropped = store.transact(lambda tx: drop_old(tx, group))
-    if has_dropped:
-        _note(database, "projections.drop", group)
+        has_dropped = store.transact(drop)
     Console(highlight=False).print(
         f"{group}: dropped" if has_dropped else f"{group}: nothing is kept"
     )
 
 
-def _note(database: str | None, what: str, group: Group, **changes: object) -> None:
-    """Into query's own log, which the audit shows; who works at a terminal has the machine's name for them."""
-    done = Operation(
+def _operation(what: str, group: Group, **changes: object) -> Operation:
+    """For query's own log, which the audit shows; who works at a terminal has the machine's name for them."""
+    return Operation(
         what=what,
         about=group,
         actor=Actor(ActorKind.AGENT, f"os:{_user()}"),
@@ -178,8 +193,6 @@ def _note(database: str | None, what: str, group: Group, **changes: object) -> N
         correlation_id=new_correlation_id(),
         changes={name: (None, value) for name, value in changes.items()},
     )
-    with _opened(database) as store:
-        store.transact(lambda tx: note_operation(tx, done))
 
 
 def _user() -> str:

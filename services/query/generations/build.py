@@ -67,6 +67,7 @@ async def rebuild(
     told: Callable[[Progress], None],
     *,
     accept_differences: bool = False,
+    on_switch: Callable[[Transaction, int], None] = lambda _tx, _number: None,
 ) -> Progress:
     """Build the group's next generation and switch to it.
 
@@ -79,6 +80,7 @@ async def rebuild(
         group: which tables.
         told: called after every batch and at every stage.
         accept_differences: switch also when rows or figures differ: the live ones were wrong.
+        on_switch: called within the switch's transaction, with the number of the generation that becomes live.
 
     Raises:
         NotPrepared: see there.
@@ -89,7 +91,7 @@ async def rebuild(
     store.open()
     try:
         async with _alone(store), reader_of(settings) as reader:
-            return await _Build(settings, store, reader, group, told).run(
+            return await _Build(settings, store, reader, group, told, on_switch).run(
                 accept_differences=accept_differences
             )
     finally:
@@ -118,7 +120,9 @@ class _Build:
         reader: AIOKafkaConsumer,
         group: Group,
         told: Callable[[Progress], None],
+        on_switch: Callable[[Transaction, int], None],
     ) -> None:
+        self._on_switch = on_switch
         self._settings = settings
         self._store = store
         self._group = group
@@ -206,7 +210,7 @@ class _Build:
     def _switch(self, loop: asyncio.AbstractEventLoop, accept_differences: bool) -> bool:
         """False: somebody read for too long; nothing has happened."""
 
-        def work(tx: Transaction) -> int:
+        def work(tx: Transaction) -> None:
             self._catch_up(tx, loop)
             differences = switch.touch_differences(tx, self._group)
             # Whoever moves a live position waits from here on; batches under way end first.
@@ -217,7 +221,7 @@ class _Build:
             self._check(tx, accept_differences=accept_differences)
             switch.exchange(tx, self._group, lock_ms=_LOCK_MS)
             self._progress = msgspec.structs.replace(self._progress, differences=differences)
-            return switch.note_switch(tx, self._group, differences)
+            self._on_switch(tx, switch.note_switch(tx, self._group, differences))
 
         try:
             self._store.transact(work)
