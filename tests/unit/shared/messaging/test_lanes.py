@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messaging.lanes import SHARE_RECORDS_MIN, SHARES_EACH, share_out, side_by_side
+from shared.messaging.lanes import SHARE_RECORDS_MIN, share_out, side_by_side
 from shared.topics import PARTITIONS, Topic
 
 slots = st.tuples(
@@ -45,7 +45,7 @@ def test_what_is_small_stays_whole_and_what_is_large_keeps_all_lanes_busy() -> N
 
     assert parts(SHARE_RECORDS_MIN, 2) == 1
     assert parts(100 * SHARE_RECORDS_MIN, 1) == 1
-    assert parts(100 * SHARE_RECORDS_MIN, 2) == 2 * SHARES_EACH
+    assert parts(100 * SHARE_RECORDS_MIN, 2) == 2
 
 
 def test_what_fails_keeps_nobody_else_from_ending() -> None:
