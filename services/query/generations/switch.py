@@ -24,6 +24,9 @@ _STAMP: Final = "change_tx"
 _BY_NATURE: Final = frozenset({_STAMP, "described_tx", "indexed_bytes"})
 """Differ between generations: when a row was changed or described last, and how a text was cut into batches."""
 
+_TOLD_WITH_TICKETS: Final = frozenset({"messages", "spans", "assignments", "sla_cycles"})
+"""What figures of a ticket are made of: `bi.ticket_metrics` shows them at the position of the ticket's own row."""
+
 _BUCKETS: Final = 4_096
 """Shares that the rows of a table are compared in; of those that differ each row is looked at."""
 
@@ -121,7 +124,18 @@ def touch_differences(tx: Transaction, group: Group) -> dict[str, int]:
             count = row["n"] if row else 0
         if count:
             found[table] = count
+            if table in _TOLD_WITH_TICKETS:
+                _touch_tickets(tx, join)
     return found
+
+
+def _touch_tickets(tx: Transaction, rows: Composed) -> None:
+    """Stamp the tickets of these rows. `rows`: what a statement selects from, with `n.ticket_id`."""
+    tx.cursor.execute(
+        SQL(
+            "UPDATE {} SET ticket_id = ticket_id WHERE ticket_id IN (SELECT n.ticket_id FROM {})"
+        ).format(Identifier(NEXT, "tickets"), rows)
+    )
 
 
 def _differing_buckets(
