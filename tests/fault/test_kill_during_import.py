@@ -65,8 +65,13 @@ def stored_count(product: Product) -> int:
 
 
 def event_counts(product: Product) -> dict[str, int]:
+    """But for the records that an import was run: it was, a second time."""
     return {
-        owner: product.rows(owner, f"SELECT count(*) FROM {owner}_events")[0][0] for owner in OWNERS
+        owner: product.rows(
+            owner,
+            f"SELECT count(*) FROM {owner}_events WHERE topic <> '{owner}_operation.recorded.v1'",
+        )[0][0]
+        for owner in OWNERS
     }
 
 

@@ -17,11 +17,11 @@ pytestmark = pytest.mark.integration
 
 PARTITIONS = 4
 EACH = SHARE_RECORDS_MIN
-"""Events of each partition, so that each is a share."""
+"""Events of each partition, so that each is the share of a lane."""
 
 
 async def test_one_share_fails_and_the_others_stand(place: Place) -> None:
-    table = Table(place, lanes=2)
+    table = Table(place, lanes=PARTITIONS)
     streams = [new_id() for _ in range(PARTITIONS)]
     logs = [Log(table.settings.topic_prefix, Topic.TICKETS, number) for number in range(PARTITIONS)]
     batch = [
