@@ -27,6 +27,7 @@ _LOCK_MS: Final = 300
 """Readers of the live tables wait no longer than this for an attempt to exchange them."""
 
 _POSITIONS_LOCK_MS: Final = 10_000
+_VACUUM_LOCK_MS: Final = 10_000
 _SWITCH_ATTEMPTS_MAX: Final = 200
 _PAUSE_SECONDS: Final = 0.5
 _BATCHES_ALONE: Final = 10
@@ -211,6 +212,7 @@ class _Build:
         """False: somebody read for too long; nothing has happened."""
 
         def work(tx: Transaction) -> None:
+            switch.keep_vacuum_out(tx, self._group, lock_ms=_VACUUM_LOCK_MS)
             self._catch_up(tx, loop)
             differences = switch.touch_differences(tx, self._group)
             # Whoever moves a live position waits from here on; batches under way end first.

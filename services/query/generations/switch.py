@@ -64,6 +64,22 @@ FIGURES: Final[dict[str, LiteralString]] = {
 which writers met."""
 
 
+def keep_vacuum_out(tx: Transaction, group: Group, *, lock_ms: int) -> None:
+    """Let no vacuum of these tables run from here on; readers and writers go on.
+
+    An automatic one gives way to who waits for it, but only after PostgreSQL's `deadlock_timeout` (1 s), which is
+    longer than readers may be kept waiting for the exchange: without this, that would fail as long as a vacuum runs.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: somebody vacuums or alters them by hand.
+    """
+    tables = [Identifier(schema, table) for schema in (LIVE, NEXT) for table in TABLES[group]]
+    tx.cursor.execute(f"SET LOCAL lock_timeout = {lock_ms}")
+    statement = SQL("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE")
+    tx.cursor.execute(statement.format(SQL(", ").join(tables)))
+    tx.cursor.execute("SET LOCAL lock_timeout = 0")
+
+
 def touch_differences(tx: Transaction, group: Group) -> dict[str, int]:
     """Find rows that came out otherwise, or new, and stamp them as changed now, so that copies learn of them.
 

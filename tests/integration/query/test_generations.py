@@ -313,6 +313,30 @@ async def test_a_corrected_row_is_told_to_copies(running: Running, spoil: Litera
     assert changed == [{"number": 1}]
 
 
+async def test_the_switch_waits_for_a_vacuum_and_keeps_no_reader_waiting_meanwhile(
+    running: Running,
+) -> None:
+    await running.publish(Story(1).opened())
+    await running.projected(1)
+    stages: list[str] = []
+
+    def waiting() -> list[dict[str, Any]]:
+        return running.rows(
+            "SELECT mode FROM pg_locks WHERE NOT granted AND relation = 'query.tickets'::regclass"
+        )
+
+    url = running.settings.database_url.get_secret_value()
+    with psycopg.connect(url, options="-c search_path=query") as vacuum:
+        vacuum.execute("LOCK TABLE tickets IN SHARE UPDATE EXCLUSIVE MODE")  # as a vacuum does
+        build = asyncio.create_task(
+            rebuild(running.settings, Group.TICKETS, lambda told: stages.append(told.stage))
+        )
+        await eventually(waiting, what="the switch waits")
+        assert waiting() == [{"mode": "ShareUpdateExclusiveLock"}]
+    await build
+    assert "waiting for long readers" not in stages
+
+
 async def test_reads_and_writes_go_on_while_it_is_built_and_nothing_is_lost(
     running: Running,
 ) -> None:
