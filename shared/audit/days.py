@@ -2,11 +2,11 @@
 
 from datetime import date
 from typing import Final
-from uuid import UUID
 
 import structlog
 
-from shared.audit import chain, merkle
+from shared.audit import chain
+from shared.audit.kept_tree import KeptTree
 from shared.audit.signing import AuditKey
 from shared.database import Transaction
 
@@ -62,9 +62,8 @@ def close_day(tx: Transaction, service: str, day: date, key: AuditKey | None) ->
     log.info("audit_day_signed", service=service, day=day.isoformat(), root=digest.hex())
 
 
-def _tree(tx: Transaction, day: date) -> merkle.Tree:
-    """The day's tree; its leaves are kept, for proofs of single streams."""
-    tree, chunk = merkle.Tree(), list[bytes]()
+def _tree(tx: Transaction, day: date) -> KeptTree:
+    tree = KeptTree(tx, day)
     with tx.cursor.connection.cursor(name="audit_heads_of_day") as cursor:
         cursor.itersize = _PAGE
         cursor.execute(
@@ -73,26 +72,5 @@ def _tree(tx: Transaction, day: date) -> merkle.Tree:
             (day,),
         )
         for row in cursor:
-            leaf = chain.head(bytes(row["stream"]), row["version"], bytes(row["link"]))
-            tree.add(leaf)
-            chunk.append(leaf)
-            if len(chunk) == merkle.CHUNK:
-                keep_heads(tx, day, tree.count, chunk)
-                chunk = []
-    if chunk:
-        keep_heads(tx, day, tree.count, chunk)
+            tree.add(chain.head(bytes(row["stream"]), row["version"], bytes(row["link"])))
     return tree
-
-
-def keep_heads(tx: Transaction, day: date, count: int, chunk: list[bytes]) -> None:
-    """Keep the last leaves of a day's tree, `count` of which are there; they are a whole chunk, or the rest."""
-    tx.cursor.execute(
-        "INSERT INTO audit_day_heads (day, number, first, heads, root) VALUES (%s, %s, %s, %b, %b)"
-        # There are some already where somebody has removed the day, which verification finds.
-        " ON CONFLICT (day, number) DO UPDATE"
-        " SET first = EXCLUDED.first, heads = EXCLUDED.heads, root = EXCLUDED.root",
-        (
-            *(day, (count - 1) // merkle.CHUNK, UUID(bytes=chunk[0][:16])),
-            *(b"".join(chunk), merkle.root_of(chunk)),
-        ),
-    )

@@ -9,8 +9,8 @@ import structlog
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
-from shared.audit import chain, merkle
-from shared.audit.days import keep_heads
+from shared.audit import chain
+from shared.audit.kept_tree import KeptTree
 from shared.database import Transaction
 
 log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ def keep_old_days(tx: Transaction, table: str, goes_on: Callable[[], bool]) -> i
     """
     days = tx.cursor.execute(_DAYS).fetchall()
     kept = {row["day"] for row in tx.cursor.execute(_KEPT).fetchall()}
-    missing = {row["day"]: _Day(tx, row["day"]) for row in days if row["day"] not in kept}
+    missing = {row["day"]: KeptTree(tx, row["day"]) for row in days if row["day"] not in kept}
     if not missing:
         return 0
     lasts, names = [row["last"] for row in days], [row["day"] for row in days]
@@ -56,30 +56,6 @@ def keep_old_days(tx: Transaction, table: str, goes_on: Callable[[], bool]) -> i
             tx.cursor.execute("DELETE FROM audit_day_heads WHERE day = %s", (row["day"],))
             del missing[row["day"]]
     return len(missing)
-
-
-class _Day:
-    """A day's tree on its way."""
-
-    def __init__(self, tx: Transaction, day: date) -> None:
-        self._tx, self._day = tx, day
-        self._tree, self._chunk = merkle.Tree(), list[bytes]()
-
-    def add(self, leaf: bytes) -> None:
-        self._tree.add(leaf)
-        self._chunk.append(leaf)
-        if len(self._chunk) == merkle.CHUNK:
-            self._keep()
-
-    def root(self) -> bytes:
-        """Nothing more comes."""
-        if self._chunk:
-            self._keep()
-        return self._tree.root()
-
-    def _keep(self) -> None:
-        keep_heads(self._tx, self._day, self._tree.count, self._chunk)
-        self._chunk = []
 
 
 def _ends(

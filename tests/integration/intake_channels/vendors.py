@@ -188,12 +188,9 @@ class Vendors:
         if self.next_answers:
             return self._refusal()
         id_ = request.path_params["id"]
-        url = f"http://127.0.0.1:{self.port}/media/{id_}.bin"
-        if id_ == "elsewhere":
-            url = "http://stranger.example/picture"
-        return JSONResponse(
-            {"messaging_product": "whatsapp", "id": id_, "url": url, "mime_type": "image/png"}
-        )
+        host = "stranger.example" if id_ == "elsewhere" else f"127.0.0.1:{self.port}"
+        said = {"id": id_, "url": f"http://{host}/media/{id_}.bin", "mime_type": "image/png"}
+        return JSONResponse({"messaging_product": "whatsapp"} | said)
 
     async def content(self, request: Request) -> Response:
         id_ = request.path_params["name"].partition(".")[0]

@@ -162,8 +162,9 @@ async def test_refusals_outlive_an_outage_and_the_end_of_the_service(
     refused._window_seconds = 30.0
     await guarded.http.get("/v1/tickets", headers={"Authorization": "Bearer x.y.z"})
     await guarded.http.get("/v1/tickets", headers={"Authorization": "Bearer x.y.z"})
+    refused._is_first.set()
     ending = asyncio.create_task(refused.run())
-    await asyncio.sleep(0)
+    await eventually(lambda: not refused._is_first.is_set(), what="it is at work")
     ending.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await ending
