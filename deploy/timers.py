@@ -9,12 +9,14 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from deploy.audit.places import places
 from deploy.local.problems import CannotStart
+from deploy.terminal import operation
 from services.sla.promises.books import Books
 from services.sla.settings import Settings
 from services.sla.tickets.judging import Judging
 from services.sla.tickets.rebuilding import rebuild
 from shared.events.base import Owner
 from shared.eventstore import EventStore
+from shared.operations import note_in_events
 
 
 def run(database: str | None, *, mends: bool) -> int:
@@ -30,6 +32,10 @@ def run(database: str | None, *, mends: bool) -> int:
     looked = wrong = 0
     try:
         store.open()
+        if mends:
+            store.migrate()  # nothing where sla has run; it opens the log for what follows
+            begun = operation("timers.mend", "timers")
+            store.transact(lambda tx: note_in_events(tx, begun))
         with Progress(
             TextColumn("{task.completed:,} tickets"),
             TimeElapsedColumn(),

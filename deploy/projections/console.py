@@ -1,8 +1,6 @@
 """`ticketing projections` on a terminal: tables of generations, a bar while one is built."""
 
 import asyncio
-import getpass
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -23,6 +21,7 @@ from rich.table import Table
 
 from deploy.audit.places import places
 from deploy.local.problems import CannotStart
+from deploy.terminal import operation
 from services.query.generations import (
     AlreadyBuilding,
     Differs,
@@ -38,9 +37,6 @@ from services.query.projections.groups import ABOUT, Group
 from services.query.settings import Settings
 from shared import heap
 from shared.database import Database, Transaction
-from shared.events import Actor, ActorKind, Channel
-from shared.observability.correlation import new_correlation_id
-from shared.operations import Operation
 
 _MB: Final = 1_000_000
 _LINES_MAX: Final = 20
@@ -96,12 +92,12 @@ def run_rebuild(
     """
     group, console = _known(name), Console(highlight=False)
     settings = _settings(database, kafka, prefix)
-    begun = _operation("projections.rebuild", group, accept_differences=accept_differences)
+    begun = operation("projections.rebuild", group, accept_differences=accept_differences)
     with _opened(database) as store:
         store.transact(lambda tx: note_operation(tx, begun))
 
     def note_switch(tx: Transaction, generation: int) -> None:
-        note_operation(tx, _operation("projections.switch", group, generation=generation))
+        note_operation(tx, operation("projections.switch", group, generation=generation))
 
     heap.settle()  # as in a service: else the collector takes a third of the time
     try:
@@ -173,7 +169,7 @@ def run_drop_old(name: str, database: str | None) -> None:
 
     def drop(tx: Transaction) -> bool:
         if has_dropped := drop_old(tx, group):
-            note_operation(tx, _operation("projections.drop", group))
+            note_operation(tx, operation("projections.drop", group))
         return has_dropped
 
     with _opened(database) as store:
@@ -181,25 +177,6 @@ def run_drop_old(name: str, database: str | None) -> None:
     Console(highlight=False).print(
         f"{group}: dropped" if has_dropped else f"{group}: nothing is kept"
     )
-
-
-def _operation(what: str, group: Group, **changes: object) -> Operation:
-    """For query's own log, which the audit shows; who works at a terminal has the machine's name for them."""
-    return Operation(
-        what=what,
-        about=group,
-        actor=Actor(ActorKind.AGENT, f"os:{_user()}"),
-        via=Channel.AGENT,
-        correlation_id=new_correlation_id(),
-        changes={name: (None, value) for name, value in changes.items()},
-    )
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return str(os.getuid())
 
 
 def _overviews(database: str | None) -> list[Overview]:

@@ -60,8 +60,8 @@ TOLD: Final[dict[str, str]] = {
     # Ways in.
     "intake post /forms/{name}": "ticket.opened.v1",
     "intake post /v1/channels/chat/{chat_id}/tickets": "ticket.opened.v1",
-    "intake post /v1/channels/chat/{chat_id}/join": NOTHING + "of a ticket; what is said is on it in the end",
-    "intake post /v1/channels/chat/{chat_id}/end": "ticket.message_recorded.v1",
+    "intake post /v1/channels/chat/{chat_id}/join": "chat.join",
+    "intake post /v1/channels/chat/{chat_id}/end": "chat.end",
     "intake post /v1/channels/email": "ticket.opened.v1",
     "intake post /v1/channels/email/refused/{refusal_id}/open": "ticket.opened.v1",
     "intake post /v1/channels/messengers/{kind}/{name}": "ticket.opened.v1",
@@ -152,7 +152,7 @@ TOLD: Final[dict[str, str]] = {
     # Commands that do something by themselves, and not by one of these addresses.
     "ticketing projections rebuild": "projections.rebuild",
     "ticketing projections drop-old": "projections.drop",
-    "ticketing sla timers": NOTHING + "mends an index that is worked out from the log",
+    "ticketing sla timers": "timers.mend",
     "ticketing token": NOTHING + "whoever holds the issuer's key needs no product; what a token does names its subject",
     "ticketing run": NOTHING + "starts the services",
     "ticketing export": NOTHING + "reads as a role of PostgreSQL; who may log in there is said by PostgreSQL",

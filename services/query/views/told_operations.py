@@ -23,9 +23,12 @@ OPERATIONS: Final[dict[str, str]] = {
     "projections.drop": "dropped the tables of {about} that had been replaced",
     "import.start": "began an import",
     "import.end": "ended an import",
+    "chat.join": "took the chat {about}",
+    "chat.end": "ended the chat {about}",
     "feed.make": "made an address of the calendar of rota {about}, for {feed}",
     "feeds.end": "took back the addresses of the calendar of rota {about}",
     "policies.reapply": "had the policies in force matched anew",
+    "timers.mend": "had the timers of all tickets put where their clocks say",
     "login.refused": "was refused as {claimed}: {reason}",
 }
 

@@ -14,6 +14,8 @@ from websockets.exceptions import ConnectionClosed
 
 from services.intake.channels.chat.desk import ChatDesk
 from services.intake.channels.chat.idle import SilenceWatch
+from shared.events.base import Owner
+from shared.events.operations import IntakeOperation, operations_stream
 from shared.events.tickets import TicketOpened
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
@@ -168,6 +170,7 @@ async def test_an_answered_chat_may_end_without_a_ticket(
         await nora.say("Are you open?")
         chat = (await nora.wait("stored"))["chat"]
         await agent.post(f"/v1/channels/chat/{chat}/join")
+        await agent.post(f"/v1/channels/chat/{chat}/join")  # who has it takes nothing
         ended = await agent.post(f"/v1/channels/chat/{chat}/end")
         assert (ended.json()["state"], ended.json()["ended_by"]) == ("ended", "anna")
         await nora.wait("state", state="ended")
@@ -177,6 +180,14 @@ async def test_an_answered_chat_may_end_without_a_ticket(
         await nora.say("One more thing")  # which begins another chat
         assert (await nora.wait("stored"))["chat"] != chat
     assert (await agent.send("GET", f"/v1/channels/chat/{chat}")).json()["tickets"] == []
+    # No ticket tells of it, so the audit does.
+    told = await desk.events(str(operations_stream(Owner.INTAKE, chat)))
+    assert [
+        (one.what, one.actor.id, one.changes) for one in told if isinstance(one, IntakeOperation)
+    ] == [
+        ("chat.join", "anna", {"agent": (None, "anna")}),
+        ("chat.end", "anna", {}),
+    ]
 
 
 async def test_a_chat_that_nobody_answered_becomes_a_ticket_when_it_falls_silent(

@@ -21,7 +21,8 @@ from services.sla.settings import Settings
 from services.sla.tickets import states
 from services.sla.timers import CONDITION, Timers
 from shared.clock import SystemClock
-from shared.events import Event, sla
+from shared.events import Event, Owner, sla
+from shared.events.operations import SlaOperation, operations_stream
 from shared.eventstore import EventStore
 from shared.http.health import HealthState
 from shared.observability.metrics import SLA_TIMER_LAG_SECONDS as LAG
@@ -254,6 +255,11 @@ def test_an_index_of_timers_that_was_lost_is_rebuilt_from_clocks_and_ladders(
         "3 tickets, 0 timers not where their clocks say",
     ]
     assert desk.store.transact(lambda tx: tx.cursor.execute(dues).fetchall()) == before
+    (noted,) = desk.store.history(operations_stream(Owner.SLA, "timers"))
+    assert isinstance(noted, SlaOperation)
+    assert (noted.what, noted.actor.id.partition(":")[0]) == ("timers.mend", "os"), (
+        "looking is no act"
+    )
     assert desk.time_is(began + HOUR / 2 + timedelta(seconds=1)) == 2, "the steps of two ladders"
 
 

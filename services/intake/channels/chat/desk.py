@@ -18,9 +18,10 @@ from shared.errors import Invalid
 from shared.events import Actor, ActorKind, Channel, Priority
 from shared.events.tickets import Person
 from shared.eventstore import Claim, GroupCommitter
+from shared.http.origin import Origin
 from shared.identifiers import new_id
 from shared.observability import metrics
-from shared.security import Principal
+from shared.operations import Asked, Operation, note_in_events
 
 R = TypeVar("R")
 
@@ -100,23 +101,24 @@ class ChatDesk:
         """Keep what the visitor says of itself."""
         await self._do(lambda tx: store.introduce(tx, chat_id, visitor.name, visitor.email))
 
-    async def write_as_agent(self, chat_id: UUID, agent: Principal, id_: UUID, text: str) -> Stored:
+    async def write_as_agent(self, chat_id: UUID, asked: Origin, id_: UUID, text: str) -> Stored:
         """Store an agent's message; whoever writes takes part.
 
         Raises:
             ChatHasEnded, NotFound: nobody writes there.
         """
+        agent = asked.principal
         writing = Writing(id=id_, side="agent", author_id=agent.id, author=agent.name, text=text)
 
         def work(tx: Tx) -> Stored:
             chat = store.get(tx, chat_id)
             if chat.agent_id is None:
-                store.join(tx, chat_id, agent.id, agent.name)
+                self._joining(tx, chat, asked)
             return Stored(chat_id, store.add(tx, chat_id, writing))
 
         return self._told(await self._do(work))
 
-    async def join(self, chat_id: UUID, agent: Principal) -> Chat:
+    async def join(self, chat_id: UUID, asked: Origin) -> Chat:
         """The agent takes the chat, from the queue or from a colleague.
 
         Raises:
@@ -124,7 +126,8 @@ class ChatDesk:
         """
 
         def work(tx: Tx) -> Chat:
-            if store.join(tx, chat_id, agent.id, agent.name):
+            if self._joining(tx, store.get(tx, chat_id), asked):
+                agent = asked.principal
                 self._say(tx, chat_id, f"{agent.name or agent.id} has joined.")
             return store.get(tx, chat_id)
 
@@ -132,11 +135,12 @@ class ChatDesk:
         self._announce(chat_id, None)
         return chat
 
-    async def end(self, chat_id: UUID, by: str, words: str) -> Chat:
-        """Nobody writes any more; the rule says whether a ticket comes of it."""
+    async def end(self, chat_id: UUID, by: str, words: str, asked: Asked | None = None) -> Chat:
+        """Nobody writes any more; the rule says whether a ticket comes of it. `asked`: the agent who ends it."""
 
         def work(tx: Tx) -> Chat:
-            self._ending(tx, chat_id, by, words)
+            if self._ending(tx, chat_id, by, words) and asked is not None:
+                note_in_events(tx, Operation.by(asked, "chat.end", str(chat_id)))
             return store.get(tx, chat_id)
 
         chat = (await self._intake.together(work, Chat)).result
@@ -158,9 +162,7 @@ class ChatDesk:
             self._announce(chat_id, None)
         return len(ended)
 
-    async def make_ticket(
-        self, chat_id: UUID, wanted: Wanted, agent: Principal, correlation_id: str
-    ) -> Made:
+    async def make_ticket(self, chat_id: UUID, wanted: Wanted, asked: Asked) -> Made:
         """Make a ticket of a stretch; the same stretch again gives the same ticket.
 
         Raises:
@@ -176,7 +178,7 @@ class ChatDesk:
             messages = store.stretch(tx, chat_id, wanted.first, wanted.last)
             if len(messages) > READ_MAX:
                 raise Invalid.of("last", f"at most {READ_MAX} messages make a ticket")
-            return self._making(tx, chat, messages, wanted, agent.actor, correlation_id)
+            return self._making(tx, chat, messages, wanted, asked.actor, asked.correlation_id)
 
         key = f"{chat_id}\x1f{wanted.first}\x1f{wanted.last}"
         claim = Claim.of("chat ticket", key, msgspec.json.encode(wanted))
@@ -184,19 +186,29 @@ class ChatDesk:
         self._announce(chat_id, None)
         return outcome.result
 
-    def _ending(self, tx: Tx, chat_id: UUID, by: str, words: str) -> None:
+    def _joining(self, tx: Tx, chat: Chat, asked: Origin) -> bool:
+        agent = asked.principal
+        if not store.join(tx, chat.id, agent.id, agent.name):
+            return False
+        changes = {"agent": (chat.agent_id, agent.id)}
+        note_in_events(tx, Operation.by(asked, "chat.join", str(chat.id), changes=changes))
+        return True
+
+    def _ending(self, tx: Tx, chat_id: UUID, by: str, words: str) -> bool:
+        """Returns whether that is new."""
         chat = store.get(tx, chat_id)
         if not store.end(tx, chat_id, by):
-            return
+            return False
         self._say(tx, chat_id, words)
         was_missed = chat.joined_at is None
         rule = self.settings.missed_opens if was_missed else self.settings.ended_opens
         if not rule or store.is_ticketed(tx, chat_id) or chat.last_sequence == 0:
-            return
+            return True
         first = max(1, chat.last_sequence - READ_MAX + 1)
         messages = store.stretch(tx, chat_id, first, chat.last_sequence)
         wanted = Wanted(first=first, last=chat.last_sequence)
         self._making(tx, chat, messages, wanted, _SYSTEM, f"chat-{chat_id}")
+        return True
 
     def _making(
         self,

@@ -97,14 +97,16 @@ def chat_router(room: Room | None) -> APIRouter:
     async def join(chat_id: UUID, request: Request) -> Response:
         """From the queue, or from a colleague."""
         agent = await authenticate(request, Role.AGENT)
-        return json_answer(await _desk(room).join(chat_id, agent))
+        return json_answer(await _desk(room).join(chat_id, Origin.of(request, agent)))
 
     @router.post("/{chat_id}/end", summary="End a chat.", openapi_extra=openapi_body(answer=Chat))
     async def end(chat_id: UUID, request: Request) -> Response:
         """With or without a ticket; the visitor may begin another one."""
         agent = await authenticate(request, Role.AGENT)
         words = f"{agent.name or agent.id} has ended the chat."
-        return json_answer(await _desk(room).end(chat_id, agent.id, words))
+        return json_answer(
+            await _desk(room).end(chat_id, agent.id, words, Origin.of(request, agent))
+        )
 
     @router.post(
         "/{chat_id}/tickets",
@@ -126,8 +128,7 @@ def chat_router(room: Room | None) -> APIRouter:
             tags=body.tags,
             fields=body.fields,
         )
-        correlation_id = Origin.of(request, agent).correlation_id
-        made = await _desk(room).make_ticket(chat_id, wanted, agent, correlation_id)
+        made = await _desk(room).make_ticket(chat_id, wanted, Origin.of(request, agent))
         headers = {"Location": f"/v1/tickets/{made.ticket_id}"}
         return json_answer(made, status=_CREATED, headers=headers)
 

@@ -35,8 +35,9 @@ from services.intake.secrets import Secret
 from shared.database import TRANSIENT
 from shared.errors import Invalid, Refused
 from shared.eventstore import EventStore
+from shared.http.origin import Origin
 from shared.observability import metrics
-from shared.security import Principal, Role
+from shared.security import Role
 from shared.security.guard import COOKIE, bearer_token, verified
 from shared.security.tokens import Unauthorized
 
@@ -315,21 +316,21 @@ class _AgentSide:
 
     async def serve(self) -> None:
         line, room = self._line, self._room
-        agent = await _agent(line.socket)
+        asked = await _agent(line.socket)
         await room.reading.chat(self._chat_id)
         await line.watch(self._chat_id, "agent", self._after)
         while True:
             try:
-                await self._take(read_agents(await line.read()), agent)
+                await self._take(read_agents(await line.read()), asked)
             except Refused as refusal:
                 await line.refuse(refusal)
 
-    async def _take(self, frame: FromAgent, agent: Principal) -> None:
-        room, chat_id = self._room, self._chat_id
+    async def _take(self, frame: FromAgent, asked: Origin) -> None:
+        room, chat_id, agent = self._room, self._chat_id, asked.principal
         match frame:
             case Say():
                 try:
-                    stored = await room.desk.write_as_agent(chat_id, agent, frame.id, frame.text)
+                    stored = await room.desk.write_as_agent(chat_id, asked, frame.id, frame.text)
                 except Refused as refusal:
                     await self._line.refuse(refusal, frame.id)
                     return
@@ -340,10 +341,10 @@ class _AgentSide:
                 await room.hub.typing(chat_id, "agent", agent.name)
             case End():
                 words = f"{agent.name or agent.id} has ended the chat."
-                await room.desk.end(chat_id, agent.id, words)
+                await room.desk.end(chat_id, agent.id, words, asked)
 
 
-async def _agent(socket: WebSocket) -> Principal:
+async def _agent(socket: WebSocket) -> Origin:
     """Who opens the socket: a token in the header, or our own page's cookie.
 
     Raises:
@@ -361,7 +362,7 @@ async def _agent(socket: WebSocket) -> Principal:
     principal, _ = await verified(socket, token)
     if not principal.may(Role.AGENT):
         raise NotForCustomers("This needs the role agent.")
-    return principal
+    return Origin.of(socket, principal)
 
 
 class NotForCustomers(Refused):
