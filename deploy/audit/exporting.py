@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote, urlencode
-from uuid import UUID
+from typing import Final
+from urllib.parse import quote
 
-import msgspec
 from rich.console import Console
 
 from deploy.audit.exported import FileVerdict, verify_file
@@ -14,10 +12,6 @@ from deploy.audit.places import trusted_keys
 from deploy.audit.source import TABLES
 from deploy.front_door import FrontDoor
 from deploy.local.problems import CannotStart
-from services.query.views.audit import READS
-from shared.events import Owner
-from shared.events.operations import operations_stream
-from shared.events.readings import readings_stream
 
 _SHOWN_MAX: Final = 20
 
@@ -29,28 +23,7 @@ def export_of(door: FrontDoor, ticket: str) -> bytes:
         RequestRefused: there is no such ticket, or the token's role is not enough.
         httpx2.TransportError: nobody answered.
     """
-    history = door.fetch(f"/v1/audit/tickets/{quote(ticket)}?format=ndjson")
-    lines = history.splitlines()
-    lines += [door.fetch(path).strip() for path in proof_paths(lines)]
-    return b"".join(line + b"\n" for line in lines)
-
-
-def proof_paths(lines: Sequence[bytes]) -> list[str]:
-    """Where the proofs of these events are: of streams in the file, and of those whose absence would be missed."""
-    found: dict[str, set[UUID]] = {service: set() for service in TABLES}
-    for line in lines:
-        said: dict[str, Any] = msgspec.json.decode(line)
-        ticket_id = UUID(said["ticket_id"])
-        if said["topic"] != READS:
-            found[said["event_id"].partition(":")[0]].add(UUID(said["stream_id"]))
-        for owner in Owner:
-            found[owner] |= {ticket_id, operations_stream(owner, ticket_id)}
-        found[Owner.INTAKE].add(readings_stream(ticket_id))
-        found["query"].add(ticket_id)
-    return [
-        f"/v1/audit/roots/{service}/proofs?{urlencode({'stream': sorted(map(str, streams))}, doseq=True)}"
-        for service, streams in found.items()
-    ]
+    return door.fetch(f"/v1/audit/tickets/{quote(ticket)}?format=ndjson&proof=true")
 
 
 def verify_export(file: Path, public_keys: Sequence[str]) -> int:

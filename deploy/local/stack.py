@@ -157,6 +157,7 @@ class Stack:
             "TICKETING_HTTP_PORT": port,
             "TICKETING_AUDIT_SECRET": self.folder.secret(audit_secret_name(service)),
             "TICKETING_ATTACHMENTS_FOLDER": str(self.folder.path / "attachments"),
+            "TICKETING_FRONT_DOOR_URL": self.front_door,
             "TICKETING_PUBLIC_URL": os.environ.get("TICKETING_PUBLIC_URL") or self.front_door,
         }
 

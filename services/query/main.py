@@ -14,6 +14,7 @@ from services.query.own_log import TABLE, note_operation
 from services.query.parts import Parts
 from services.query.projections import Projections
 from services.query.projections.open_hours import write_open_hours
+from services.query.proofs import Proofs
 from services.query.reads import Reads
 from services.query.settings import Settings
 from services.query.view_counts import ViewCounts
@@ -47,6 +48,7 @@ def build(settings: Settings) -> Service:
         Reads(store, settings),
         Attentions(settings),
         ViewCounts(),
+        Proofs(settings.front_door_url),
     )
     live = LiveBoard(settings, parts.dashboard, api.state.health)
     api.state.parts, api.state.live = parts, live

@@ -6,6 +6,7 @@ from typing import Any
 from services.query.arrivals import Arrivals
 from services.query.attention import Attentions
 from services.query.lag import LagWatch
+from services.query.proofs import Proofs
 from services.query.reads import Reads
 from services.query.settings import Settings
 from services.query.view_counts import ViewCounts
@@ -26,6 +27,7 @@ class Parts:
     reads: Reads
     attentions: Attentions
     view_counts: ViewCounts
+    proofs: Proofs
 
     async def pool(self) -> Pool:
         """Connections for reading."""

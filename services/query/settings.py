@@ -45,6 +45,12 @@ class Settings(SensitivitySettings):
         description="exports that one process answers at a time; each holds a database connection while it is read",
     )
 
+    front_door_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://\S+$",
+        description="the front door as this service reaches it: the other services are asked there for the proofs of an"
+        " exported history, by the right of whoever asks for it",
+    )
     public_url: str | None = Field(
         default=None, description="address of the front door, for links in reports by mail"
     )

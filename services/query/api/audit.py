@@ -13,6 +13,7 @@ from services.query.views.scope import Scope
 from services.query.views.ticket import find_ticket, parse_reference
 from shared.errors import Invalid
 from shared.security import Principal, Role, require
+from shared.security.guard import token_of
 
 Supervisor = Annotated[Principal, Depends(require(Role.SUPERVISOR))]
 
@@ -40,11 +41,12 @@ class AuditQuery(BaseModel):
 
 
 class HistoryQuery(BaseModel):
-    """As what."""
+    """As what. `proof`: with what proves each event (NDJSON only), for `ticketing audit verify --file`."""
 
     model_config = _STRICT
 
     format: Format = Format.NDJSON
+    proof: bool = False
 
 
 async def filter_of(parts: Parts, query: AuditQuery) -> AuditFilter:
@@ -98,7 +100,7 @@ def make_router(parts: Parts) -> APIRouter:
 
     @router.get(
         "/audit/tickets/{ticket}",
-        summary="One ticket's whole history as a file: NDJSON, CSV or PDF.",
+        summary="One ticket's whole history as a file: NDJSON (with `proof=true` one that proves itself), CSV or PDF.",
         response_class=Response,
     )
     async def export_history(
@@ -107,12 +109,17 @@ def make_router(parts: Parts) -> APIRouter:
         principal: Supervisor,
         query: Annotated[HistoryQuery, Query()],
     ) -> Response:
+        if query.proof and query.format is not Format.NDJSON:
+            raise Invalid.of("proof", "only NDJSON has the bytes that a proof is about")
         pool = await parts.pool()
         found = await find_ticket(pool, parse_reference(ticket), Scope())
         await parts.reads.note(request, principal, found)
         events = await whole_history(pool, found["ticket_id"])
         body = await history_file(query.format, found, events, asked_by=principal.id)
-        name = f"ticket-{found['number']}-history.{query.format}"
+        if query.proof:
+            body += await parts.proofs.of(found["ticket_id"], events, token_of(request))
+        kind = "proven-history" if query.proof else "history"
+        name = f"ticket-{found['number']}-{kind}.{query.format}"
         return Response(
             body,
             media_type=query.format.media_type,

@@ -46,6 +46,7 @@ def settings(own_database: TestDatabase, issuer: LocalIssuer, servers: Servers) 
         min_version_seconds_max=0.3,
         board_seconds_min=0.1,
         board_seconds_max=0.5,
+        front_door_url="http://front-door",
     )
 
 

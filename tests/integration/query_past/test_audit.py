@@ -205,6 +205,7 @@ async def test_the_page_shows_and_filters(desk: Reader):
     assert "solved it" not in html
     assert 'href="/audit?actor=anna"' in html
     assert "/v1/audit/tickets/" in html
+    assert "?format=ndjson&amp;proof=true" in html
     typed = (await desk.get("/audit", **SEEN_BY, **{"from": "2026-03-02T22:00"})).text
     assert 'data-count="1"' in typed
 

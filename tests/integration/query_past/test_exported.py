@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import httpx2
 import msgspec
@@ -12,9 +13,9 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from deploy.audit.exported import verify_file
-from deploy.audit.exporting import proof_paths
 from deploy.cli import app
 from services.query.own_log import TABLE
+from services.query.proofs import NoFrontDoor, Proofs
 from shared.audit import Sealer
 from shared.audit.proofs import proofs_router
 from shared.audit.roots import told
@@ -23,7 +24,8 @@ from shared.database import Database as Store
 from shared.events import Owner
 from shared.eventstore import EventStore
 from shared.http.app import build_api
-from shared.security import LocalIssuer, Role
+from shared.security import Role
+from shared.security.guard import COOKIE
 from shared.settings import ServiceSettings
 from tests.integration.query.conftest import Reader
 from tests.integration.query.stories import Story
@@ -71,23 +73,18 @@ class Logs:
             store.transact(lambda tx, day=day: tx.append(*day))
             self.sealers[owner].seal_next()
 
-    async def fetch(self, path: str, issuer: LocalIssuer) -> bytes:
-        service = path.split("/")[4]
-        api = build_api(name=service, title="t", version="1", settings=self.settings)
-        api.include_router(proofs_router(self.stores[service], self.sealers[service]))
-        headers = {"Authorization": f"Bearer {issuer.issue('wanda', Role.SUPERVISOR)}"}
-        transport = httpx2.ASGITransport(app=api)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://x") as http:
-            answer = await http.get(path, headers=headers)
-            assert answer.status_code == 200, answer.text
-            denied = issuer.issue("anna", Role.AGENT)
-            refused = await http.get(path, headers={"Authorization": f"Bearer {denied}"})
-            assert refused.status_code == 403
-        return answer.content
+    def door(self) -> httpx2.ASGITransport:
+        """The four services behind one address."""
+        api = build_api(name="door", title="t", version="1", settings=self.settings)
+        for service, store in self.stores.items():
+            api.include_router(proofs_router(store, self.sealers[service]))
+        return httpx2.ASGITransport(app=api)
 
 
 @pytest.fixture
-async def logs(own_database: Database, servers: Servers, reader: Reader) -> AsyncIterator[Logs]:
+async def logs(
+    own_database: Database, servers: Servers, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Logs]:
     settings = ServiceSettings(
         # A role that may read and write all four schemas, as the services' own roles together may.
         database_url=SecretStr(own_database.superuser),
@@ -103,6 +100,7 @@ async def logs(own_database: Database, servers: Servers, reader: Reader) -> Asyn
             empty(
                 connection, [f"{owner if name == 'events' else 'audit'}_{name}" for name in names]
             )
+    monkeypatch.setattr(reader.service.api.state.parts.proofs, "transport", made.door())
     yield made
     for owner in Owner:
         await made.stores[owner].close()
@@ -128,9 +126,9 @@ async def an_export(logs: Logs, reader: Reader) -> bytes:
     await reader.get("/v1/tickets/1", **SEEN_BY)
     logs.now += timedelta(days=1)
     logs.sealers["query"].seal_next()
-    history = (await reader.get("/v1/audit/tickets/1", **SEEN_BY)).content.splitlines()
-    paths = proof_paths(history)
-    return b"\n".join([*history, *[await logs.fetch(path, reader.issuer) for path in paths]])
+    exported = await reader.get("/v1/audit/tickets/1", **SEEN_BY, proof="true")
+    assert exported.status_code == 200, exported.text
+    return exported.content
 
 
 def changed(at: int, **values: Any) -> Callable[[Lines], None]:
@@ -283,3 +281,48 @@ async def test_the_command_says_what_is_proven_and_trusts_no_other_key(
     ]
     file.write_bytes(b"\n".join(bytes(line) for line in done))
     assert verify(**right)[0] == 0
+
+
+async def test_only_the_lines_of_proofs_are_added_and_only_where_they_can_be(
+    logs: Logs, reader: Reader
+):
+    content = await an_export(logs, reader)
+    plain = await reader.get("/v1/audit/tickets/1", **SEEN_BY)
+    told = [msgspec.json.decode(line) for line in content.splitlines()]
+    events = [line for line in told if "proof" not in line]
+    # Each export is a reading of this ticket, which the next one tells.
+    assert [msgspec.json.decode(line) for line in plain.content.splitlines()][:-1] == events
+    assert [line["service"] for line in told[len(events) :]] == list(KEYS)
+    session = {"cookie": f"{COOKIE}={reader.issuer.issue('wanda', Role.SUPERVISOR)}"}
+    path = "/v1/audit/tickets/1?proof=true"
+    assert b'"proof"' in (await reader.http.get(path, headers=session)).content, "a page's own link"
+    refused = await reader.get("/v1/audit/tickets/1", **SEEN_BY, format="csv", proof="true")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "proof")
+    assert (await reader.get("/v1/audit/tickets/1", proof="true")).status_code == 403
+    with pytest.raises(NoFrontDoor, match="TICKETING_FRONT_DOOR_URL"):
+        await Proofs(None).of(UUID(int=1), [], "token")
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "expected"),
+    [
+        (503, {}, (503, "intake does not say its proofs (503).")),
+        (422, {"detail": "Too many."}, (422, "intake: Too many.")),
+        (302, {}, (422, "intake: no reason given")),
+    ],
+)
+async def test_a_history_that_a_service_does_not_prove_is_no_file(
+    logs: Logs,
+    reader: Reader,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    said: Any,
+    expected: Any,
+):
+    reader.feed(Story(1).opened())
+    answer = httpx2.MockTransport(
+        lambda _: httpx2.Response(status, json=said, headers={"location": "/"})
+    )
+    monkeypatch.setattr(reader.service.api.state.parts.proofs, "transport", answer)
+    got = await reader.get("/v1/audit/tickets/1", **SEEN_BY, proof="true")
+    assert (got.status_code, got.json()["detail"]) == expected
