@@ -20,6 +20,7 @@ from services.query.settings import Settings
 from services.query.view_counts import ViewCounts
 from services.query.views.freshness import CONSUMER
 from services.query.web import pages
+from services.query.word_pairs import WordPairs
 from shared.audit import Sealer
 from shared.clock import SystemClock
 from shared.database import Database
@@ -107,6 +108,7 @@ def build(settings: Settings) -> Service:
             parts.lag.run,
             parts.attentions.run,
             parts.count_views,
+            WordPairs(store, parts.lag).run,
             *([mailer.run] if mailer else []),
         ),
         on_drain=(live.close,),

@@ -19,6 +19,7 @@ from services.query.facets import FIELD, OWN, TAG
 from services.query.views import effort
 from services.query.views.fields import kinds_of
 from services.query.views.list_filter import TicketFilter
+from services.query.views.phrases import candidates
 from services.query.views.scope import Scope
 from services.query.views.text_query import TextQuery, query_of
 from services.query.views.values import Values
@@ -32,6 +33,9 @@ is nowhere would test every ticket."""
 
 _PHRASE_KEPT: Final = 0.05
 """Of the tickets with the words of a phrase so many have it, perhaps: nothing tells."""
+
+_PAIRS_KEPT: Final = 0.7
+"""And of those with its pairs of words: all if it has two words, and pairs are counted together with a few others."""
 
 _COST: Final = 5.0
 """Microseconds of one unit of the planner's."""
@@ -110,7 +114,9 @@ async def matches(
         Invalid: a field or its value does not exist.
     """
     found = [
-        await _facet(connection, TAG, SQL("f.value = {}").format(values.put(tag)), values)
+        await _facet(
+            connection, TAG, SQL("f.value = {}").format(values.put(tag)), values, is_entry=True
+        )
         for tag in wanted.tag
     ]
     for name in OWN:
@@ -119,7 +125,7 @@ async def matches(
                 SQL("f.value = {}").format(values.put(word)) for word in words
             )
             one_of = SQL("({})").format(one_of)
-            found.append(await _facet(connection, name, one_of, values))
+            found.append(await _facet(connection, name, one_of, values, is_entry=len(words) == 1))
     kinds = await kinds_of(connection, [wish.name for wish in wanted.fields])
     for wish in wanted.fields:
         test = kinds[wish.name].test(wish.wanted, values)
@@ -173,8 +179,14 @@ async def _is_seldom(
 
 
 async def _facet(
-    connection: AsyncConnection[DictRow], name: str, test: Composed, values: Values
+    connection: AsyncConnection[DictRow],
+    name: str,
+    test: Composed,
+    values: Values,
+    *,
+    is_entry: bool = False,
 ) -> _Elsewhere:
+    """`is_entry`: the test is for a single value, so one entry of the primary key's index answers it for a ticket."""
     named = SQL("f.name = {}").format(values.put(name))
     all_rows = SQL("SELECT f.ticket_id FROM facets AS f WHERE {}")
     both = SQL("{} AND {}").format(named, test)
@@ -185,6 +197,12 @@ async def _facet(
         by_name = await _expected(connection, all_rows.format(named), values)
         by_value = await _expected(connection, all_rows.format(test), values)
         about = max(about, min(by_name.rows, by_value.rows))
+    if is_entry:
+        entry = SQL(
+            "(SELECT true FROM facets AS f WHERE {} AND f.ticket_id = t.ticket_id OFFSET 0)"
+        )
+        part = effort.Part(about, looked_up=0.25, tested=1.5)
+        return _Elsewhere(rows, entry.format(both), rows, part)
     return _Elsewhere(
         rows,
         # OFFSET 0, here and below, keeps it a question about each row: as a join, the planner would gather all. It is
@@ -210,13 +228,20 @@ async def _containing(
     document = SQL("d.everything" if scope.sees_internal else "coalesce(d.public, d.everything)")
     seen = SQL("{} @@ {}::tsquery").format(document, values.put(query))
     expected = await _expected(connection, in_index, values)
+    as_test = SQL(
+        "(SELECT {} FROM search_documents AS d WHERE d.ticket_id = t.ticket_id OFFSET 0)"
+    ).format(seen)
+    if has_phrase and (by_pairs := await candidates(connection, query, values)):
+        # The planner has met every pair that is not rare, so what it expects can be relied on.
+        about = (await _expected(connection, by_pairs, values)).rows
+        if about < expected.rows:
+            part = effort.Part(about, looked_up=2.0, tested=8.0, kept=_PAIRS_KEPT)
+            return _Elsewhere(SQL("{} OFFSET 0").format(by_pairs), as_test, by_pairs, part)
     is_whole = scope.sees_internal or has_phrase  # a phrase is tested for in any case
     return _Elsewhere(
         # OFFSET 0 keeps it a set: the planner takes testing a document for as cheap as comparing a number.
         SQL("{} OFFSET 0" if is_whole else "{} AND {} OFFSET 0").format(in_index, seen),
-        SQL(
-            "(SELECT {} FROM search_documents AS d WHERE d.ticket_id = t.ticket_id OFFSET 0)"
-        ).format(seen),
+        as_test,
         in_index,
         effort.Part(
             expected.rows, looked_up=3.0, tested=4.5, kept=_PHRASE_KEPT if has_phrase else 1.0

@@ -152,6 +152,7 @@ NOT_PROJECTED = {
     "generations", "reads", "tombstones", "export_seal", "audit_seals", "audit_days", "audit_heads",
     "audit_day_heads",
     "report_mails", "report_recipients", "report_subscriptions",
+    "search_pairs", "search_pairs_progress",
 }  # fmt: skip
 
 

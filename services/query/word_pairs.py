@@ -1,0 +1,142 @@
+"""Follows the search documents and writes down which words stand next to each other in them.
+
+A projection that did so would spend a tenth of its time on it. Here a document is read once when it has come to rest
+for a moment, however many messages came; searches test what was not yet read (`views.phrases`).
+"""
+
+import asyncio
+import time
+from typing import Final, LiteralString
+from uuid import UUID
+
+import structlog
+
+from services.query.lag import LagWatch
+from shared.database import TRANSIENT, Database, Transaction
+
+log = structlog.get_logger(__name__)
+
+STEP: Final = 500
+"""Documents of one transaction: some 50 ms, so that exports, which wait for the oldest transaction, do not notice."""
+
+_LOOK_SECONDS: Final = 2.0
+_RESTS: Final = 4
+"""After each step so many times what it took: a fifth of a processor at most, some 1,000 documents a second."""
+
+_BEHIND_MAX: Final = 5_000
+"""Events that are waiting to be projected; with more of them the processor is theirs."""
+
+_BEFORE_ALL: Final = UUID(int=0)
+
+PAIRS: Final[LiteralString] = """
+WITH wanted AS MATERIALIZED (SELECT d.* FROM search_documents AS d WHERE {which}),
+words AS MATERIALIZED (
+    SELECT d.ticket_id, d.is_public, w.lexeme, position
+    FROM (SELECT ticket_id, false AS is_public, everything AS said FROM wanted
+          UNION ALL SELECT ticket_id, true, public FROM wanted WHERE public IS NOT NULL) AS d,
+         unnest(d.said) AS w, unnest(w.positions) AS position
+), paired AS (
+    SELECT a.ticket_id, array_agg(word_pair(a.lexeme, b.lexeme)) AS pairs
+    FROM words AS a JOIN words AS b
+        ON b.ticket_id = a.ticket_id AND b.is_public = a.is_public AND b.position = a.position + 1
+    GROUP BY a.ticket_id
+)
+INSERT INTO search_pairs AS p (ticket_id, indexed_bytes, pairs)
+SELECT ticket_id, wanted.indexed_bytes, coalesce(paired.pairs, '{{}}') FROM wanted LEFT JOIN paired USING (ticket_id)
+ON CONFLICT (ticket_id) DO UPDATE SET indexed_bytes = EXCLUDED.indexed_bytes, pairs = EXCLUDED.pairs
+RETURNING p.ticket_id
+"""
+"""Reads the documents `d` that `{which}` is true of. What customers may find is read beside the whole: without a note
+between them, other words are neighbours."""
+
+_FIRST: Final = PAIRS.format(
+    which="d.ticket_id IN (SELECT ticket_id FROM search_documents WHERE ticket_id > %(after)s"
+    " ORDER BY ticket_id LIMIT %(limit)s)"
+)
+_CHANGED: Final = PAIRS.format(
+    which="d.ticket_id IN (SELECT ticket_id FROM tickets WHERE change_tx >= %(since)s AND change_tx < %(until)s)"
+    " AND NOT EXISTS (SELECT FROM search_pairs AS p"
+    " WHERE p.ticket_id = d.ticket_id AND p.indexed_bytes = d.indexed_bytes)"
+)
+_HORIZON: Final = """
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon, 'search_documents'::regclass::oid AS documents
+"""
+# Below `until` nothing can be committed any more, and no transaction is read in part.
+_UNTIL: Final = """
+SELECT min(change_tx) AS first, (array_agg(change_tx ORDER BY change_tx))[%(limit)s + 1] AS until
+FROM (SELECT change_tx FROM tickets WHERE change_tx >= %(since)s AND change_tx < %(horizon)s
+      ORDER BY change_tx LIMIT %(limit)s + 1) AS changed
+"""
+
+
+class WordPairs:
+    """The reader; of several processes one reads at a time.
+
+    Args:
+        store: the projections.
+        lag: how far those are behind.
+    """
+
+    def __init__(self, store: Database, lag: LagWatch) -> None:
+        self._store = store
+        self._lag = lag
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        while True:
+            began, is_more = time.monotonic(), False
+            if self._lag.freshness.behind <= _BEHIND_MAX:
+                try:
+                    is_more = await asyncio.to_thread(self._store.transact, read_some)
+                except TRANSIENT as error:
+                    log.info("word_pairs_wait", error=type(error).__name__)
+            rest = _RESTS * (time.monotonic() - began)
+            await asyncio.sleep(rest if is_more else max(rest, _LOOK_SECONDS))
+
+
+def read_some(tx: Transaction) -> bool:
+    """Read some documents that were not yet read as they are. False: there are no more."""
+    cursor = tx.cursor
+    now = cursor.execute(_HORIZON).fetchall()[0]
+    cursor.execute(
+        "INSERT INTO search_pairs_progress (documents, change_tx, first_after)"
+        " VALUES (%(documents)s, %(horizon)s, %(after)s) ON CONFLICT DO NOTHING",
+        now | {"after": _BEFORE_ALL},
+    )
+    locked = cursor.execute(
+        "SELECT documents, change_tx, first_after FROM search_pairs_progress FOR UPDATE SKIP LOCKED"
+    ).fetchone()
+    if locked is None:
+        return False
+    since, after = locked["change_tx"], locked["first_after"]
+    if locked["documents"] != now["documents"] or since > now["horizon"]:
+        # Exchanged by a rebuild, or set back with the whole database. Rows of before stay until they are read anew.
+        since, after = now["horizon"], _BEFORE_ALL
+    cursor.execute("SET LOCAL work_mem = '32MB'")
+    if after is not None:
+        read = cursor.execute(_FIRST, {"after": after, "limit": STEP}).fetchall()
+        is_more = len(read) == STEP
+        after = max(row["ticket_id"] for row in read) if is_more else None
+    else:
+        since, is_more = _read_changed(tx, since, now["horizon"])
+    _note(tx, now["documents"], since, after)
+    return is_more or after is not None
+
+
+def _read_changed(tx: Transaction, since: int, horizon: int) -> tuple[int, bool]:
+    """Those of tickets that changed; the answer is up to where, and whether there are more."""
+    asked = {"since": since, "horizon": horizon, "limit": STEP}
+    found = tx.cursor.execute(_UNTIL, asked).fetchall()[0]
+    if found["first"] is None:
+        return since, False
+    until = horizon if found["until"] is None else max(found["until"], found["first"] + 1)
+    tx.cursor.execute(_CHANGED, {"since": since, "until": until})
+    return until, found["until"] is not None
+
+
+def _note(tx: Transaction, documents: int, change_tx: int, first_after: UUID | None) -> None:
+    tx.cursor.execute(
+        "UPDATE search_pairs_progress SET documents = %(documents)s, change_tx = %(tx)s, first_after = %(after)s"
+        " WHERE (documents, change_tx, first_after) IS DISTINCT FROM (%(documents)s, %(tx)s, %(after)s)",
+        {"documents": documents, "tx": change_tx, "after": first_after},
+    )

@@ -1,0 +1,178 @@
+"""Phrases are found by pairs of words, in documents that were read, have changed since, or were never read."""
+
+import random
+
+import pytest
+from psycopg.sql import SQL
+
+from services.query import word_pairs
+from services.query.languages import EVERY_WORD
+from services.query.views import effort, phrases
+from services.query.views.text_query import query_of
+from services.query.views.values import Values
+from shared.security import Role
+from tests.integration.query.conftest import Reader
+from tests.integration.query.stories import Story
+from tests.integration.query.test_lists import numbers
+
+pytestmark = pytest.mark.integration
+
+WORDS = ("printer", "prints", "rot", "der", "of", "e-mail")
+PHRASE = '"green ink"'
+
+
+def said(chance: random.Random) -> str:
+    return " ".join(chance.choices(WORDS, k=chance.randrange(1, 7)))
+
+
+def phrase(chance: random.Random) -> str:
+    return f'"{" ".join(chance.choices(WORDS, k=chance.randrange(2, 4)))}"'
+
+
+def read_all(reader: Reader) -> None:
+    while reader.store.transact(word_pairs.read_some):
+        pass
+
+
+async def by_pairs(reader: Reader, words: str) -> set[int] | None:
+    """What the pairs alone find, before any document is looked at; None: they are not asked."""
+    values = Values()
+    async with (await reader.store.pool()).connection() as connection:
+        found = await phrases.candidates(
+            connection, (await query_of(connection, words)).whole, values
+        )
+        if found is None:
+            return None
+        statement = SQL("SELECT number FROM tickets WHERE ticket_id IN ({})").format(found)
+        return {
+            row["number"] for row in await (await connection.execute(statement, values)).fetchall()
+        }
+
+
+def plainly(reader: Reader, words: str, *, without: str | None = None, document: str) -> set[int]:
+    """The same by reading every document in every language."""
+    test = "(SELECT bool_or({} @@ websearch_to_tsquery(w::regconfig, %s)) FROM unnest(%s::text[]) AS w)"
+    conditions, values = [test.format(document)], [words, list(EVERY_WORD)]
+    if without is not None:
+        conditions.append("NOT " + test.format(document))
+        values += [without, list(EVERY_WORD)]
+    rows = reader.rows(
+        "SELECT t.number FROM tickets AS t JOIN search_documents AS d USING (ticket_id)"
+        f" WHERE {' AND '.join(conditions)}",
+        *values,
+    )
+    return {row["number"] for row in rows}
+
+
+async def test_phrases_find_what_reading_every_document_finds(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks, however it is looked up, and however much of the documents has been read."""
+    chance = random.Random(7)
+    monkeypatch.setattr(word_pairs, "STEP", 7)
+    stories = [
+        Story(number).opened(subject=said(chance), body=said(chance), language=language)
+        for number, language in enumerate(chance.choices(("de", "en", "sv", None), k=60))
+    ]
+    reader.feed(*stories[:40])
+    read_all(reader)
+    later = [story.note(1, said(chance)).ask(2, said(chance)) for story in stories[:20]]
+    reader.feed_events([event for story in later for event in story.events[1:]])
+    reader.store.transact(word_pairs.read_some)
+    reader.feed(*stories[40:])
+    narrowed = 0
+    for turn in range(60):
+        first, second, third = phrase(chance), phrase(chance), phrase(chance)
+        words, without = chance.choice(
+            [(first, None), (f"{first} {second}", None), (f"{first} or {second}", None),
+             (f"{first} rot", None), (f"{first} or rot", None), (first, third)]
+        )  # fmt: skip
+        way = effort.Way(is_gathered=True, sets=turn % 2)
+        monkeypatch.setattr(effort, "cheapest", lambda *_, way=way: way)
+        asked = words if without is None else f"{words} -{without}"
+        found = plainly(reader, words, without=without, document="d.everything")
+        assert set(await numbers(reader, q=asked)) == found, asked
+        public = plainly(
+            reader, words, without=without, document="coalesce(d.public, d.everything)"
+        )
+        as_customer = {"role": Role.CUSTOMER, "subject": "carl"}
+        assert set(await numbers(reader, q=asked, **as_customer)) == public, asked
+        candidates = await by_pairs(reader, asked)
+        if candidates is not None:
+            assert candidates >= found | public, asked
+            narrowed += len(candidates) < 50
+    assert narrowed > 20
+
+
+async def test_pairs_of_a_ticket_at_rest_are_read_once_and_find_it_alone(reader: Reader) -> None:
+    reader.feed(
+        Story(1).opened(body="The green ink is empty."), Story(2).opened(body="Ink is green.")
+    )
+    read_all(reader)
+    assert await by_pairs(reader, PHRASE) == {1}
+    # Words of one note beside those of another, which customers do not see between their own.
+    reader.feed_events(Story(3).opened(body="green").note(1, "brown").ask(2, "ink").events, batch=1)
+    assert await by_pairs(reader, PHRASE) == {1, 3}
+    read_all(reader)
+    assert await by_pairs(reader, PHRASE) == {1, 3}
+    assert await numbers(reader, q=PHRASE, role=Role.CUSTOMER, subject="carl") == [3, 1]
+    assert await numbers(reader, q=PHRASE) == [1]
+    before = reader.rows("SELECT xmin::text FROM search_pairs ORDER BY ticket_id")
+    reader.store.transact(lambda tx: tx.cursor.execute("UPDATE tickets SET is_at_risk = true"))
+    read_all(reader)
+    assert reader.rows("SELECT xmin::text FROM search_pairs ORDER BY ticket_id") == before
+
+
+async def test_what_is_committed_late_is_found_before_and_after_it_is_read(reader: Reader) -> None:
+    late, other = Story(1).opened(body="green ink"), Story(2).opened(body="green ink")
+    reader.feed(late, other)
+    read_all(reader)
+    with reader.store._sync.connection() as slow:
+        slow.execute("UPDATE tickets SET is_at_risk = true WHERE number = 1")
+        slow.execute(
+            "UPDATE search_documents SET everything = to_tsvector('simple', 'red ink'), indexed_bytes = 1000"
+            " WHERE ticket_id = %s", (late.ticket_id,)
+        )  # fmt: skip
+        reader.feed(Story(3).opened(body="red ink"))
+        read_all(reader)  # cannot pass the one that still runs
+        slow.commit()
+    assert set(await numbers(reader, q='"red ink"')) == {1, 3}
+    read_all(reader)
+    assert await by_pairs(reader, '"red ink"') == {1, 3}
+    assert await numbers(reader, q=PHRASE) == [2]
+
+
+async def test_documents_that_a_rebuild_exchanged_are_read_anew(reader: Reader) -> None:
+    reader.feed(Story(1).opened(body="green ink"))
+    read_all(reader)
+    reader.store.transact(
+        lambda tx: tx.cursor.execute(
+            "UPDATE search_pairs_progress SET documents = 0; UPDATE search_pairs SET pairs = '{}'"
+        )
+    )
+    assert await by_pairs(reader, PHRASE) is None
+    assert await numbers(reader, q=PHRASE) == [1]
+    read_all(reader)
+    assert await by_pairs(reader, PHRASE) == {1}
+
+
+async def test_too_many_unread_tickets_are_not_candidates(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_all(reader)
+    reader.feed(*(Story(number).opened(body="green ink") for number in range(3)))
+    assert await by_pairs(reader, PHRASE) == {0, 1, 2}
+    monkeypatch.setattr(phrases, "UNREAD_MAX", 2)
+    assert await by_pairs(reader, PHRASE) is None
+    assert set(await numbers(reader, q=PHRASE)) == {0, 1, 2}
+
+
+async def test_one_process_reads_at_a_time(reader: Reader) -> None:
+    reader.feed(Story(1).opened(body="green ink"))
+    reader.store.transact(word_pairs.read_some)
+    with reader.store._sync.connection() as other:
+        other.execute("SELECT FROM search_pairs_progress FOR UPDATE")
+        reader.feed(Story(2).opened(body="green ink"))
+        assert not reader.store.transact(word_pairs.read_some)
+    read_all(reader)
+    assert reader.rows("SELECT count(*) AS n FROM search_pairs") == [{"n": 2}]
