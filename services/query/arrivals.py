@@ -9,7 +9,8 @@ from uuid import UUID
 from services.query.views.pools import Pool
 from services.query.views.scope import Scope
 from shared.errors import Refused
-from shared.events.base import Channel, Event
+from shared.events.base import Channel
+from shared.messaging.applying import Told
 from shared.observability import metrics
 
 _LOOK_AGAIN_SECONDS: Final = 0.1
@@ -33,7 +34,7 @@ class Visibility:
     def __init__(self, since: datetime) -> None:
         self._since = since
 
-    def note(self, events: Iterable[Event], now: datetime) -> None:
+    def note(self, events: Iterable[Told], now: datetime) -> None:
         """These were committed just now. From any thread."""
         for event in events:
             if event.recorded_at >= self._since and event.via is not Channel.IMPORT:

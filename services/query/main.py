@@ -26,7 +26,7 @@ from shared.clock import SystemClock
 from shared.database import Database
 from shared.http.app import build_api
 from shared.messaging import Consumer
-from shared.messaging.records import Received
+from shared.messaging.applying import Told
 from shared.security.session import session_router
 from shared.service import Service
 from shared.topics import Topic
@@ -71,9 +71,9 @@ def build(settings: Settings) -> Service:
         """Calendars that were projected before there were open hours; the projection does it for those to come."""
         await asyncio.to_thread(store.transact, lambda tx: write_open_hours(tx.cursor))
 
-    def after_commit(batch: Sequence[Received]) -> None:
-        visibility.note((received.event for received in batch), clock.now())
-        changed = {received.event.stream_id for received in batch}
+    def after_commit(told: Sequence[Told]) -> None:
+        visibility.note(told, clock.now())
+        changed = {event.stream_id for event in told}
         for loop in loops:
             loop.call_soon_threadsafe(parts.arrivals.announce, changed)
             loop.call_soon_threadsafe(live.announce)

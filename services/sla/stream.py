@@ -6,7 +6,8 @@ from typing import Any, Final
 from services.sla.settings import Settings
 from services.sla.tickets.judging import Judging
 from shared.eventstore import EventStore
-from shared.messaging import Consumer, Received
+from shared.messaging import Consumer
+from shared.messaging.applying import Told
 from shared.topics import Topic
 
 TOPICS: Final = (Topic.TICKETS, Topic.ASSIGNMENTS)
@@ -21,7 +22,7 @@ def ticket_consumer(
 ) -> Consumer:
     """Hands batches to the judging, and wakes timers and senders when they are committed."""
 
-    def wake(_applied: Sequence[Received]) -> None:
+    def wake(_told: Sequence[Told]) -> None:
         after_commit()
 
     return Consumer(

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from datetime import datetime
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -12,6 +13,7 @@ import structlog
 from shared.database import Transaction, is_transient
 from shared.errors import NotYet, Unreadable
 from shared.events import UnknownEvent, decode
+from shared.events.base import Channel
 from shared.identifiers import derived_id
 from shared.messaging.gate import Gate, StreamKey
 from shared.messaging.parking import Parking, key_of
@@ -37,6 +39,47 @@ class TooManyUnreadable(Exception):
     """More of a batch is unreadable than poison would explain; nothing of it was applied."""
 
 
+class Told(Protocol):
+    """What is told of an event that was applied; an `Event` tells it, and so does what another process says of one."""
+
+    @property
+    def stream_id(self) -> UUID:
+        """Whose it is."""
+
+    @property
+    def version(self) -> int:
+        """Its place in the stream."""
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When its owner stored it."""
+
+    @property
+    def via(self) -> Channel:
+        """How it came."""
+
+
+class Outcome(msgspec.Struct):
+    """What became of a batch, as others hear of it after the commit."""
+
+    told: Sequence[Told]
+    parked_count: int = 0
+    repeated_count: int = 0
+    held_count: int = 0
+    unknown_count: int = 0
+
+    def count(self, consumer: str) -> None:
+        """Add it to the metrics."""
+        metrics.CONSUMER_PARKED.labels(consumer).inc(self.parked_count)
+        metrics.CONSUMER_REPEATED.labels(consumer).inc(self.repeated_count)
+        metrics.CONSUMER_HELD.labels(consumer).inc(self.held_count)
+        metrics.CONSUMER_UNKNOWN.labels(consumer).inc(self.unknown_count)
+        if self.told:
+            metrics.CONSUMER_APPLIED.labels(consumer).inc(len(self.told))
+            newest = max(event.recorded_at for event in self.told)
+            metrics.CONSUMER_NEWEST.labels(consumer).set(newest.timestamp())
+
+
 class Applied(msgspec.Struct):
     """What became of a batch. Told to logs and metrics only after the commit."""
 
@@ -46,8 +89,8 @@ class Applied(msgspec.Struct):
     held_count: int = 0
     unknown_count: int = 0
 
-    def tell(self, consumer: str) -> None:
-        """Count it, and log what was parked."""
+    def log_parked(self, consumer: str) -> None:
+        """Say what was parked, and why."""
         for record, error in self.parked:
             log.error(
                 "event_parked",
@@ -57,14 +100,16 @@ class Applied(msgspec.Struct):
                 wire_type=record.wire_type,
                 exc_info=error,
             )
-        metrics.CONSUMER_PARKED.labels(consumer).inc(len(self.parked))
-        metrics.CONSUMER_REPEATED.labels(consumer).inc(self.repeated_count)
-        metrics.CONSUMER_HELD.labels(consumer).inc(self.held_count)
-        metrics.CONSUMER_UNKNOWN.labels(consumer).inc(self.unknown_count)
-        if self.events:
-            metrics.CONSUMER_APPLIED.labels(consumer).inc(len(self.events))
-            newest = max(received.event.recorded_at for received in self.events)
-            metrics.CONSUMER_NEWEST.labels(consumer).set(newest.timestamp())
+
+    def outcome(self) -> Outcome:
+        """What others hear."""
+        return Outcome(
+            [received.event for received in self.events],
+            len(self.parked),
+            self.repeated_count,
+            self.held_count,
+            self.unknown_count,
+        )
 
 
 class Applying:

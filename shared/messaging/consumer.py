@@ -15,14 +15,21 @@ from faststream.kafka.message import KafkaAckableMessage
 from faststream.kafka.schemas import Topic as KafkaTopic
 
 from shared.database import Database, Transaction
-from shared.messaging.applying import Applied, Applying, TooManyUnreadable, passes
+from shared.messaging.applying import (
+    Applied,
+    Applying,
+    Outcome,
+    Told,
+    TooManyUnreadable,
+    passes,
+)
 from shared.messaging.asking import FILL_BYTES, Asking
-from shared.messaging.lanes import Share, share_out, side_by_side
+from shared.messaging.batches import Batches
 from shared.messaging.offsets import OffsetCommits
 from shared.messaging.parking import ParkedStream
-from shared.messaging.places import LogReplaced, Places
-from shared.messaging.positions import Fenced, Positions, Slot
-from shared.messaging.records import Received, id_of
+from shared.messaging.places import LogReplaced
+from shared.messaging.positions import Fenced, Slot
+from shared.messaging.records import Received
 from shared.messaging.subscribing import (
     FETCH_BYTES_MAX,
     PARTITION_FETCH_BYTES_MAX,
@@ -91,7 +98,7 @@ class Consumer:
         settings: ServiceSettings,
         store: Database,
         handler: Handler,
-        after_commit: Callable[[Sequence[Received]], None] | None = None,
+        after_commit: Callable[[Sequence[Told]], None] | None = None,
         wanted: Mapping[Topic, Collection[str]] | None = None,
         lanes: int = 1,
     ) -> None:
@@ -100,11 +107,15 @@ class Consumer:
         self._settings = settings
         self._store = store
         self._after_commit = after_commit
-        self._lanes = lanes
         self._handler = handler
-        self._applying = Applying(name, handler, settings.topic_prefix, wanted=wanted)
-        self._positions = Positions(name)
-        self._places = Places(self._positions)
+        self._batches = Batches(
+            name,
+            topic_prefix=settings.topic_prefix,
+            store=store,
+            applying=Applying(name, handler, settings.topic_prefix, wanted=wanted),
+            tell=self._tell,
+            lanes=lanes,
+        )
         self._sought: dict[Slot, int] = {}  # where the next batch must begin, as we went back
         self._begun: dict[Slot, int | None] = {}  # the same, of the batch under way
         self._commits = OffsetCommits(name, lambda: self._subscriber.consumer)
@@ -175,10 +186,10 @@ class Consumer:
             return {}
         behind: dict[Slot, int] = {}
         for partition in consumer.assignment():
-            slot = self._slot_of(partition)
+            slot = self._batches.slot_of(partition)
             high = consumer.highwater(partition)
-            if high is not None and slot in self._places.next:
-                behind[slot] = max(0, high - self._places.next[slot])
+            if high is not None and slot in self._batches.places.next:
+                behind[slot] = max(0, high - self._batches.places.next[slot])
         return behind
 
     def _silence(self) -> str | None:
@@ -204,7 +215,8 @@ class Consumer:
     def _delivered(self, records: Sequence[Any]) -> None:
         """What was sought holds for one batch only: were that one lost, the next would not follow on our position."""
         self._begun = {
-            slot: self._sought.pop(slot, None) for slot in {self._slot_of(raw) for raw in records}
+            slot: self._sought.pop(slot, None)
+            for slot in {self._batches.slot_of(raw) for raw in records}
         }
 
     async def _on_batch(self, messages: Any) -> None:
@@ -254,104 +266,24 @@ class Consumer:
             return
 
     def _apply_records(self, raw_records: Sequence[Any]) -> dict[Slot, int]:
-        """Apply one batch, or say to which offsets reading must go back first because a record is missing.
-
-        Args:
-            raw_records: in ascending order within each partition.
-
-        Raises:
-            Fenced: another process has moved one of the positions; nothing was applied.
-        """
-        slots: dict[Slot, list[Any]] = {}
-        for raw in raw_records:
-            slots.setdefault(self._slot_of(raw), []).append(raw)
-        if unknown := slots.keys() - self._places.next.keys():
-            self._places.note(*self._store.transact(lambda tx: self._places.load(tx, unknown)))
-        self._places.require_the_same_log(slots)
-        if any(self._is_missing(slot, raws[0].offset) for slot, raws in slots.items()):
-            return {slot: self._places.next[slot] for slot in slots}
-        fresh: dict[Slot, Sequence[Any]] = {}
-        for slot, raws in slots.items():
-            position = self._places.next[slot]
-            if news := [raw for raw in raws if raw.offset >= position]:
-                fresh[slot] = news
-        if fresh:
-            with metrics.CONSUMER_BATCH_SECONDS.labels(self.name).time():
-                shares = share_out(fresh, self._lanes)
-                outcomes = side_by_side(self._apply_share, shares, lanes=self._lanes)
-            self._conclude(shares, outcomes)
-        return {}
-
-    def _apply_share(self, share: Share[Any]) -> Applied:
-        """One transaction: the positions of these partitions and all that follows from their records."""
-        moves = {
-            slot: (self._places.next[slot], raws[-1].offset + 1) for slot, raws in share.items()
-        }
-        last = {slot: id_of(raws[-1]) for slot, raws in share.items()}
-        raws = [raw for some in share.values() for raw in some]
-
-        def work(tx: Transaction) -> Applied:
-            self._positions.advance(tx, moves, last)
-            return self._applying.apply(tx, raws)
-
-        return self._store.transact(work)
-
-    def _conclude(
-        self, shares: Sequence[Share[Any]], outcomes: Sequence[Applied | Exception]
-    ) -> None:
-        """Note and tell what was applied.
-
-        Raises:
-            Exception: the first that a share failed with; the next attempt passes over what the others applied.
-        """
-        failed: Exception | None = None
-        for share, outcome in zip(shares, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                failed = failed or outcome
-                continue
-            self._places.note(
-                {slot: raws[-1].offset + 1 for slot, raws in share.items()},
-                {slot: id_of(raws[-1]) for slot, raws in share.items()},
-            )
-            self._tell(outcome)
-        if failed is not None:
-            raise failed
+        """See `Batches.apply`."""
+        return self._batches.apply(raw_records, self._begun)
 
     def _tell(self, applied: Applied) -> None:
-        applied.tell(self.name)
-        if applied.events and self._after_commit is not None:
-            self._after_commit(applied.events)
+        applied.log_parked(self.name)
+        self._told(applied.outcome())
 
-    def _is_missing(self, slot: Slot, first: int) -> bool:
-        """Whether records before `first` were passed over, rather than never written or not for us.
-
-        When reading went back to exactly our position and the next record comes later all the same, the offsets
-        between hold no record: markers of somebody's transactions, or what compaction left.
-        """
-        position = self._places.next[slot]
-        if first <= position:
-            return False
-        if self._begun.get(slot) != position:
-            return True
-        log.warning(
-            "consumer_passes_hole",
-            consumer=self.name,
-            topic=slot[0],
-            partition=slot[1],
-            position=position,
-            next=first,
-        )
-        return False
-
-    def _slot_of(self, of: Any) -> Slot:
-        return Topic(of.topic.removeprefix(self._settings.topic_prefix)), of.partition
+    def _told(self, outcome: Outcome) -> None:
+        outcome.count(self.name)
+        if outcome.told and self._after_commit is not None:
+            self._after_commit(outcome.told)
 
     def _partition_of(self, slot: Slot) -> TopicPartition:
         return TopicPartition(self._settings.topic_prefix + slot[0], slot[1])
 
     def _forget(self, records: Sequence[Any]) -> None:
         """Ask the database again where we are in these partitions."""
-        self._places.forget({self._slot_of(raw) for raw in records})
+        self._batches.places.forget({self._batches.slot_of(raw) for raw in records})
 
     async def _check_ends(self, records: Sequence[Any]) -> None:
         """A position past the end of its log says that this is not the log we have read.
@@ -366,12 +298,16 @@ class Consumer:
         doubtful: list[TopicPartition] = []
         for partition in {TopicPartition(raw.topic, raw.partition) for raw in records} & assigned:
             end = consumer.highwater(partition)  # as of the last fetch, so it may be behind
-            if end is not None and end < self._places.next.get(self._slot_of(partition), 0):
+            if end is not None and end < self._batches.places.next.get(
+                self._batches.slot_of(partition), 0
+            ):
                 doubtful.append(partition)
         if not doubtful:
             return
         for partition, end in (await consumer.end_offsets(doubtful)).items():
-            if end < (position := self._places.next.get(self._slot_of(partition), 0)):
+            if end < (
+                position := self._batches.places.next.get(self._batches.slot_of(partition), 0)
+            ):
                 raise LogReplaced(
                     f"{partition.topic}/{partition.partition} ends at {end}, our position is {position}"
                 )
@@ -382,8 +318,8 @@ class Consumer:
         One record before them, to be exact: it tells whether this is still the log that was read.
         """
         self._sought.clear()
-        slots = {self._slot_of(partition) for partition in assigned}
-        load = asyncio.to_thread(self._store.transact, lambda tx: self._places.load(tx, slots))
+        slots = {self._batches.slot_of(partition) for partition in assigned}
+        load = asyncio.to_thread(self._batches.load, slots)
         try:
             positions, before = await asyncio.wait_for(load, _PLACE_SECONDS_MAX)
         except Exception as error:
@@ -391,7 +327,7 @@ class Consumer:
                 raise
             log.warning("consumer_not_placed", consumer=self.name, error=repr(error))
             return  # each batch is compared with our positions all the same
-        self._places.note(positions, before)
+        self._batches.places.note(positions, before)
         self._seek({slot: max(0, position - 1) for slot, position in positions.items()})
 
     def _seek(self, positions: Mapping[Slot, int]) -> None:
@@ -431,7 +367,9 @@ class Consumer:
         """Bring the gauges of parked and held events up to date. Blocks."""
 
         def read(tx: Transaction) -> tuple[int, float]:
-            return self._applying.parking.count(tx), self._applying.gate.oldest_held_seconds(tx)
+            return self._batches.applying.parking.count(
+                tx
+            ), self._batches.applying.gate.oldest_held_seconds(tx)
 
         parked, oldest = self._store.transact(read)
         metrics.CONSUMER_PARKED_STREAMS.labels(self.name).set(parked)
@@ -439,7 +377,7 @@ class Consumer:
 
     def parked(self) -> list[ParkedStream]:
         """The parked streams, oldest first. Blocks."""
-        return self._store.transact(self._applying.parking.list)
+        return self._store.transact(self._batches.applying.parking.list)
 
     def parked_events(self, stream_id: UUID) -> list[dict[str, Any]]:
         """The parked events of one stream with their errors and contents. Blocks."""
@@ -453,7 +391,7 @@ class Consumer:
                     "error": error,
                     "payload": record.raw.decode("utf-8", "replace"),
                 }
-                for record, error in self._applying.parking.events(tx, stream_id)
+                for record, error in self._batches.applying.parking.events(tx, stream_id)
             ]
 
         return self._store.transact(read)
@@ -477,8 +415,8 @@ class Consumer:
         """
 
         def run(tx: Transaction) -> tuple[Applied, int]:
-            applied = self._applying.retry(tx, stream_id, discard_first=discard_first)
-            left = len(self._applying.parking.events(tx, stream_id))
+            applied = self._batches.applying.retry(tx, stream_id, discard_first=discard_first)
+            left = len(self._batches.applying.parking.events(tx, stream_id))
             note(tx, left)
             return applied, left
 

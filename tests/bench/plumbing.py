@@ -12,6 +12,7 @@ from shared.database import Database, Transaction
 from shared.events import Event, Owner, encode
 from shared.eventstore import EventStore
 from shared.messaging import Consumer, Received, Relay
+from shared.messaging.applying import Told
 from shared.settings import ServiceSettings
 from shared.topics import Topic
 from tests.bench import kafka
@@ -44,7 +45,7 @@ class Meter:
         self._first = self._count = 0
         self._clock = Stopwatch(server)
 
-    def __call__(self, applied: Sequence[Received]) -> None:
+    def __call__(self, applied: Sequence[Told]) -> None:
         """After a commit, in the consumer's thread."""
         self._count += len(applied)
         if self._count >= self._expected:

@@ -99,7 +99,7 @@ class Reader:
 
     def restart(self) -> None:
         self.table.database.is_dead = False
-        self.table.consumer._places.next.clear()
+        self.table.consumer._batches.places.next.clear()
         self.assign({})
 
 

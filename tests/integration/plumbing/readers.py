@@ -87,7 +87,7 @@ class Table:
         await self.database.close()
 
     def _note(self, applied) -> None:
-        self.told += [(str(one.event.stream_id), one.event.version) for one in applied]
+        self.told += [(str(one.stream_id), one.version) for one in applied]
 
 
 class Log:

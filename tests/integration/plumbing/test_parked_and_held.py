@@ -158,7 +158,7 @@ async def test_what_passes_parks_nothing_and_moves_nothing(table, log, error):
 async def test_a_batch_given_back_counts_nothing_as_parked(table, log):
     table.poison.add("poison")
     told: list[object] = []
-    table.consumer._tell = told.append
+    table.consumer._batches._tell = told.append
     with pytest.raises(TooManyUnreadable):
         table.apply(*(log.put(opened(new_id(), body="poison")) for _ in range(60)))
     assert (told, table.consumer.parked()) == ([], [])

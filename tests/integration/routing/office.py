@@ -159,7 +159,7 @@ class Office:
     def forget(self) -> None:
         """All that the process keeps in memory; the next step reads the tables, as one that starts."""
         self.deciding._desks._kept = None
-        self._consumer._places.next.clear()
+        self._consumer._batches.places.next.clear()
 
     def sweep(self) -> None:
         while self.store.transact(self.deciding.sweep):
