@@ -27,6 +27,7 @@ from shared.database import Database
 from shared.http.app import build_api
 from shared.messaging import Consumer
 from shared.messaging.applying import Told
+from shared.messaging.catching_up import CatchUp
 from shared.security.session import session_router
 from shared.service import Service
 from shared.topics import Topic
@@ -86,6 +87,7 @@ def build(settings: Settings) -> Service:
         handler=Projections(),
         after_commit=after_commit,
         lanes=settings.consumer_lanes,
+        catch_up=CatchUp(Projections, settings.catch_up_processes),
     )
     return Service(
         "query",

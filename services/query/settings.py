@@ -18,6 +18,11 @@ class Settings(SensitivitySettings):
         description="transactions side by side while much lies behind, each for its own partitions; as many as the"
         " machine has cores for them",
     )
+    catch_up_processes: Annotated[int, Field(ge=1, le=16)] = Field(
+        default=2,
+        description="processes that work off what lies far behind (more than 100,000 events), beside the service's own"
+        " and only for that time, some 200 MB each; 1: the service works it off by itself",
+    )
     rebuild_processes: Annotated[int, Field(ge=1, le=16)] = Field(
         default=2,
         description="processes of `ticketing projections rebuild` that read side by side, each its own partitions; as"

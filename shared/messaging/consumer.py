@@ -25,6 +25,7 @@ from shared.messaging.applying import (
 )
 from shared.messaging.asking import FILL_BYTES, Asking
 from shared.messaging.batches import Batches
+from shared.messaging.catching_up import CatchingUp, CatchUp
 from shared.messaging.offsets import OffsetCommits
 from shared.messaging.parking import ParkedStream
 from shared.messaging.places import LogReplaced
@@ -88,6 +89,7 @@ class Consumer:
         wanted: of these topics only these wire types; others cost no more than reading their envelope.
         lanes: transactions side by side when a batch is large; `handler` is then called by as many threads at a time,
             each with streams of its own.
+        catch_up: how what lies far behind is worked off; None: batch by batch, like everything.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Consumer:
         after_commit: Callable[[Sequence[Told]], None] | None = None,
         wanted: Mapping[Topic, Collection[str]] | None = None,
         lanes: int = 1,
+        catch_up: CatchUp | None = None,
     ) -> None:
         self.name = name
         self.topics = tuple(topics)
@@ -116,6 +119,16 @@ class Consumer:
             tell=self._tell,
             lanes=lanes,
         )
+        self._catching_up: CatchingUp | None = None
+        if catch_up is not None:
+            self._catching_up = CatchingUp(
+                name,
+                settings,
+                schema=store.schema,
+                plan=catch_up,
+                told=self._told,
+                wanted=wanted,
+            )
         self._sought: dict[Slot, int] = {}  # where the next batch must begin, as we went back
         self._begun: dict[Slot, int | None] = {}  # the same, of the batch under way
         self._commits = OffsetCommits(name, lambda: self._subscriber.consumer)
@@ -184,6 +197,8 @@ class Consumer:
         consumer = self._subscriber.consumer
         if consumer is None:
             return {}
+        if self._catching_up and self._catching_up.behind:
+            return dict(self._catching_up.behind)
         behind: dict[Slot, int] = {}
         for partition in consumer.assignment():
             slot = self._batches.slot_of(partition)
@@ -227,6 +242,9 @@ class Consumer:
         try:
             while not self._stopping.is_set():
                 try:
+                    if await self._caught_up(records):
+                        self._problem = None
+                        return
                     missing = await asyncio.to_thread(self._apply_records, records)
                     if missing:
                         await self._go_back(missing)
@@ -258,6 +276,37 @@ class Consumer:
             message.raw_message = ()
             self._quiet_since = time.monotonic()
             self._idle.set()
+
+    async def _caught_up(self, records: Sequence[Any]) -> bool:
+        """Whether so much lay behind that it was worked off by other processes; this batch with it.
+
+        Raises:
+            Exception: see `CatchingUp.run`.
+        """
+        consumer, catching_up = self._subscriber.consumer, self._catching_up
+        if catching_up is None or consumer is None:
+            return False
+        if len(records) < self._settings.consumer_batch_max // 2:
+            return False
+        behind = self.lag()
+        if not catching_up.is_worth_it(sum(behind.values())):
+            return False
+        assigned = consumer.assignment()
+        slots = {self._batches.slot_of(partition) for partition in assigned}
+        try:
+            await asyncio.to_thread(
+                catching_up.run,
+                {slot: behind.get(slot, 0) for slot in slots},
+                lambda: self._stopping.is_set() or consumer.assignment() != assigned,
+            )
+        finally:
+            self._batches.places.forget(slots)
+            await self._placed(consumer.assignment())
+        reached = self._batches.places.next
+        self._commits.note_positions(
+            {self._partition_of(slot): reached[slot] for slot in slots & reached.keys()}
+        )
+        return True
 
     async def _rest(self, seconds: float) -> None:
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -37,9 +37,13 @@ class OffsetCommits:
     def note(self, records: Sequence[Any]) -> None:
         """These are applied; call it after the database's commit, so Kafka's is never ahead."""
         # Ascending within a partition, so the last one stands.
-        self._pending.update(
+        self.note_positions(
             {TopicPartition(raw.topic, raw.partition): raw.offset + 1 for raw in records}
         )
+
+    def note_positions(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Everything before these offsets is applied."""
+        self._pending.update(positions)
         if self._timer is None:
             self._timer = asyncio.create_task(self._commit_later())
 

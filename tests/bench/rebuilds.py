@@ -11,6 +11,7 @@ from services.query.projections.groups import TABLES, Group
 from services.query.settings import Settings
 from shared.database import Database
 from shared.messaging import Consumer
+from shared.messaging.catching_up import CatchUp
 from shared.topics import Topic
 from tests.bench import kafka
 from tests.bench.copied import copied
@@ -73,6 +74,7 @@ async def read(product: Product, count: int) -> Pace:
         handler=Projections(),
         after_commit=meter,
         lanes=settings.consumer_lanes,
+        catch_up=CatchUp(Projections, settings.catch_up_processes),
     )
     return await reading(consumer, store, meter)
 

@@ -11,7 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 
 from services.query.generations import shape, switch
-from services.query.generations.filling import Filling, Standing, reader_of
+from services.query.generations.filling import CLIENT, Filling, Standing
 from services.query.generations.processes import fill_side_by_side, keep_others_out
 from services.query.generations.state import LIVE, NEXT, OLD, builder_of, generations, live_number
 from services.query.projections.groups import Group
@@ -19,6 +19,7 @@ from services.query.settings import Settings
 from services.query.views.freshness import CONSUMER
 from shared.database import Database, Transaction
 from shared.messaging.parking import Parking
+from shared.messaging.reading import reader_of
 
 R = TypeVar("R")
 log = structlog.get_logger(__name__)
@@ -91,7 +92,7 @@ async def rebuild(
     store = Database(settings, schema=LIVE, ahead=NEXT)
     store.open()
     try:
-        async with _alone(store), reader_of(settings) as reader:
+        async with _alone(store), reader_of(settings, CLIENT) as reader:
             return await _Build(settings, store, reader, group, told, on_switch).run(
                 accept_differences=accept_differences
             )

@@ -1,13 +1,11 @@
 """Filling a generation: from where it stands up to what the live one has, batch by batch, each resumable."""
 
 import asyncio
-import math
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 from services.query.generations import state
 from services.query.generations.state import builder_of
@@ -19,13 +17,12 @@ from shared.database import Database, Transaction
 from shared.messaging.applying import Applying
 from shared.messaging.lanes import Share
 from shared.messaging.positions import Positions, Slot
-from shared.topics import Topic
+from shared.messaging.reading import Reading
 
-_FETCH_MS: Final = 1_000
+CLIENT: Final = "query-generations"
+"""What its readers call themselves to Kafka."""
+
 _FETCH_TRIES: Final = 30
-_FETCH_BYTES_MAX: Final = 16 * 1024 * 1024
-_PARTITION_FETCH_BYTES_MAX: Final = 256 * 1024
-"""Compressed, some thousand events of each partition: enough for a whole batch of one partition number."""
 
 
 class Standing:
@@ -86,7 +83,9 @@ class Filling:
     ) -> None:
         self._settings = settings
         self._store = store
-        self._reader = reader
+        self._reading = Reading(
+            reader, topic_prefix=settings.topic_prefix, batch_max=settings.consumer_batch_max
+        )
         self._group = group
         self._part, self._parts = part, parts
         self._guard = guard
@@ -135,48 +134,13 @@ class Filling:
     def place(self, standing: Standing) -> None:
         """Read on from where the builder stands."""
         own = [slot for slot in standing.target if slot[1] % self._parts == self._part]
-        self._reader.assign([self._partition(slot) for slot in own])
-        for slot in own:
-            self._reader.seek(self._partition(slot), standing.own.get(slot, 0))
+        self._reading.place({slot: standing.own.get(slot, 0) for slot in own})
 
     async def fetch(self, standing: Standing, missing: Mapping[Slot, int]) -> Share[Any]:
         """The next records that the live generation has, at most a batch; in order within each partition."""
-        assigned = self._reader.assignment()
-        if any(self._partition(slot) not in assigned for slot in missing):
+        if not self._reading.reads(missing):
             self.place(standing)
-        records: Share[Any] = {}
-        for partition, raws in (await self._take(missing)).items():
-            slot = self._slot(partition)
-            known = [raw for raw in raws if raw.offset < standing.target[slot]]
-            if known:
-                records[slot] = known
-            if len(known) < len(raws):
-                self._reader.seek(partition, raws[len(known)].offset)
-        return records
-
-    async def _take(self, missing: Mapping[Slot, int]) -> dict[TopicPartition, list[Any]]:
-        """Records that are here already, partition number by number; or else the first that come.
-
-        Of each topic in proportion to what it has: so all that is told of a ticket comes in few batches, and its row
-        is written as few times.
-        """
-        left = self._settings.consumer_batch_max
-        got: dict[TopicPartition, list[Any]] = {}
-        for number in sorted({slot[1] for slot in missing}):
-            some = [slot for slot in missing if slot[1] == number]
-            share = left / sum(missing[slot] for slot in some)
-            for slot in some:
-                got |= await self._reader.getmany(
-                    self._partition(slot), max_records=math.ceil(missing[slot] * share)
-                )
-            left = self._settings.consumer_batch_max - sum(map(len, got.values()))
-            if left <= 0:
-                break
-        return got or await self._reader.getmany(
-            *map(self._partition, missing),
-            timeout_ms=_FETCH_MS,
-            max_records=self._settings.consumer_batch_max,
-        )
+        return await self._reading.fetch(missing, standing.target)
 
     def apply(self, tx: Transaction, records: Share[Any], standing: Standing) -> dict[Slot, int]:
         """Apply; returns the positions that follow."""
@@ -203,29 +167,3 @@ class Filling:
 
     async def _transact(self, work: Callable[[Transaction], Standing]) -> Standing:
         return await asyncio.to_thread(self._store.transact, work)
-
-    def _slot(self, of: Any) -> Slot:
-        return Topic(of.topic.removeprefix(self._settings.topic_prefix)), of.partition
-
-    def _partition(self, slot: Slot) -> TopicPartition:
-        return TopicPartition(self._settings.topic_prefix + slot[0], slot[1])
-
-
-@asynccontextmanager
-async def reader_of(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    """A reader of events that belongs to no group of readers; where it stands is kept with the rows."""
-    reader = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
-        client_id=f"query-generations-{settings.instance}",
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        auto_offset_reset="none",
-        fetch_max_bytes=_FETCH_BYTES_MAX,
-        max_partition_fetch_bytes=_PARTITION_FETCH_BYTES_MAX,
-        fetch_max_wait_ms=100,
-    )
-    await reader.start()
-    try:
-        yield reader
-    finally:
-        await reader.stop()

@@ -8,6 +8,7 @@ from aiokafka.structs import ConsumerRecord
 from shared.database import Database
 from shared.events import Event, Owner, encode
 from shared.messaging import Consumer
+from shared.messaging.catching_up import CatchUp
 from shared.messaging.records import headers_of
 from shared.topics import Topic
 from tests.integration.plumbing.conftest import Place
@@ -21,6 +22,7 @@ class Table:
         instance: tells apart readers of one group.
         database: a prepared one, instead of an ordinary one.
         lanes: of the consumer.
+        catch_up: of the consumer.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Table:
         database: Database | None = None,
         *,
         lanes: int = 1,
+        catch_up: CatchUp | None = None,
         **settings: Any,
     ) -> None:
         self.settings = place.settings("query", instance, **settings)
@@ -48,16 +51,14 @@ class Table:
             handler=self._hand_over,
             after_commit=self._note,
             lanes=lanes,
+            catch_up=catch_up,
         )
 
     def handle(self, tx, batch) -> None:
         for received in batch:
             if getattr(received.event, "body", None) in self.poison:
                 raise ValueError(f"cannot read {received.event.body}")
-        tx.cursor.executemany(
-            "INSERT INTO applied (topic, stream_id, version) VALUES (%s, %s, %s)",
-            [(one.topic.value, one.event.stream_id, one.event.version) for one in batch],
-        )
+        note(tx, batch)
 
     def _hand_over(self, tx, batch) -> None:
         self.on_batch(tx, batch)  # tests put another in its place
@@ -88,6 +89,14 @@ class Table:
 
     def _note(self, applied) -> None:
         self.told += [(str(one.stream_id), one.version) for one in applied]
+
+
+def note(tx, batch) -> None:
+    """Keep what was applied."""
+    tx.cursor.executemany(
+        "INSERT INTO applied (topic, stream_id, version) VALUES (%s, %s, %s)",
+        [(one.topic.value, one.event.stream_id, one.event.version) for one in batch],
+    )
 
 
 class Log:
