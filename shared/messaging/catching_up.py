@@ -221,7 +221,9 @@ class _Process:
         reader: AIOKafkaConsumer,
         slots: Collection[Slot],
     ) -> None:
-        prefix, batch_max = job.settings.topic_prefix, job.settings.consumer_batch_max
+        prefix = job.settings.topic_prefix
+        # Together as many as the service takes at once, so that all need no more memory for them than it alone.
+        batch_max = max(1, job.settings.consumer_batch_max // part.count)
         self._part = part
         self._slots = slots
         self._batch_max = batch_max

@@ -29,10 +29,16 @@ class Stopwatch:
         self._core = self._spent()
         self._begun = time.perf_counter()
 
-    def pace(self, count: int) -> Pace:
-        """What `count` events since then come to."""
+    def pace(self, count: int, *, core_elsewhere: float = 0.0) -> Pace:
+        """What `count` events since then come to.
+
+        Args:
+            count: how many.
+            core_elsewhere: processor time in seconds that other processes say they have spent on them.
+        """
         seconds = max(time.perf_counter() - self._begun, 1e-9)
-        return Pace(count / seconds, 1_000 * (self._spent() - self._core) / max(count, 1))
+        core = self._spent() - self._core + core_elsewhere
+        return Pace(count / seconds, 1_000 * core / max(count, 1))
 
     def _spent(self) -> float:
         ours = os.times()
