@@ -1,6 +1,7 @@
 """Which tickets are sensitive: one meaning for every service that records who read them."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import Field
 
@@ -40,6 +41,19 @@ class Sensitivity:
         self._fields = _names(settings.sensitive_fields)
         self._internal = settings.sensitive_internal
         self.is_possible = bool(self._tags or self._types or self._fields or self._internal)
+
+    def withhold(self, tickets: Iterable[dict[str, Any]]) -> None:
+        """Take the values of sensitive fields out of tickets that are listed: who wants them opens the ticket.
+
+        Args:
+            tickets: `fields` as people see them; what is taken out is named in `withheld_fields`.
+        """
+        if not self._fields:
+            return
+        for ticket in tickets:
+            found = sorted(self._fields & ticket["fields"].keys())
+            ticket["fields"] = {k: v for k, v in ticket["fields"].items() if k not in found}
+            ticket["withheld_fields"] = found
 
     def reasons(
         self,

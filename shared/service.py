@@ -154,7 +154,7 @@ class Service:
 
     def _add_plumbing_routes(self) -> None:
         """What every service answers beside its own: parked events, and the document of its topics."""
-        self.api.include_router(parked_router(self.consumers, self._note))
+        self.api.include_router(parked_router(self.consumers, self._note, self.store))
         if self.sealer is not None:
             self.api.include_router(roots_router(self.store, self.sealer))
             self.api.include_router(proofs_router(self.store, self.sealer))

@@ -41,6 +41,11 @@ class Reads:
         """
         await self._record(request, principal, [ticket])
 
+    def withhold(self, principal: Principal, tickets: Iterable[dict[str, Any]]) -> None:
+        """A list is not recorded, so it shows the staff no sensitive field; customers see their own tickets whole."""
+        if not principal.is_customer:
+            self._sensitivity.withhold(tickets)
+
     async def note_of(
         self, request: Request, principal: Principal, ticket_ids: Iterable[UUID]
     ) -> None:

@@ -10,8 +10,9 @@ import msgspec
 import structlog
 from fastapi import APIRouter, Depends
 
-from shared.database import Transaction
+from shared.database import Database, Transaction
 from shared.errors import NotFound
+from shared.eventstore import EventStore
 from shared.http.origin import Origin, RequestOrigin
 from shared.messaging.consumer import Consumer
 from shared.operations import Note, Operation
@@ -28,12 +29,15 @@ class NothingParked(NotFound):
     """No event of this stream is parked here."""
 
 
-def parked_router(consumers: Sequence[Consumer], note: Note) -> APIRouter:
+def parked_router(
+    consumers: Sequence[Consumer], note: Note, store: Database | EventStore[Any]
+) -> APIRouter:
     """`/parked` of one service: list, show, retry, discard.
 
     Args:
         consumers: whose events are parked.
-        note: where decisions are recorded.
+        note: where decisions are recorded, and who read what is parked: it may be of a sensitive ticket.
+        store: of the service.
     """
     router = APIRouter(tags=["parked events"])
     reader = Annotated[Principal, Depends(require(Role.SUPERVISOR))]
@@ -47,12 +51,14 @@ def parked_router(consumers: Sequence[Consumer], note: Note) -> APIRouter:
         return {"parked": msgspec.to_builtins(parked)}
 
     @router.get("/parked/{stream_id}", summary="The parked events of one stream")
-    async def show_parked(stream_id: UUID, _: reader) -> dict[str, Any]:
+    async def show_parked(stream_id: UUID, _: reader, origin: RequestOrigin) -> dict[str, Any]:
         events: list[dict[str, Any]] = []
         for consumer in consumers:
             events += await asyncio.to_thread(consumer.parked_events, stream_id)
         if not events:
             raise NothingParked("No event of this stream is parked here.")
+        read = _operation(origin, "parked.read", events, stream_id, parked=(None, len(events)))
+        await asyncio.to_thread(store.transact, lambda tx: note(tx, read))
         return {"stream_id": str(stream_id), "events": events}
 
     @router.post(
@@ -109,9 +115,18 @@ def _record(
     tx: Transaction,
     left: int,
 ) -> None:
-    first = parked[0]
     changes: dict[str, tuple[Any, Any]] = {"parked": (len(parked), left)}
     if what == "parked.discard":
-        changes["event"] = (f"{first['type']} {first['version']}", None)
-    ticket_id = stream_id if first["topic"] in _OF_TICKETS else None
-    note(tx, Operation.by(origin, what, str(stream_id), ticket_id=ticket_id, changes=changes))
+        changes["event"] = (f"{parked[0]['type']} {parked[0]['version']}", None)
+    note(tx, _operation(origin, what, parked, stream_id, **changes))
+
+
+def _operation(
+    origin: Origin,
+    what: str,
+    events: Sequence[dict[str, Any]],
+    stream_id: UUID,
+    **changes: tuple[Any, Any],
+) -> Operation:
+    ticket_id = stream_id if events[0]["topic"] in _OF_TICKETS else None
+    return Operation.by(origin, what, str(stream_id), ticket_id=ticket_id, changes=changes)

@@ -25,12 +25,7 @@ class FileReadings:
 
     def reasons(self, ticket: Ticket) -> tuple[str, ...]:
         """Why this ticket is sensitive; empty when it is not."""
-        return self._sensitivity.reasons(
-            tags=ticket.tags,
-            ticket_type=ticket.ticket_type,
-            fields=[name for name, value in ticket.fields.items() if value is not None],
-            is_internal=ticket.is_internal,
-        )
+        return why_sensitive(self._sensitivity, ticket)
 
     async def note(self, origin: Origin, ticket: Ticket, file: Shelved) -> None:
         """Record that this caller fetches this file, if its ticket is sensitive. Returns after the commit.
@@ -60,3 +55,13 @@ class FileReadings:
             )
 
         await asyncio.to_thread(self._store.transact, work, streams=(stream,))
+
+
+def why_sensitive(sensitivity: Sensitivity, ticket: Ticket) -> tuple[str, ...]:
+    """Why this ticket is sensitive; empty when it is not."""
+    return sensitivity.reasons(
+        tags=ticket.tags,
+        ticket_type=ticket.ticket_type,
+        fields=[name for name, value in ticket.fields.items() if value is not None],
+        is_internal=ticket.is_internal,
+    )

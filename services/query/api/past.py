@@ -39,6 +39,7 @@ async def ticket_answer(parts: Parts, ticket_id: UUID, as_of: datetime) -> Respo
 
 async def list_answer(
     parts: Parts,
+    principal: Principal,
     wanted: TicketFilter,
     as_of: datetime,
     *,
@@ -57,6 +58,7 @@ async def list_answer(
     instant, pool = past_instant(as_of), await parts.pool()
     page = await tickets_at(pool, wanted, instant, sort=sort, limit=limit, after=after)
     states = await states_at(pool, page.ids, instant)
+    parts.reads.withhold(principal, states.values())
     content = {
         **told_at(parts, instant),
         "count": page.count,

@@ -90,6 +90,7 @@ def make_router(parts: Parts) -> APIRouter:
             past.only_staff(principal)
             return await past.list_answer(
                 parts,
+                principal,
                 query.filter(principal),
                 query.as_of,
                 sort=order_of(query.sort)
@@ -106,6 +107,7 @@ def make_router(parts: Parts) -> APIRouter:
         if query.highlight and wanted.q:
             await _mark(pool, page.tickets, wanted.q, scope)
             await parts.reads.note_of(request, principal, _quoted(page.tickets))
+        parts.reads.withhold(principal, page.tickets)
         return answer(parts, {"tickets": page.tickets, "next": page.next})
 
     @router.get("/tickets", summary="The ticket list: filters, order, full text, stable pages.")

@@ -6,6 +6,7 @@ from typing import Any, Final
 _Facts = dict[str, Any]
 
 OPERATIONS: Final[dict[str, str]] = {
+    "parked.read": "read the parked events of {about} ({parked} parked)",
     "parked.retry": "had the parked events of {about} handled again ({parked} parked)",
     "parked.discard": "gave up a parked event of {about} ({parked} parked)",
     "mail.retry": "had the mail {about} sent again",
@@ -24,10 +25,13 @@ OPERATIONS: Final[dict[str, str]] = {
     "import.start": "began an import",
     "import.end": "ended an import",
     "chat.join": "took the chat {about}",
+    "chat.read": "read the chat {about} of this ticket ({reasons})",
     "chat.end": "ended the chat {about}",
     "feed.make": "made an address of the calendar of rota {about}, for {feed}",
     "feeds.end": "took back the addresses of the calendar of rota {about}",
     "policies.reapply": "had the policies in force matched anew",
+    "history.take": "took the routing of the tickets of {days} days",
+    "timelines.take": "took the timelines of the tickets of {days} days",
     "timers.mend": "had the timers of all tickets put where their clocks say",
     "login.refused": "was refused as {claimed}: {reason}",
 }

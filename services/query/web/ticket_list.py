@@ -94,6 +94,7 @@ async def ticket_list(
     hits = await highlights(pool, found.tickets, wanted.q or "", scope) if searched else {}
     quoted = [ticket_id for ticket_id, hit in hits.items() if hit["text"]]
     await parts.reads.note_of(request, principal, quoted)
+    parts.reads.withhold(principal, found.tickets)
     content: dict[str, Any] = {
         **past,
         "asked": asked,

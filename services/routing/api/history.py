@@ -8,6 +8,8 @@ from services.routing.app.routing import Routing
 from services.routing.domain.backtest import Setting
 from shared.http.ndjson import ndjson_answer
 from shared.http.openapi import openapi_body
+from shared.http.origin import RequestOrigin
+from shared.operations import Operation
 from shared.security import Role, require
 
 
@@ -22,7 +24,12 @@ def router(routing: Routing) -> APIRouter:
         summary="Agents, rules and tickets of the last days as NDJSON; `ticketing routing backtest` replays it.",
         openapi_extra=openapi_body(answer=Setting, answer_media_type="application/x-ndjson"),
     )
-    async def tell(days: Annotated[int, Query(ge=1, le=366)] = 30) -> Response:
+    async def tell(
+        origin: RequestOrigin, days: Annotated[int, Query(ge=1, le=366)] = 30
+    ) -> Response:
+        await routing.note(
+            Operation.by(origin, "history.take", "history", changes={"days": (None, days)})
+        )
         return ndjson_answer(routing.history.lines(days))
 
     return api

@@ -83,6 +83,10 @@ class Routing:
         """Run a verb; returns after the commit."""
         return await self._committer.submit(work, claim=claim)
 
+    async def note(self, done: Operation) -> None:
+        """Into the audit; returns after the commit."""
+        await self.command(lambda tx: note_in_events(tx, done))
+
     async def announce_import(self, origin: Origin, *, is_open: bool) -> Outcome[ImportView]:
         """An import begins or has ended; who said so is in the audit."""
 

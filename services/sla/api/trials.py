@@ -48,9 +48,11 @@ def router(desk: TrialDesk, reapplication: Reapplication) -> APIRouter:
         openapi_extra=openapi_body(answer=Timeline, answer_media_type="application/x-ndjson"),
     )
     async def tell(
-        days: Annotated[int, Query(ge=1, le=DAYS_MAX)] = 30, until: datetime | None = None
+        origin: RequestOrigin,
+        days: Annotated[int, Query(ge=1, le=DAYS_MAX)] = 30,
+        until: datetime | None = None,
     ) -> Response:
-        return ndjson_answer(await desk.timelines(Question(days=days, until=until)))
+        return ndjson_answer(await desk.timelines(Question(days=days, until=until), origin=origin))
 
     @routes.post(
         "/judgements",

@@ -17,6 +17,7 @@ from shared.errors import Invalid, NotFound, Refused
 from shared.events.sla import SecondVerdict, SlaJudgedAgain
 from shared.eventstore import EventStore, EventTransaction
 from shared.http.origin import Origin
+from shared.operations import Operation, note_in_events
 
 BATCH: Final = 200
 """Tickets whose second verdict is stored in one transaction: their locks keep facts of the same tickets waiting."""
@@ -63,13 +64,19 @@ class TrialDesk:
         """
         return self._runner.run(await self._trial(question))
 
-    async def timelines(self, question: Question) -> Lines:
+    async def timelines(self, question: Question, *, origin: Origin) -> Lines:
         """What happened to the window's tickets, and what is promised: the lines of `timelines.Line`.
+
+        Who takes them is in the audit first: sensitive tickets may be among them.
 
         Raises:
             Invalid: naming what is wrong with the question.
         """
-        return self._runner.run(await self._trial(question), tells_timelines=True)
+        trial = await self._trial(question)
+        days = {"days": (None, question.days)}
+        taken = Operation.by(origin, "timelines.take", "timelines", changes=days)
+        await asyncio.to_thread(self._store.transact, lambda tx: note_in_events(tx, taken))
+        return self._runner.run(trial, tells_timelines=True)
 
     async def judge_again(self, judgement: Judgement, *, origin: Origin) -> Lines:
         """The lines; goes on where an interrupted judgement of this label stopped.

@@ -108,7 +108,13 @@ async def desk(
     os.environ["TICKETING_TEST_WEBHOOK_SECRET"] = WEBHOOK_SECRET
     os.environ["TICKETING_TEST_MESSENGER_SECRET"] = MESSENGER_SECRET
     async with open_post(
-        database, issuer, None, folder, channels_file=channels_file, public_url=PUBLIC_URL
+        database,
+        issuer,
+        None,
+        folder,
+        channels_file=channels_file,
+        public_url=PUBLIC_URL,
+        sensitive_tags="confidential",
     ) as opened:
         yield opened
 

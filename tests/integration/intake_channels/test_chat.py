@@ -190,6 +190,28 @@ async def test_an_answered_chat_may_end_without_a_ticket(
     ]
 
 
+async def test_who_reads_the_chat_of_a_sensitive_ticket_is_in_the_audit(
+    address: str, desk: Desk, agent: Caller, token: str
+):
+    async with visitor(address) as (nora, _):
+        await nora.say("My salary is wrong")
+        chat = (await nora.wait("stored"))["chat"]
+    path = f"/v1/channels/chat/{chat}"
+    await agent.send("GET", path)
+    stretch = {"first": 1, "last": 1}
+    made = await agent.post(f"{path}/tickets", {**stretch, "tags": ["confidential"]})
+    ticket = made.json()["ticket_id"]
+    stream = operations_stream(Owner.INTAKE, UUID(ticket))
+    assert await desk.events(str(stream)) == [], "before, it was no ticket's"
+    await agent.send("GET", path)
+    async with agent_at(address, chat, token) as anna:
+        assert (await anna.texts(1))[0] == (1, "My salary is wrong")
+    told = await desk.events(str(stream))
+    assert [
+        (one.what, one.actor.id, one.changes) for one in told if isinstance(one, IntakeOperation)
+    ] == [("chat.read", "anna", {"reasons": (None, "tag:confidential")})] * 2
+
+
 async def test_a_chat_that_nobody_answered_becomes_a_ticket_when_it_falls_silent(
     address: str, desk: Desk, agent: Caller
 ):

@@ -188,6 +188,31 @@ def test_what_is_sensitive_is_configured(settings: Settings):
     assert Sensitivity(settings).reasons(**plain) == ("internal",)
 
 
+async def test_lists_show_no_sensitive_field_for_they_leave_no_trace(
+    reader: Reader, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    chosen = Sensitivity(settings.model_copy(update={"sensitive_fields": "iban"}))
+    monkeypatch.setattr(reader.service.api.state.parts.reads, "_sensitivity", chosen)
+    fields = {"iban": "DE89370400440532013000", "floor": "third"}
+    reader.feed(Story(1).opened(fields=fields), Story(2).opened(fields={"floor": "second"}))
+    lists = ("/v1/tickets", "/v1/tickets?as_of=2026-03-02T13:00:00Z", "/v1/search?q=printer")
+    pages = (
+        "/tickets?columns=field.iban",
+        "/tickets?as_of=2026-03-02T13:00:00Z",
+    )
+    for path in (*lists, *pages, "/desk"):
+        address, _, asked = path.partition("?")
+        query = dict(one.split("=") for one in asked.split("&") if one)
+        assert "DE89" not in (await reader.get(address, **query)).text, path
+    assert await readings(reader) == []
+    listed = {one["number"]: one for one in (await reader.read("/v1/tickets"))["tickets"]}
+    assert (listed[1]["fields"], listed[1]["withheld_fields"]) == ({"floor": "third"}, ["iban"])
+    assert (listed[2]["fields"], listed[2]["withheld_fields"]) == ({"floor": "second"}, [])
+    assert "DE89" in (await reader.get("/v1/tickets/1")).text
+    (read,) = await readings(reader)
+    assert read["data"]["reasons"] == ["field:iban"]
+
+
 async def test_the_audit_is_walked_along_its_indexes(reader: Reader):
     """The union of events and readings is merged in the order of time, not sorted as a whole."""
 

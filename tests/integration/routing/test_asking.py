@@ -379,8 +379,15 @@ async def test_who_has_a_parked_event_handled_again_is_in_the_log_of_routing(
     stream = operations_stream(Owner.ROUTING, ticket)
     refused = await office.ask("POST", f"/parked/{ticket}/retry", role=Role.SUPERVISOR)
     assert (refused.status_code, await office.events(stream)) == (403, [])
+    await office.done("GET", f"/parked/{ticket}")
     assert (await office.done("POST", f"/parked/{ticket}/retry"))["still_parked"] == 0
-    (noted,) = await office.events(stream)
+    read, noted = await office.events(stream)
+    assert isinstance(read, RoutingOperation), "whoever reads what is parked reads the ticket"
+    assert (read.what, read.ticket_id, read.changes) == (
+        "parked.read",
+        ticket,
+        {"parked": (None, 1)},
+    )
     assert isinstance(noted, RoutingOperation)
     assert (noted.what, noted.ticket_id, noted.changes) == (
         "parked.retry",

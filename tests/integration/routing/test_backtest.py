@@ -7,7 +7,8 @@ import pytest
 
 from services.routing.domain.backtest import compare, play, read_material
 from shared.events.agents import RoutingRule, RuleMode
-from shared.events.base import Channel, StatusCategory
+from shared.events.base import Channel, Owner, StatusCategory
+from shared.events.operations import RoutingOperation, operations_stream
 from shared.security import Role
 from tests.integration.routing.office import Office
 from tests.integration.routing.test_rules_command import Command, command
@@ -37,6 +38,9 @@ async def a_day(office: Office) -> None:
 async def test_the_history_is_all_that_a_backtest_needs(office: Office) -> None:
     await a_day(office)
     answer = await office.ask("GET", "/v1/routing/history?days=3")
+    (taken,) = await office.events(operations_stream(Owner.ROUTING, "history"))
+    assert isinstance(taken, RoutingOperation)
+    assert (taken.what, taken.changes) == ("history.take", {"days": (None, 3)})
     assert answer.headers["content-type"] == "application/x-ndjson"
     material = read_material(answer.content.splitlines())
     setting = material.setting

@@ -17,7 +17,8 @@ from services.sla.engine import evaluate
 from services.sla.main import build
 from services.sla.reapplying import Reapplication
 from services.sla.settings import Settings
-from shared.events import sla
+from shared.events import Owner, sla
+from shared.events.operations import SlaOperation, operations_stream
 from shared.eventstore import EventStore
 from shared.security import Role
 from shared.security.issuer import LocalIssuer
@@ -115,7 +116,7 @@ async def test_a_draft_is_tried_on_the_log_and_a_second_judgement_stands_beside_
 
         await eventually(met)
         await eventually(lambda: _is_published(store))
-    await _timelines_are_told(client)
+    await _timelines_are_told(client, store)
     body = {"policies": [{"id": "standard", **STRICT}], "days": 3}
     *progress, last = await lines(client, "/v1/sla/backtest", body)
     assert progress[-1]["progress"]["events_read"] == progress[-1]["progress"]["events_total"] > 0
@@ -149,9 +150,13 @@ async def test_a_draft_is_tried_on_the_log_and_a_second_judgement_stands_beside_
     assert kept["result"]["changes"]["newly_breached"] == 1
 
 
-async def _timelines_are_told(client: httpx2.AsyncClient) -> None:
+async def _timelines_are_told(client: httpx2.AsyncClient, store: EventStore[Any]) -> None:
     """What happened, and the promises to judge it by, for a judgement elsewhere."""
     answer = await client.get("/v1/sla/timelines?days=3", timeout=120)
+    stream = operations_stream(Owner.SLA, "timelines")
+    (taken,) = await asyncio.to_thread(store.history, stream)
+    assert isinstance(taken, SlaOperation)
+    assert (taken.what, taken.changes) == ("timelines.take", {"days": (None, 3)})
     told = [decode(line, type=Line) for line in answer.content.splitlines()]
     promises = next(line for line in told if isinstance(line, Promises))
     (timeline,) = (line for line in told if isinstance(line, Timeline))

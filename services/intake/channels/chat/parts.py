@@ -3,6 +3,7 @@
 from services.intake.channels.chat.desk import ChatDesk
 from services.intake.channels.chat.hub import Hub
 from services.intake.channels.chat.idle import SilenceWatch
+from services.intake.channels.chat.readings import ChatReadings
 from services.intake.channels.chat.replies import SOURCE, ChatOutbox, ChatReplies
 from services.intake.channels.chat.routes import chat_pages, chat_router
 from services.intake.channels.chat.sockets import Room, chat_sockets
@@ -10,6 +11,7 @@ from services.intake.channels.chat.store import ChatReading
 from services.intake.channels.kind import House, Parts
 from services.intake.secrets import Secret
 from shared.eventstore import GroupCommitter
+from shared.sensitivity import Sensitivity
 
 
 def build(house: House) -> Parts:
@@ -25,7 +27,8 @@ def build(house: House) -> Parts:
         channel=f"{house.settings.topic_prefix}intake.chat",
     )
     desk = ChatDesk(house.intake, committer, settings, hub.announce)
-    room = Room(desk, hub, reading, house.identity, Secret("chat"), store)
+    readings = ChatReadings(store, reading, Sensitivity(house.settings))
+    room = Room(desk, hub, reading, house.identity, Secret("chat"), store, readings)
     return Parts(
         routers=[chat_router(room), chat_pages(room), chat_sockets(room)],
         outgoing=ChatOutbox(house.settings.public_url),

@@ -87,9 +87,10 @@ def chat_router(room: Room | None) -> APIRouter:
         chat_id: UUID, request: Request, after: Annotated[int, Query(ge=0)] = 0
     ) -> Response:
         """Up to 500 messages behind `after`, and the tickets of the chat."""
-        await authenticate(request, Role.AGENT)
+        agent = await authenticate(request, Role.AGENT)
         reading = _on(room).reading
         chat = await reading.chat(chat_id)
+        await _on(room).readings.note(Origin.of(request, agent), chat_id)
         messages = await reading.messages(chat_id, after=after)
         return json_answer(Transcript(chat, messages, await reading.stretches(chat_id)))
 

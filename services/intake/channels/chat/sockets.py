@@ -28,6 +28,7 @@ from services.intake.channels.chat.frames import (
     read_visitors,
 )
 from services.intake.channels.chat.hub import Frame, Hub, Watcher
+from services.intake.channels.chat.readings import ChatReadings
 from services.intake.channels.chat.sessions import Visitor
 from services.intake.channels.chat.store import ChatReading
 from services.intake.channels.identity import IdentityTokens
@@ -64,6 +65,7 @@ class Room(msgspec.Struct, frozen=True):
     identity: IdentityTokens
     secret: Secret
     store: EventStore[Any]
+    readings: ChatReadings
 
 
 def chat_sockets(room: Room | None) -> APIRouter:
@@ -318,6 +320,7 @@ class _AgentSide:
         line, room = self._line, self._room
         asked = await _agent(line.socket)
         await room.reading.chat(self._chat_id)
+        await room.readings.note(asked, self._chat_id)
         await line.watch(self._chat_id, "agent", self._after)
         while True:
             try:
