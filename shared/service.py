@@ -64,6 +64,7 @@ class Service:
         websockets: whether the API has sockets; frames are limited to 64 KiB, silent peers are noticed within 40 s.
         note: adds what operators do to the service's own log; an event store is that log.
         on_drain: called as soon as the process is told to stop, before open requests are waited for: ends streams.
+        on_stop: called at the very end, when neither requests nor tasks use them any more: give back connections.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Service:
         needs_kafka: bool = True,
         websockets: bool = False,
         on_drain: Sequence[Callable[[], Awaitable[None]]] = (),
+        on_stop: Sequence[Callable[[], Awaitable[None]]] = (),
         note: Note = note_in_events,
     ) -> None:
         self.name = name
@@ -98,6 +100,7 @@ class Service:
         self._needs_kafka = needs_kafka
         self._websockets = websockets
         self._on_drain = tuple(on_drain)
+        self._on_stop = tuple(on_stop)
         self._note = note
         self._tasks: list[asyncio.Task[None]] = []
         self.refused_logins = RefusedLogins(api.state.trusted_proxies, self._note_all)
@@ -130,7 +133,10 @@ class Service:
         self._start_task = self._run(self._bring_up(), "start")
 
     async def stop(self) -> None:
-        """Drain: no new work, finish what was begun, commit, leave."""
+        """Drain: no new work, finish what was begun, commit, give everything back, leave.
+
+        Requests must have ended. A service that was built and never started has things to give back too.
+        """
         self.health.drain()
         if self._start_task is not None:
             # First of all, or it would start what has just been stopped.
@@ -149,6 +155,8 @@ class Service:
             self.sealer.stop()  # after the committers, so that the last events are sealed too
         for task in self._tasks:
             await self._within_limit(task, task.get_name())
+        for give_back in self._on_stop:
+            await self._within_limit(give_back(), getattr(give_back, "__qualname__", "close"))
         await self.store.close()
         log.info("service_stopped", service=self.name)
 

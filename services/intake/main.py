@@ -119,7 +119,8 @@ def build(settings: Settings) -> Service:
     knowledge = Knowledge(intake)
     api.include_router(articles_router(knowledge, clock))
     api.include_router(pictures_router(knowledge, contents))
-    api.include_router(help_router(knowledge, store, _help_pace(settings), clock))
+    help_pace = _help_pace(settings)
+    api.include_router(help_router(knowledge, store, help_pace, clock))
     bulk = Bulk(intake, Toolbox(intake))
     api.include_router(bulk_router(bulk))
     api.include_router(survey_router(surveys, store))
@@ -158,7 +159,8 @@ def build(settings: Settings) -> Service:
             *([OutboxWatch(store, outgoing).run] if outgoing else []),
         ],
         websockets=any(one.websockets for one in built),
-        on_drain=[close for one in built for close in one.on_drain],
+        on_drain=[drain for one in built for drain in one.on_drain],
+        on_stop=[help_pace.close, *(close for one in built for close in one.on_stop)],
         needs_kafka=False,  # it goes on accepting while Kafka is away and catches up
     )
 

@@ -175,17 +175,18 @@ class Attentions:
         """Hear of changes that other processes were told of, until cancelled."""
         if self._url is None:
             return
-        try:
-            while True:
-                try:
-                    await self._listen(self._url)
-                except (RedisError, OSError) as error:
-                    # Pages still look every few seconds, and are told that nothing is known.
-                    log.info("attention_not_heard", error=type(error).__name__)
-                await asyncio.sleep(_PAUSE_SECONDS)
-        finally:
-            if self._redis is not None:
-                await self._redis.aclose()
+        while True:
+            try:
+                await self._listen(self._url)
+            except (RedisError, OSError) as error:
+                # Pages still look every few seconds, and are told that nothing is known.
+                log.info("attention_not_heard", error=type(error).__name__)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._redis is not None:
+            await self._redis.aclose()
 
     async def _listen(self, url: str) -> None:
         redis = Redis.from_url(url, decode_responses=True, socket_connect_timeout=2)

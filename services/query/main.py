@@ -114,5 +114,6 @@ def build(settings: Settings) -> Service:
             *([mailer.run] if mailer else []),
         ),
         on_drain=(live.close,),
+        on_stop=(parts.attentions.close,),
         note=note_operation,
     )

@@ -71,6 +71,7 @@ def build(settings: Settings) -> Service:
         relay=Relay(store=store, settings=settings),
         committers=(committer,),
         tasks=(sweeper.run, watch.run),
+        on_stop=() if leases is None else (leases.close,),
     )
 
 

@@ -104,15 +104,12 @@ class LeaseWatch:
         if self._leases is None:
             self._health.set("redis", False, f"no Redis configured: {_DEGRADED}", gates=False)
             return
-        try:
-            while True:
-                try:
-                    await self.look(self._leases)
-                except psycopg.Error as error:
-                    log.warning("lease_watch_failed", error=type(error).__name__)
-                await asyncio.sleep(self._watch_seconds)
-        finally:
-            await self._leases.close()
+        while True:
+            try:
+                await self.look(self._leases)
+            except psycopg.Error as error:
+                log.warning("lease_watch_failed", error=type(error).__name__)
+            await asyncio.sleep(self._watch_seconds)
 
     async def look(self, leases: Leases) -> list[str]:
         """Look at all leases once; returns who was turned offline."""

@@ -109,9 +109,7 @@ async def _chatted(product: Product, visitors: int) -> tuple[Pace, list[float], 
         assert row is not None, "a count has a row"
         return pace, seconds, row["count"]
     finally:
-        for committer in service._committers:  # what the service does when it stops
-            await committer.stop()
-        await store.close()
+        await service.stop()
 
 
 async def _all(product: Product, address: str, visitors: int) -> tuple[Pace, list[float]]:

@@ -55,7 +55,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
         outgoing: takes what leaves by it; None: nothing does.
         notices: brings what rules say to people who work here; the first that is there does.
         sends: bring what is in the outbox of messengers to its readers, by source.
-        tasks, committers, on_drain: see `Service`.
+        tasks, committers, on_drain, on_stop: see `Service`.
         websockets: whether it needs them.
     """
 
@@ -66,6 +66,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     tasks: Sequence[Task] = ()
     committers: Sequence[GroupCommitter[Any]] = ()
     on_drain: Sequence[Task] = ()
+    on_stop: Sequence[Task] = ()
     websockets: bool = False
 
 

@@ -110,6 +110,4 @@ async def open_desk(
     transport = httpx2.ASGITransport(app=service.api)
     async with httpx2.AsyncClient(transport=transport, base_url="http://intake") as http:
         yield Desk(service, http)
-    for committer in service._committers:
-        await committer.stop()
-    await service.store.close()
+    await service.stop()

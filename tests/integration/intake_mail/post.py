@@ -59,9 +59,7 @@ async def open_post(
     transport = httpx2.ASGITransport(app=service.api)
     async with httpx2.AsyncClient(transport=transport, base_url="http://intake") as http:
         yield Desk(service, http)
-    for committer in service._committers:
-        await committer.stop()
-    await service.store.close()
+    await service.stop()
 
 
 def a_mail(text: str = "The printer is on fire.", **fields: Any) -> EmailMessage:

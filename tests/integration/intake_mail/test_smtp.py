@@ -184,7 +184,7 @@ async def test_without_a_database_the_sender_is_asked_to_come_again(
         async with listening(service) as ports:
             with pytest.raises(smtplib.SMTPDataError) as refusal:
                 await asyncio.to_thread(deliver, ports["smtp"], a_mail(), ["help@desk.example"])
-        await service.store.close()
+        await service.stop()
     assert refusal.value.smtp_code == 451
 
 

@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.integration
 
 
-def a_service(place: Place, *tasks, **settings) -> Service:
+def a_service(place: Place, *tasks, on_stop=(), **settings) -> Service:
     chosen = place.settings("query", **settings)
     api: FastAPI = build_api(name="query", title="q", version="1", settings=chosen)
     return Service(
@@ -24,6 +24,7 @@ def a_service(place: Place, *tasks, **settings) -> Service:
         api=api,
         store=Database(chosen, schema="query"),
         tasks=tasks,
+        on_stop=on_stop,
         needs_kafka=False,
     )
 
@@ -63,6 +64,48 @@ async def test_a_part_that_failed_does_not_keep_the_others_from_being_stopped(pl
     await service.start()
     await eventually(lambda: service._has_failed)
     await service.stop()
+    assert service.store._sync.closed
+
+
+async def test_connections_are_given_back_when_no_task_uses_them_any_more(place: Place):
+    said: list[str] = []
+
+    async def works() -> None:
+        said.append("works")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)  # such as a last word to Redis
+            said.append("ends")
+
+    async def hangs() -> None:
+        said.append("hangs")
+        await asyncio.Event().wait()
+
+    async def gives_back() -> None:
+        assert not service.store._sync.closed
+        said.append("given back")
+
+    service = a_service(place, works, on_stop=(fail, hangs, gives_back), shutdown_seconds_max=1)
+    await service.start()
+    await eventually(lambda: "works" in said)
+    await service.stop()
+    assert said == ["works", "ends", "hangs", "given back"]
+    assert service.store._sync.closed
+
+
+async def test_what_was_built_and_never_started_is_given_back_too(place: Place):
+    said: list[str] = []
+
+    async def gives_back() -> None:
+        said.append("given back")
+
+    service = a_service(place, on_stop=(gives_back,))
+    service.store.open()
+    pool = await service.store.pool()
+    await service.stop()
+    assert said == ["given back"]
+    assert pool.closed
     assert service.store._sync.closed
 
 

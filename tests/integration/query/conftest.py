@@ -94,7 +94,7 @@ async def service(settings: Settings) -> AsyncIterator[Service]:
     service.store.open()
     service.store.migrate(*PACKAGES)
     yield service
-    await service.store.close()
+    await service.stop()
 
 
 @pytest.fixture

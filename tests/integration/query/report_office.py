@@ -157,7 +157,7 @@ async def report_office(reader: Reader, settings: Settings) -> AsyncIterator[Off
             found.go()
             yield found
     for service in services:
-        await service.store.close()
+        await service.stop()
 
 
 def todays_story(**opened: Any) -> Story:

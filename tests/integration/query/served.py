@@ -64,13 +64,15 @@ async def served_query(servers: Servers, issuer: LocalIssuer) -> AsyncIterator[S
             )
         )
         producer = AIOKafkaProducer(bootstrap_servers=servers.kafka)
-        async with serving(service.api) as place:
-            await producer.start()
-            try:
-                await service.start()
-                await eventually(lambda: service.health.is_ready, what="the service is ready")
-                yield Served(f"http://{place}", issuer, producer, prefix, database, service)
-            finally:
-                await producer.stop()
-                await service.api.state.live.close()
-                await service.stop()
+        try:
+            async with serving(service.api) as place:
+                await producer.start()
+                try:
+                    await service.start()
+                    await eventually(lambda: service.health.is_ready, what="the service is ready")
+                    yield Served(f"http://{place}", issuer, producer, prefix, database, service)
+                finally:
+                    await producer.stop()
+                    await service.api.state.live.close()
+        finally:
+            await service.stop()  # after the server: a request would open connections again

@@ -58,6 +58,7 @@ async def attentions(with_redis: Settings, clock: Clock) -> AsyncIterator[Attent
     yield made
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+    await made.close()
 
 
 async def test_signs_are_seen_and_run_out(attentions: Attentions, clock: Clock) -> None:
@@ -85,6 +86,7 @@ async def test_a_change_in_one_process_is_heard_in_another(
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+        await other.close()
 
 
 async def test_the_pen_is_held_by_who_writes_first_unless_somebody_insists(

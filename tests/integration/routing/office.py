@@ -295,6 +295,4 @@ async def open_office(settings: Settings, issuer: LocalIssuer) -> AsyncIterator[
     transport = httpx2.ASGITransport(app=service.api)
     async with httpx2.AsyncClient(transport=transport, base_url="http://routing") as http:
         yield Office(service, http, issuer)
-    for committer in service._committers:
-        await committer.stop()
-    await service.store.close()
+    await service.stop()

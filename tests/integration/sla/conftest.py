@@ -1,6 +1,6 @@
 """What the tests of the live sla service share: a clean schema, and parts on the real PostgreSQL."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def settings(clean_database: Database) -> Settings:
 
 
 @pytest.fixture
-def stores(clean_database: Database) -> Iterator[Callable[[], EventStore[Any]]]:
+async def stores(clean_database: Database) -> AsyncIterator[Callable[[], EventStore[Any]]]:
     """Makes stores, each like that of a process of its own."""
     made: list[EventStore[Any]] = []
 
@@ -52,9 +52,7 @@ def stores(clean_database: Database) -> Iterator[Callable[[], EventStore[Any]]]:
 
     yield make
     for store in made:
-        store._sync.close()
-        if store._application is not None:
-            store._application.close()
+        await store.close()
 
 
 @pytest.fixture
@@ -68,12 +66,12 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> LocalIssuer:
 
 
 @pytest.fixture
-def service(settings: Settings, issuer: LocalIssuer) -> Iterator[Service]:
+async def service(settings: Settings, issuer: LocalIssuer) -> AsyncIterator[Service]:
     made = build(settings.model_copy(update={"jwks_file": Path(issuer.jwks_file)}))
     made.store.open()
     made.store.migrate("shared.messaging", *MIGRATIONS)
     yield made
-    made.store._sync.close()
+    await made.stop()
 
 
 @pytest.fixture
@@ -84,5 +82,3 @@ async def client(service: Service, issuer: LocalIssuer) -> AsyncIterator[httpx2.
         transport=httpx2.ASGITransport(service.api), base_url="http://sla", headers=headers
     ) as made:
         yield made
-    for committer in service._committers:
-        await committer.stop()

@@ -60,7 +60,7 @@ async def door(settings: Settings, tmp_path: Path, desk: Desk) -> AsyncIterator[
     service.store.open()
     service.store.migrate("shared.messaging", *MIGRATIONS)
     yield Door(httpx2.ASGITransport(service.api), issuer)
-    service.store._sync.close()
+    await service.stop()
 
 
 def say(desk: Desk, target: str, **said: Any) -> None:

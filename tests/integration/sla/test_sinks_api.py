@@ -147,9 +147,7 @@ async def office(
     yield made
     for name in list(made.senders._running):
         await made.senders._end(name)
-    for committer in service._committers:
-        await committer.stop()
-    service.store._sync.close()
+    await service.stop()
 
 
 def pager(server: Vendor, **more: Any) -> dict[str, Any]:

@@ -171,21 +171,23 @@ class Hub:
         self._closing.add(close)
         return lambda: self._closing.discard(close)
 
-    async def close(self) -> None:
-        """End all sockets: their other ends come again, to another process."""
+    async def end_sockets(self) -> None:
+        """Their other ends come again, to another process."""
         self.is_closed = True
         await asyncio.gather(*(close() for close in [*self._closing]), return_exceptions=True)
 
     async def run(self) -> None:
         """Look and listen, until cancelled."""
-        tasks = [self._look()]
-        if self._redis is not None:
-            tasks += [self._listen(self._redis), self._speak(self._redis)]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look())
             if self._redis is not None:
-                await self._redis.aclose()
+                group.create_task(self._listen(self._redis))
+                group.create_task(self._speak(self._redis))
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._redis is not None:
+            await self._redis.aclose()
 
     def _publish(self, word: Word) -> None:
         if self._redis is not None:

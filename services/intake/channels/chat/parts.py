@@ -35,6 +35,7 @@ def build(house: House) -> Parts:
         sends={SOURCE: ChatReplies(store, hub.announce)},
         tasks=[hub.run, SilenceWatch(desk).run],
         committers=[committer],
-        on_drain=[hub.close],
+        on_drain=[hub.end_sockets],
+        on_stop=[hub.close],
         websockets=True,
     )

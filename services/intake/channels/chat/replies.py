@@ -78,6 +78,3 @@ class ChatReplies:
             raise Rejected(error.detail) from None
         self._announce(chat_id, stored)
         return str(stored.sequence)
-
-    async def close(self) -> None:
-        """Nothing is open."""

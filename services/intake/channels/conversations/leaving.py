@@ -74,10 +74,6 @@ class Sends(Protocol):
         """
         ...
 
-    async def close(self) -> None:
-        """Give the connections back."""
-        ...
-
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What a messenger tells of a message that we sent."""

@@ -19,4 +19,4 @@ def build(house: House) -> Parts:
         )
     file_bytes_max = house.settings.attachment_bytes_max
     router = form_router(forms, house.store, house.contents, pace, file_bytes_max=file_bytes_max)
-    return Parts(routers=[router])
+    return Parts(routers=[router], on_stop=[] if pace is None else [pace.close])

@@ -102,3 +102,7 @@ class Messenger(Sends, Protocol):
             Rejected, NotNow (see there): it is not to be had.
         """
         ...
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        ...

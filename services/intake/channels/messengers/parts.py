@@ -32,6 +32,7 @@ def build(house: House) -> Parts:
         routers=[router],
         outgoing=MessengerOutbox(settings.public_url) if messengers else None,
         sends=messengers,
+        on_stop=[one.close for one in messengers.values()],
     )
 
 

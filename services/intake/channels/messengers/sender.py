@@ -86,8 +86,6 @@ class MessengerSender:
         finally:
             if under_way:
                 await asyncio.wait(under_way, timeout=STOP_SECONDS_MAX)
-            for one in self._messengers.values():
-                await one.close()
 
     async def _due(self, count_max: int) -> list[Row]:
         """What is now ours. A database that is away is waited for."""
