@@ -1,13 +1,14 @@
 """Which way to a page of a list costs least: walking tickets in its order, or gathering those that match.
 
 A walk meets its page soon when much of what it passes matches, and passes everything when nothing does. Gathering costs
-what there is to look up, whatever the order. The costs are microseconds of processor time, measured at a million
+what there is to look up, whatever the order. Between the two, a walk may read one set whole and then know its tickets
+as it passes them. The costs are microseconds of processor time, measured at a million
 tickets whose indexes are in memory; only their proportions matter.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 from typing import Final
 
 PASSED_IN_INDEX: Final = 0.15
@@ -21,6 +22,15 @@ _LOOKED_UP: Final = 1.8
 
 _JOINED: Final = 0.15
 """And that much when both sets are read whole and joined: few of their own beside many rows of the other table."""
+
+_KNOWN: Final = 0.15
+"""A walk asks for a ticket that it passes whether it is in a set that was read before."""
+
+_KNOWN_MAX: Final = 50_000
+"""Tickets of such a set: it must fit into PostgreSQL's `work_mem`, or it is read again for every ticket."""
+
+_KEPT_MIN: Final = 0.5
+"""And such a set must be what is asked for, and not what a phrase is to be found in."""
 
 _GATHERED_AT_ONCE: Final = 10_000.0
 """Up to here gathering is preferred: what it costs is known, and what a walk costs is hoped."""
@@ -75,11 +85,13 @@ class Way:
     """`sets`: so many of the parts, the smallest first, are looked up as sets when gathering; the others are tested.
 
     `tested_max`: a walk tests no more tickets than that before it is given up for gathering; None: it goes to the end.
+    `is_known`: a walk reads the set of the smallest part first, and tests tickets for others only if they are in it.
     """
 
     is_gathered: bool
     sets: int
     tested_max: int | None = None
+    is_known: bool = False
 
 
 def cheapest(field: Field, parts: Sequence[Part]) -> Way:
@@ -91,9 +103,12 @@ def cheapest(field: Field, parts: Sequence[Part]) -> Way:
     matching = field.own * _share(tests)
     walked = min(1.0, field.page / max(matching, 1e-9))
     walking = walked * (field.ordered * field.passed + _testing(field.own, tests))
-    if gathering[sets] <= max(walking, _GATHERED_AT_ONCE):
+    knowing = _knowing(field, parts, shares, walked)
+    if gathering[sets] <= max(min(walking, knowing), _GATHERED_AT_ONCE):
         return Way(is_gathered=True, sets=sets)
     tested_max = max(_TESTED_MIN, int(_HOPE * walked * field.own))
+    if knowing < walking:
+        return Way(is_gathered=False, sets=sets, tested_max=tested_max, is_known=True)
     if any(part.kept < 1.0 for part in parts):
         # What a phrase leaves is a guess: the walk may cost as much as gathering would, and both the twice of that.
         tested_max = max(tested_max, int(gathering[sets] / _testing(1.0, tests)))
@@ -101,6 +116,14 @@ def cheapest(field: Field, parts: Sequence[Part]) -> Way:
     ahead = _testing(field.own - tested_max, tests)
     is_given_up = bool(parts) and gathering[sets] < ahead
     return Way(is_gathered=False, sets=sets, tested_max=tested_max if is_given_up else None)
+
+
+def _knowing(field: Field, parts: Sequence[Part], shares: list[float], walked: float) -> float:
+    if not parts or parts[0].about > _KNOWN_MAX or parts[0].kept < _KEPT_MIN:
+        return inf
+    passing = field.ordered * field.passed + field.own * _KNOWN
+    tested = _testing(field.own * shares[0], _tests(parts, shares, 1))
+    return parts[0].about * parts[0].looked_up + walked * (passing + tested)
 
 
 def _gathering(field: Field, parts: Sequence[Part], shares: list[float], sets: int) -> float:

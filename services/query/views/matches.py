@@ -147,13 +147,23 @@ async def matches(
     way = effort.cheapest(field, [each.part for each in found])
     if not way.is_gathered and await _is_seldom(connection, found, values):
         way = effort.Way(is_gathered=True, sets=1)
-    left = found[way.sets :] + [each for each in found[: way.sets] if each.part.kept < 1]
     return Matches(
         _in_all([each.as_set for each in found[: way.sets]]),
-        [each.as_test for each in left],
-        [each.as_test for each in found],
+        _left(found, way.sets),
+        [_known(found[0]), *_left(found, 1)] if way.is_known else _left(found, 0),
         way,
     )
+
+
+def _left(found: Sequence[_Elsewhere], sets: int) -> list[Composed]:
+    """The tests that remain for tickets of so many sets."""
+    left = [*found[sets:], *(each for each in found[:sets] if each.part.kept < 1)]
+    return [each.as_test for each in left]
+
+
+def _known(each: _Elsewhere) -> Composed:
+    """Whether a ticket is in the set. IS TRUE: else the planner would join, and leave the order of the walk."""
+    return SQL("(t.ticket_id IN ({})) IS TRUE").format(each.as_set)
 
 
 def _in_all(sets: Sequence[Composed]) -> list[Composed]:

@@ -69,6 +69,10 @@ BY_FIELD: list[tuple[dict[str, str], set[int]]] = [
 WAYS = {
     "walked": Way(is_gathered=False, sets=0),
     "walked, then given up": Way(is_gathered=False, sets=1, tested_max=1),
+    "walked with one set known": Way(is_gathered=False, sets=1, tested_max=1_000, is_known=True),
+    "walked with one set known, then given up": Way(
+        is_gathered=False, sets=1, tested_max=1, is_known=True
+    ),
     "gathered by their own": Way(is_gathered=True, sets=0),
     "gathered by the smallest": Way(is_gathered=True, sets=1),
     "gathered by all": Way(is_gathered=True, sets=9),

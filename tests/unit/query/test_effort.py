@@ -1,5 +1,7 @@
 """Which way to a page is chosen, by what a million tickets would cost."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.query.views.effort import PASSED_BY_ROW, PASSED_IN_INDEX, Field, Part, Way, cheapest
@@ -67,6 +69,18 @@ def test_a_walk_that_meets_less_than_it_hoped_is_given_up_only_where_gathering_c
     assert given_up.tested_max is not None
     assert 51 * 16 < given_up.tested_max < N / 100
     assert cheapest(field(3_000, ordered=3_000), (facet(N), facet(N))).tested_max is None
+
+
+def test_a_walk_knows_the_tickets_of_a_set_where_they_are_too_many_to_gather() -> None:
+    pairs = Part(15_000, looked_up=2.0, tested=8.0, kept=0.7)
+    tag = Part(330_000, looked_up=0.25, tested=1.5)
+    way = cheapest(field(), (pairs, tag))
+    assert (way.is_gathered, way.is_known) == (False, True)
+    # Some 15,000 tickets are passed, if they are spread evenly.
+    assert way.tested_max is not None
+    assert 20_000 < way.tested_max < 60_000
+    assert cheapest(field(), (replace(pairs, about=1_000), tag)).is_gathered
+    assert not cheapest(field(), (word(51_000),)).is_known, "it would not fit into memory"
 
 
 def test_a_phrase_is_looked_for_in_order_among_those_with_its_words() -> None:
