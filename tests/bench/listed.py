@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import psycopg
 
+from services.query.word_pairs import PAIRS
+
 GROUPS: Final = 50
 AGENTS: Final = 2_000
 CUSTOMERS: Final = 200_000
@@ -71,6 +73,15 @@ SELECT t.ticket_id, v.* FROM made AS t CROSS JOIN LATERAL (
 ) AS v (name, value, number)
 """
 
+# As the reader leaves them when it has caught up.
+_PAIRS: Final = PAIRS.format(
+    which="d.ticket_id IN (SELECT ticket_id FROM tickets WHERE number >= %(first)s AND number < %(last)s)"
+)
+_ALL_READ: Final = """
+INSERT INTO query.search_pairs_progress (documents, change_tx)
+SELECT 'query.search_documents'::regclass::oid, pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+"""
+
 _PEOPLE: Final = """
 INSERT INTO query.contacts (contact_id, version, name, organization_id, definition, document, changed_at)
 SELECT uuidv7(), 1, 'Customer ' || n, 'org' || n %% 900,
@@ -91,10 +102,19 @@ FROM pg_constraint WHERE conrelid = %(table)s::regclass AND contype = 'p'
 
 
 def fill(connect: Connect, tickets: int) -> None:
-    """The tickets, their search documents, people; and the planner's statistics."""
-    with ThreadPoolExecutor(_WRITERS) as writers, _without_indexes(connect, writers):
-        firsts = range(0, tickets, _STEP)
-        list(writers.map(lambda first: _fill(connect, first, min(first + _STEP, tickets)), firsts))
+    """The tickets, their search documents with the pairs of words in them, people; and the planner's statistics."""
+    steps = [(first, min(first + _STEP, tickets)) for first in range(0, tickets, _STEP)]
+    with ThreadPoolExecutor(_WRITERS) as writers:
+        with _without_indexes(connect, writers):
+            list(writers.map(lambda step: _fill(connect, *step), steps))
+        with connect() as connection:
+            connection.execute("ANALYZE query.tickets (number)")
+            ((index,),) = connection.execute(
+                "SELECT pg_get_indexdef('query.search_pairs_pairs'::regclass)"
+            ).fetchall()
+            connection.execute("DROP INDEX query.search_pairs_pairs")
+        list(writers.map(lambda step: _pair(connect, *step), steps))
+    _make(connect, index)
     with connect() as connection:
         connection.execute(
             "INSERT INTO query.groups (group_id, version, name, changed_at)"
@@ -107,6 +127,7 @@ def fill(connect: Connect, tickets: int) -> None:
             " FROM generate_series(0, %s) AS n",
             (GROUPS, GROUPS, AGENTS),
         )
+        connection.execute(_ALL_READ)
         connection.execute(_PEOPLE, (min(tickets, CUSTOMERS),))
         connection.execute("VACUUM ANALYZE")
 
@@ -116,6 +137,12 @@ def _fill(connect: Connect, first: int, last: int) -> None:
     with connect() as connection:
         connection.execute("SELECT setseed(%s)", (first % 1_000_003 / 1_000_003,))
         connection.execute(_FILL, {**values, "first": first, "last": last})
+
+
+def _pair(connect: Connect, first: int, last: int) -> None:
+    with connect() as connection:
+        connection.execute("SET search_path = query; SET work_mem = '32MB'")
+        connection.execute(_PAIRS, {"first": first, "last": last})
 
 
 @contextmanager

@@ -217,8 +217,13 @@ SHAPES: Final = (
             ("common", (1, 20), " with a common tag", lambda _: {"tag": ("vip",)}, Sort.UPDATED_DESC),
             ("less common", (20, 60), "", lambda _: {}, Sort.UPDATED_DESC),
             ("less common", (20, 60), " of a group", lambda c: {"group": (_group(c),), **_OPEN}, Sort.UPDATED_DESC),
+            ("less common", (20, 60), " with a common tag", lambda _: {"tag": ("vip",)}, Sort.UPDATED_DESC),
             ("middling", (100, 400), "", lambda _: {}, Sort.UPDATED_DESC),
         )
+    ),
+    Shape(
+        "a phrase of three common words with a common tag",
+        lambda c: TicketFilter(q=f'"{_word(c, 1, 12)} {_word(c, 1, 12)} {_word(c, 1, 12)}"', tag=("vip",)),
     ),
     Shape(
         "a middling word of a group",

@@ -108,7 +108,9 @@ def cheapest(field: Field, parts: Sequence[Part]) -> Way:
         return Way(is_gathered=True, sets=sets)
     tested_max = max(_TESTED_MIN, int(_HOPE * walked * field.own))
     if knowing < walking:
-        return Way(is_gathered=False, sets=sets, tested_max=tested_max, is_known=True)
+        # A walk that passes everything has found everything.
+        bound = tested_max if tested_max < field.own else None
+        return Way(is_gathered=False, sets=sets, tested_max=bound, is_known=True)
     if any(part.kept < 1.0 for part in parts):
         # What a phrase leaves is a guess: the walk may cost as much as gathering would, and both the twice of that.
         tested_max = max(tested_max, int(gathering[sets] / _testing(1.0, tests)))

@@ -245,7 +245,7 @@ async def _containing(
         # The planner has met every pair that is not rare, so what it expects can be relied on.
         about = (await _expected(connection, by_pairs, values)).rows
         if about < expected.rows:
-            part = effort.Part(about, looked_up=2.0, tested=8.0, kept=_PAIRS_KEPT)
+            part = effort.Part(about, looked_up=2.5, tested=6.0, kept=_PAIRS_KEPT)
             return _Elsewhere(SQL("{} OFFSET 0").format(by_pairs), as_test, by_pairs, part)
     is_whole = scope.sees_internal or has_phrase  # a phrase is tested for in any case
     return _Elsewhere(

@@ -70,6 +70,7 @@ WAYS = {
     "walked": Way(is_gathered=False, sets=0),
     "walked, then given up": Way(is_gathered=False, sets=1, tested_max=1),
     "walked with one set known": Way(is_gathered=False, sets=1, tested_max=1_000, is_known=True),
+    "walked to the end with one set known": Way(is_gathered=False, sets=1, is_known=True),
     "walked with one set known, then given up": Way(
         is_gathered=False, sets=1, tested_max=1, is_known=True
     ),

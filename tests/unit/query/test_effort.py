@@ -80,6 +80,8 @@ def test_a_walk_knows_the_tickets_of_a_set_where_they_are_too_many_to_gather() -
     assert way.tested_max is not None
     assert 20_000 < way.tested_max < 60_000
     assert cheapest(field(), (replace(pairs, about=1_000), tag)).is_gathered
+    to_the_end = cheapest(field(7_000, ordered=7_000), (replace(pairs, about=10_000),))
+    assert (to_the_end.is_known, to_the_end.tested_max) == (True, None)
     assert not cheapest(field(), (word(51_000),)).is_known, "it would not fit into memory"
 
 
