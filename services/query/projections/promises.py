@@ -183,6 +183,7 @@ def _fold_cycle(cycle: Cycle, event: _CycleEvent) -> None:  # noqa: C901, PLR091
     match event:
         case SlaStarted():
             is_paused = event.due_at is None and cycle.unschedulable_reason is None
+            _go_on(cycle)
             cycle.state = "paused" if is_paused else "running"
             cycle.started_at, cycle.due_at = event.started_at, event.due_at
             cycle.remaining_seconds = event.target_seconds
@@ -191,6 +192,7 @@ def _fold_cycle(cycle: Cycle, event: _CycleEvent) -> None:  # noqa: C901, PLR091
             cycle.elapsed_seconds = event.elapsed_seconds
             cycle.remaining_seconds = event.remaining_seconds
         case SlaResumed():
+            _go_on(cycle)
             cycle.state, cycle.due_at = "running", event.due_at
             cycle.elapsed_seconds = event.elapsed_seconds
             cycle.remaining_seconds = event.remaining_seconds
@@ -232,3 +234,8 @@ def _fold_cycle(cycle: Cycle, event: _CycleEvent) -> None:  # noqa: C901, PLR091
         case SlaBreachRetracted():
             cycle.is_breached, cycle.breached_at = False, None
             cycle.retracted_at, cycle.needs_review = event.occurred_at, False
+
+
+def _go_on(cycle: Cycle) -> None:
+    """A clock that had ended runs again (reopened, or a target came back): what was said of its end is over."""
+    cycle.ended_at = cycle.margin_seconds = cycle.cancel_reason = None

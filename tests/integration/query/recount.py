@@ -76,7 +76,6 @@ class Recount:
         resolved = [
             moment(one["occurred_at"]) for one in events if one["type"] == "ticket.resolved.v1"
         ]
-        closed = [moment(one["occurred_at"]) for one in events if one["type"] == "ticket.closed.v1"]
         requester = opened["requester"]
         answers = [
             moment(one["occurred_at"])
@@ -119,7 +118,12 @@ class Recount:
             "age": (self.now - created).total_seconds(),
         }
         # What of the agent's time ends with the ticket.
-        over = None if is_open else (closed[-1] if status == "closed" else resolved[-1])
+        ends = [
+            at
+            for (_, before), (at, to) in pairwise(statuses)
+            if before not in ENDED and to in ENDED
+        ]
+        over = None if is_open else ends[-1]
         ticket["stints"], ticket["assignee"] = self._stints(ticket, events, over, statuses)
         ticket["clocks"] = self._clocks(ticket, events)
         ticket["surveys"] = self._surveys(ticket, events)
@@ -172,6 +176,7 @@ class Recount:
             begin = moment(one["occurred_at"])
             following = moves[place + 1 : place + 2]
             end = moment(following[0]["occurred_at"]) if following else over or self.now
+            end = max(end, begin)  # solved before it was given to anybody: a fact that came late
             turns = zip(statuses, [*statuses[1:], (self.now, None)], strict=True)
             handled = sum(
                 max((min(until, end) - max(since, begin)).total_seconds(), 0.0)

@@ -55,9 +55,11 @@ def lives(seed: int) -> list[Story]:
         )
         promises(story, chance)
         stories.append(story)
+    # Its solution is known late, and was before anybody had it.
+    late = Story(LIVES + 90, at=recent - timedelta(days=3)).opened().assign(30, "anna").solve(2)
     ages = [timedelta(minutes=5), timedelta(hours=5), timedelta(days=2), timedelta(days=5)]
     young = [Story(LIVES + n, at=recent - age).opened() for n, age in enumerate(ages, start=1)]
-    return [*stories, *young]
+    return [*stories, late, *young]
 
 
 def promises(story: Story, chance: random.Random) -> None:

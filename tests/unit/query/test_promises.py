@@ -9,8 +9,11 @@ from shared.events.sla import (
     SlaBreached,
     SlaBreachRetracted,
     SlaBreachUpheld,
+    SlaCancelled,
     SlaDueChanged,
+    SlaMet,
     SlaPaused,
+    SlaResumed,
     SlaStarted,
     SlaUnschedulable,
 )
@@ -138,3 +141,24 @@ def test_a_clock_without_a_deadline_is_not_paused_but_says_that_nobody_can_be_wa
     )
     _fold_cycle(cycle, moved)
     assert (cycle.due_at, cycle.unschedulable_reason) == (DUE, None)
+
+
+def test_a_clock_that_runs_again_says_nothing_of_its_end():
+    common = {name: value for name, value in told(2).items() if not name.startswith("breach")}
+    spent = {"elapsed_seconds": 600.0, "paused_seconds": 0.0}
+    met = SlaMet(
+        **common, **spent, started_at=NOON, due_at=DUE, margin_seconds=3000.0, was_breached=False
+    )
+    resumed = SlaResumed(**common, **spent, due_at=DUE, remaining_seconds=3000.0)
+    cancelled = SlaCancelled(
+        **common, reason="no_target", elapsed_seconds=600.0, was_breached=False
+    )
+    started = SlaStarted(**common, started_at=NOON, due_at=DUE)
+    for ended, again in ((met, resumed), (cancelled, started)):
+        cycle = a_broken_promise()
+        _fold_cycle(cycle, ended)
+        assert cycle.ended_at is not None
+        _fold_cycle(cycle, again)
+        assert (cycle.state, cycle.ended_at) == ("running", None)
+        assert (cycle.margin_seconds, cycle.cancel_reason) == (None, None)
+        assert cycle.is_breached, "what was broken stays so"
