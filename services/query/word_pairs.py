@@ -21,7 +21,7 @@ STEP: Final = 500
 
 _LOOK_SECONDS: Final = 2.0
 _RESTS: Final = 4
-"""After each step so many times what it took: a fifth of a processor at most, some 1,000 documents a second."""
+"""After each step so many times what it took: a fifth of a processor at most, some 700 documents a second."""
 
 _BEHIND_MAX: Final = 5_000
 """Events that are waiting to be projected; with more of them the processor is theirs."""

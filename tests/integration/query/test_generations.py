@@ -18,6 +18,7 @@ from services.query.generations import Differs, Progress, overview, rebuild
 from services.query.projections.groups import TABLES, Group
 from services.query.views.export import ENTITIES, Head, Request, read_page
 from services.query.views.export.cursors import START, Place
+from services.query.word_pairs import read_some
 from shared.events.policies import CalendarDefined
 from tests.integration.query.random_lives import random_life
 from tests.integration.query.running import Running, open_running
@@ -94,6 +95,9 @@ async def test_every_group_comes_out_as_it_was_with_all_that_migrations_gave_it(
     await running.projected(total)
     assert running.count("open_hours") > 100
     looks = running.rows(_LOOKS)
+    running.store.transact(read_some)
+    reads_these = "SELECT documents = 'search_documents'::regclass AS ok FROM search_pairs_progress"
+    assert running.rows(reads_these) == [{"ok": True}]
     for group in Group:
         before = running.contents(group)
         done = await rebuild(running.settings, group, silent)
@@ -103,6 +107,7 @@ async def test_every_group_comes_out_as_it_was_with_all_that_migrations_gave_it(
         others = running.rows("SELECT count(*) AS n FROM timeline")[0]["n"]
         assert others == total, "only its own tables were written"
     assert running.rows(_LOOKS) == looks
+    assert running.rows(reads_these) == [{"ok": False}], "words were read in other documents"
     assert {each.group: (each.live, each.old.number if each.old else None) for each in
             running.store.transact(overview)} == dict.fromkeys(Group, (2, 1))  # fmt: skip
     left = running.rows(

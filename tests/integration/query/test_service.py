@@ -72,6 +72,16 @@ async def test_events_from_kafka_become_answers_that_say_how_fresh_they_are(
     ]  # fmt: skip
     assert float(answer.headers["X-Freshness-Seconds"]) < 10
     assert answer.json()["as_of"] is not None
+    await eventually(lambda: words_unread(running) == 0, what="pairs of words are read behind it")
+
+
+def words_unread(running: RunningService) -> int:
+    with running.served.database.rule("query") as connection:
+        ((count,),) = connection.execute(
+            "SELECT count(*) FROM search_documents AS d LEFT JOIN search_pairs AS p USING (ticket_id)"
+            " WHERE p.indexed_bytes IS DISTINCT FROM d.indexed_bytes"
+        ).fetchall()
+    return int(count)
 
 
 async def test_the_live_board_shows_a_ticket_soon_after_it_was_published(
