@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 import structlog
 
+from tests.support import leftovers
 from tests.support.database import Database, drop_databases, fresh_database
 from tests.support.servers import Servers, choose_source, real_servers
 from tests.support.topics import fresh_topics
@@ -34,6 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # How long one example takes says what else the machine does, and nothing about the code.
     hypothesis.settings.register_profile("unhurried", deadline=None)
     hypothesis.settings.load_profile("unhurried")
+    config.pluginmanager.register(leftovers)
     if hasattr(config, "workerinput"):
         return
     config.stash[_SOURCE] = choose_source()
@@ -44,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     # Five thousand tests and all that they import live as long as this process: a quarter of its time went into
-    # walking them again and again. How soon garbage is found stays as it is: what a test leaves open is told within it.
+    # walking them again and again. What a test leaves open is told within its file (`leftovers`).
     gc.collect()
     gc.freeze()
 

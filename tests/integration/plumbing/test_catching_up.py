@@ -219,9 +219,11 @@ async def test_a_second_reader_takes_its_share_in_the_middle(place: Place, produ
 async def test_poison_is_set_aside_and_the_rest_goes_on(place: Place, producer) -> None:
     events = backlog()
     sick = new_id()
-    await publish(place, producer, opened(sick), noted(sick, 2, POISON), noted(sick, 3), *events)
+    # In the middle: the service itself applies the first batch, before it knows how much there is.
+    events[600:600] = [opened(sick), noted(sick, 2, POISON), noted(sick, 3)]
+    await publish(place, producer, *events)
     async with reading(a_table(place, refusing_poison)) as table:
-        await at_least(table, len(events) + 1)
+        await at_least(table, len(events) - 2)
         (parked,) = table.consumer.parked()
         assert (parked.stream_id, parked.version) == (sick, 2)
         assert table.versions(sick) == [1]
