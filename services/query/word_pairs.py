@@ -23,8 +23,8 @@ _LOOK_SECONDS: Final = 2.0
 _RESTS: Final = 4
 """After each step so many times what it took: a fifth of a processor at most, some 700 documents a second."""
 
-_BEHIND_MAX: Final = 5_000
-"""Events that are waiting to be projected; with more of them the processor is theirs."""
+_BEHIND_MAX: Final = 500
+"""Events that are waiting to be projected; with more of them, in any burst, the processor is theirs."""
 
 _BEFORE_ALL: Final = UUID(int=0)
 
@@ -58,8 +58,14 @@ _CHANGED: Final = PAIRS.format(
     " AND NOT EXISTS (SELECT FROM search_pairs AS p"
     " WHERE p.ticket_id = d.ticket_id AND p.indexed_bytes = d.indexed_bytes)"
 )
-_HORIZON: Final = """
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon, 'search_documents'::regclass::oid AS documents
+# Asked every two seconds, mostly of a service at rest: it writes nothing, and locks nothing.
+_NOW: Final = """
+SELECT horizon, documents, EXISTS (
+    SELECT FROM search_pairs_progress AS p
+    WHERE p.documents = now.documents AND p.first_after IS NULL AND p.change_tx <= horizon
+      AND NOT EXISTS (SELECT FROM tickets WHERE change_tx >= p.change_tx AND change_tx < horizon)) AS is_all_read
+FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon,
+             'search_documents'::regclass::oid AS documents) AS now
 """
 # Below `until` nothing can be committed any more, and no transaction is read in part.
 _UNTIL: Final = """
@@ -97,7 +103,9 @@ class WordPairs:
 def read_some(tx: Transaction) -> bool:
     """Read some documents that were not yet read as they are. False: there are no more."""
     cursor = tx.cursor
-    now = cursor.execute(_HORIZON).fetchall()[0]
+    now = cursor.execute(_NOW).fetchall()[0]
+    if now["is_all_read"]:
+        return False
     cursor.execute(
         "INSERT INTO search_pairs_progress (documents, change_tx, first_after)"
         " VALUES (%(documents)s, %(horizon)s, %(after)s) ON CONFLICT DO NOTHING",
@@ -108,6 +116,7 @@ def read_some(tx: Transaction) -> bool:
     ).fetchone()
     if locked is None:
         return False
+    now = cursor.execute(_NOW).fetchall()[0]  # not before: another process may have come further
     since, after = locked["change_tx"], locked["first_after"]
     if locked["documents"] != now["documents"] or since > now["horizon"]:
         # Exchanged by a rebuild, or set back with the whole database. Rows of before stay until they are read anew.
@@ -127,7 +136,7 @@ def _read_changed(tx: Transaction, since: int, horizon: int) -> tuple[int, bool]
     """Those of tickets that changed; the answer is up to where, and whether there are more."""
     asked = {"since": since, "horizon": horizon, "limit": STEP}
     found = tx.cursor.execute(_UNTIL, asked).fetchall()[0]
-    if found["first"] is None:
+    if found["first"] is None:  # another process was quicker
         return since, False
     until = horizon if found["until"] is None else max(found["until"], found["first"] + 1)
     tx.cursor.execute(_CHANGED, {"since": since, "until": until})

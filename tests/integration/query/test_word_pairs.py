@@ -1,6 +1,8 @@
 """Phrases are found by pairs of words, in documents that were read, have changed since, or were never read."""
 
 import random
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from psycopg.sql import SQL
@@ -199,3 +201,30 @@ async def test_one_process_reads_at_a_time(reader: Reader, monkeypatch: pytest.M
     assert reader.rows("SELECT count(*) AS n FROM search_pairs") == [{"n": 1}]
     await read_all(reader)
     assert reader.rows("SELECT count(*) AS n FROM search_pairs") == [{"n": 2}]
+
+
+async def test_a_process_that_comes_second_goes_on_from_where_the_first_has_come(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(word_pairs, "STEP", 1)
+    reader.feed(Story(1).opened(body="green ink"))
+    await read_all(reader)
+    reader.feed(Story(2).opened(body="green ink"))
+
+    def overtaken(tx: Transaction) -> bool:
+        def execute(query: str, *parameters: Any) -> Any:
+            if "FOR UPDATE" in query:
+                reader.feed(Story(3).opened(body="green ink"))
+                read_what_may_be_read(reader)
+            return tx.cursor.execute(query, *parameters)
+
+        cursor: Any = SimpleNamespace(execute=execute)
+        return word_pairs.read_some(Transaction(cursor))
+
+    await eventually(
+        lambda: not reader.rows(word_pairs._NOW)[0]["is_all_read"], what="the second can be read"
+    )
+    reader.store.transact(overtaken)
+    assert reader.rows("SELECT first_after FROM search_pairs_progress") == [{"first_after": None}]
+    await read_all(reader)
+    assert await by_pairs(reader, PHRASE) == {1, 2, 3}
