@@ -181,7 +181,7 @@ def test_postgres_killed_under_open_sessions_starts_again_with_what_was_committe
             server.child.kill()
             server.start()
             server.wait_until_ready()
-        assert wait_gone([backend], seconds_max=5)
+        assert wait_gone([backend], seconds_max=30)
         server.child.kill()
         lock = server.data / "postmaster.pid"
         lock.write_text(f"{os.getpid()}\n" + lock.read_text().split("\n", 1)[1])

@@ -27,7 +27,8 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
             if nextitem is None:
                 gc.unfreeze()  # what lived as long as the run ends now
             found = _complaints()
-            gc.freeze()  # what lives on need not be walked again after each file
+            if nextitem is not None:
+                gc.freeze()  # what lives on need not be walked again after each file
             if found:
                 raise LeftOpen("\n".join([f"found after {item.path.name}:", *found]))
 

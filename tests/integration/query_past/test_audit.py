@@ -297,6 +297,7 @@ def test_lines_of_a_history_are_no_wider_than_the_page_and_leave_nothing_out():
     words = "Größe Ελλάδα Кириллица a b " * 60 + "x" * 900 + " end"
     lines = list(page._lines(f"{words}\n\nlast", 120))
     assert all(page.get_string_width(line) <= 120 for line in lines)
+    page.output()  # closes the files of its fonts
     assert len(lines) < 40
     assert lines[-2:] == ["", "last"]
     assert "".join(lines).replace(" ", "") == f"{words}last".replace(" ", "")
@@ -319,6 +320,7 @@ def test_letters_are_measured_once_and_not_once_a_line(monkeypatch: pytest.Monke
     page.add_page()
     for size in (7.0, 9.0):
         page.line_of("the same letters " * 200, size=size)
+    page.output()  # closes the files of its fonts
     assert sorted(measured) == sorted(set("the same letters "))
 
 
