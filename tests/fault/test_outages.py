@@ -144,11 +144,12 @@ async def test_every_open_page_says_what_is_away_and_recovers(product: Product) 
             product.start_again(name)
             for page in pages.values():
                 await page.wait_for_selector(FRESH, timeout=BACK_MS)
-                await expect(page.locator("#banner")).to_be_hidden()
+                await expect(page.locator("#banner")).to_be_hidden(timeout=BACK_MS)
         product.wait_until_ready()
         customer.call("POST", "/v1/tickets", BODY | {"subject": "After all of it"})
         for path in ("/tickets", "/groups/desk"):
-            await expect(pages[path].locator("main")).to_contain_text("After all of it")
+            main = pages[path].locator("main")
+            await expect(main).to_contain_text("After all of it", timeout=BACK_MS)
         for page in pages.values():
             assert await page.evaluate("() => window.isStillTheSamePage") is True
 

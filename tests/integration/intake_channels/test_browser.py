@@ -31,6 +31,8 @@ pytestmark = [
         CHROMIUM is None, reason="no Chromium on this machine (on Debian: the package chromium)"
     ),
 ]
+expect.set_options(timeout=20_000)  # the library's own five seconds are few on a busy machine
+
 _SWITCHES = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 
 
