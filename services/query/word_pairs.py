@@ -16,8 +16,9 @@ from shared.database import TRANSIENT, Database, Transaction
 
 log = structlog.get_logger(__name__)
 
-STEP: Final = 500
-"""Documents of one transaction: some 50 ms, so that exports, which wait for the oldest transaction, do not notice."""
+STEP: Final = 200
+"""Documents of one transaction: some 50 ms, so that exports, which wait for the oldest transaction, and the switch of a
+rebuild, which waits for the tables, do not notice."""
 
 _LOOK_SECONDS: Final = 2.0
 _RESTS: Final = 4
