@@ -27,6 +27,7 @@ from shared.messaging.positions import Slot
 from shared.observability import metrics
 from shared.operations import Note, Operation, note_in_events
 from shared.security.refusals import RefusedLogins
+from shared.security.token_uses import TokenUses
 from shared.settings import ServiceSettings
 from shared.topics import OWNERS
 
@@ -105,6 +106,11 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         self.refused_logins = RefusedLogins(api.state.trusted_proxies, self._note_all)
         api.state.refused_logins = self.refused_logins
+        self.token_uses = TokenUses(api.state.trusted_proxies, self._note_all)
+        if (
+            settings.jwks_file is not None
+        ):  # else an identity provider makes the tokens, and tells of it
+            api.state.token_uses = self.token_uses
         self._add_plumbing_routes()
         self._started_consumers: list[Consumer] = []
         self._start_task: asyncio.Task[None] | None = None
@@ -232,6 +238,7 @@ class Service:
             self._run(make(), getattr(make, "__name__", "task"))
         self._run(self._watch(), "watch")
         self._run(self.refused_logins.run(), "refused-logins")
+        self._run(self.token_uses.run(), "token-uses")
         if not self._needs_kafka:
             self.health.started()
         await self._until(self._reach_kafka, "kafka", gates=self._needs_kafka)

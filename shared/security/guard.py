@@ -52,13 +52,17 @@ async def verified(asked: HTTPConnection, token: str) -> tuple[Principal, float]
         InvalidToken, NotYet: see `TokenVerifier.verify`.
     """
     verifier: TokenVerifier = asked.app.state.tokens
+    uses = None if verifier.knows(token) else getattr(asked.app.state, "token_uses", None)
     try:
-        return await verifier.verify_until(token)
+        principal, ends_at = await verifier.verify_until(token)
     except InvalidToken as error:
         # A service has it; an API without a log of its own has none.
         if (refusals := getattr(asked.app.state, "refused_logins", None)) is not None:
             refusals.saw(asked.scope, token, error)
         raise
+    if uses is not None:
+        uses.saw(asked.scope, token, principal, ends_at)
+    return principal, ends_at
 
 
 def require(*roles: Role, machines: bool = True) -> Callable[[Request], Awaitable[Principal]]:

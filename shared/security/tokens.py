@@ -89,6 +89,10 @@ class TokenVerifier:
         self._now = now
         self._known: OrderedDict[str, tuple[Principal, float, float]] = OrderedDict()
 
+    def knows(self, token: str) -> bool:
+        """Whether it was accepted before, as far as is remembered."""
+        return token in self._known
+
     async def verify(self, token: str) -> Principal:
         """Who the token speaks for.
 

@@ -153,7 +153,7 @@ TOLD: Final[dict[str, str]] = {
     "ticketing projections rebuild": "projections.rebuild",
     "ticketing projections drop-old": "projections.drop",
     "ticketing sla timers": "timers.mend",
-    "ticketing token": NOTHING + "whoever holds the issuer's key needs no product; what a token does names its subject",
+    "ticketing token": "token.use",
     "ticketing run": NOTHING + "starts the services",
     "ticketing export": NOTHING + "reads as a role of PostgreSQL; who may log in there is said by PostgreSQL",
 }  # fmt: skip

@@ -135,6 +135,7 @@ def check_streams(product: Product) -> None:
                 topic
                 for topic, owned_by in {
                     "tickets.v1": "intake",
+                    "configuration.v1": "intake",
                     "assignments.v1": "routing",
                     "agents.v1": "routing",
                     "sla.v1": "sla",

@@ -33,6 +33,7 @@ OPERATIONS: Final[dict[str, str]] = {
     "history.take": "took the routing of the tickets of {days} days",
     "timelines.take": "took the timelines of the tickets of {days} days",
     "timers.mend": "had the timers of all tickets put where their clocks say",
+    "token.use": "came with a token for the first time (role {role}, made {made_at}, until {ends_at})",
     "login.refused": "was refused as {claimed}: {reason}",
 }
 

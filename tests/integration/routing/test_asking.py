@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+import jwt
 import msgspec
 import pytest
 
@@ -408,4 +409,23 @@ async def test_a_refused_token_is_in_the_log_of_the_service_that_refused_it(
     assert isinstance(noted, RoutingOperation)
     assert (noted.what, noted.count, noted.actor.id) == ("login.refused", 3, "unknown")
     assert noted.changes["claimed"] == (None, "eve")
+    await office.check()
+
+
+async def test_the_first_use_of_a_token_is_in_the_log_of_the_service_that_took_it(
+    office: Office,
+) -> None:
+    token = office.issuer.issue("eve", Role.ADMIN)
+    for _ in range(3):
+        answer = await office.http.get("/v1/agents", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 200
+    await office.service.token_uses._tell()
+    name = jwt.decode(token, options={"verify_signature": False})["jti"]
+    (noted,) = await office.events(operations_stream(Owner.ROUTING, name))
+    assert isinstance(noted, RoutingOperation)
+    assert (noted.what, noted.actor.id, noted.changes["role"]) == (
+        "token.use",
+        "eve",
+        (None, "admin"),
+    )
     await office.check()

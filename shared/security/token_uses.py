@@ -1,0 +1,120 @@
+"""Tokens of this installation's own issuer, told to the audit when they first come: who makes one needs no service."""
+
+import asyncio
+import contextlib
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import jwt
+import psycopg
+import structlog
+from starlette.types import Scope
+
+from shared.events import Actor, Channel
+from shared.http.client_ip import TrustedProxies
+from shared.observability.correlation import current_correlation_id, new_correlation_id
+from shared.operations import Operation
+from shared.security.principal import Principal, Role
+
+log = structlog.get_logger(__name__)
+
+TOKENS_MAX: Final = 20_000
+"""Told apart by a process until they end: some 4 MB. Of what is more the log of the process alone tells, once."""
+
+_TOGETHER_MAX: Final = 200
+"""In one transaction."""
+
+_RETRY_SECONDS: Final = 5.0
+
+
+class TokenUses:
+    """Collects first uses and writes them, each token once for a process; the token's text is kept nowhere.
+
+    Args:
+        proxies: who may say for whom they ask.
+        write: into the log; blocks, so it is called in a thread.
+    """
+
+    def __init__(
+        self, proxies: TrustedProxies, write: Callable[[Sequence[Operation]], None]
+    ) -> None:
+        self._proxies = proxies
+        self._write = write
+        self._seen: dict[str, float] = {}
+        self._unwritten: list[Operation] = []
+        self._is_new = asyncio.Event()
+        self._is_full = False
+
+    def saw(self, scope: Scope, token: str, principal: Principal, ends_at: float) -> None:
+        """A token was accepted, for the first time as far as its verifier remembers."""
+        # Its signature was checked: what it says of itself is the issuer's word.
+        said: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+        name = str(said.get("jti") or hashlib.sha256(token.encode()).hexdigest()[:32])
+        if name in self._seen or not self._has_room():
+            return
+        self._seen[name] = ends_at
+        self._unwritten.append(self._operation(scope, name, said, principal, ends_at))
+        self._is_new.set()
+
+    async def run(self) -> None:
+        """Write until cancelled, and what is left then. What cannot be written now is tried again."""
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(
+                        self._is_new.wait(), _RETRY_SECONDS if self._unwritten else None
+                    )
+                self._is_new.clear()
+                await self._tell()
+        except asyncio.CancelledError:
+            await self._tell()
+            raise
+
+    async def _tell(self) -> None:
+        while told := self._unwritten[:_TOGETHER_MAX]:
+            try:
+                await asyncio.to_thread(self._write, told)
+            except psycopg.Error as error:
+                log.warning(
+                    "token_uses_unwritten", count=len(self._unwritten), error=type(error).__name__
+                )
+                return
+            del self._unwritten[: len(told)]
+
+    def _has_room(self) -> bool:
+        if len(self._seen) >= TOKENS_MAX:
+            now = time.time()
+            self._seen = {name: end for name, end in self._seen.items() if end > now}
+            if len(self._seen) >= TOKENS_MAX:
+                if not self._is_full:
+                    log.warning("token_uses_too_many", known=TOKENS_MAX)
+                self._is_full = True
+                return False
+        self._is_full = False
+        return True
+
+    def _operation(
+        self, scope: Scope, name: str, said: dict[str, Any], principal: Principal, ends_at: float
+    ) -> Operation:
+        actor = principal.actor
+        made_at = said.get("iat")
+        is_staff = principal.role not in {Role.CUSTOMER, Role.SERVICE}
+        return Operation(
+            what="token.use",
+            about=name,
+            actor=Actor(actor.kind, actor.id, actor.name, self._proxies.address(scope)),
+            via=Channel.AGENT if is_staff else Channel.API,
+            correlation_id=current_correlation_id() or new_correlation_id(),
+            changes={
+                "role": (None, principal.role.value),
+                "made_at": (None, _moment(made_at) if isinstance(made_at, int | float) else None),
+                "ends_at": (None, _moment(ends_at)),
+            },
+        )
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
