@@ -81,7 +81,7 @@ class Proof(msgspec.Struct, frozen=True):
         signature = None
         if day.signature is not None:
             signature = urlsafe_b64decode(day.signature + "=" * (-len(day.signature) % 4))
-        if not keys.have_signed(root.hash(), signature, day.key_id):
+        if not keys.have_signed(root.hash(), signature, day.key_id, on=day.day):
             return f"the root of {day.day} is not signed by a trusted key"
         link = chain.NOTHING
         for _, _, leaf in stream.events[: stream.head]:

@@ -135,7 +135,10 @@ class Verification:
         elif seal.previous != previous or (stored["after"] != after and previous != chain.NOTHING):
             self.verdict.add(f"seal {number} does not follow the one before", position=position)
         elif self._keys and not self._keys.have_signed(
-            digest, _bytes(stored["signature"]), stored["key_id"]
+            digest,
+            _bytes(stored["signature"]),
+            stored["key_id"],
+            on=seal.sealed_at.astimezone(UTC).date(),
         ):
             self.verdict.add(f"seal {number} is not signed by a trusted key", position=position)
         return digest
@@ -336,7 +339,7 @@ class Verification:
         elif stored["number"] != number or root.previous != previous:
             self.verdict.add(f"{day}: the root does not follow the day before")
         elif self._keys and not self._keys.have_signed(
-            digest, _bytes(stored["signature"]), stored["key_id"]
+            digest, _bytes(stored["signature"]), stored["key_id"], on=root.day
         ):
             self.verdict.add(f"{day}: the root is not signed by a trusted key")
         elif self._seal_hashes.get(root.seal_number) != root.seal_hash:

@@ -31,7 +31,8 @@ def verify(
     public_key: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only signatures of these keys count, `sla=…` for sla's log alone; default: this installation's."
+            help="Only signatures of these keys count, `sla=…` for sla's log alone, `…@2026-11-01` for nothing later"
+            " than that day; default: this installation's."
         ),
     ] = None,
     unsigned: Annotated[

@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import date
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -37,12 +38,20 @@ class AuditKey:
 class PublicKeys:
     """The keys that a verifier trusts, by id.
 
+    Args:
+        publics: each `KEY`, or `KEY@2026-11-01`: it counts for nothing later than that day (UTC). A key that was
+            replaced needs its last day, or whoever finds it can sign a log of their own to this day.
+
     Raises:
-        ValueError: a key is not 32 bytes of base64url.
+        ValueError: a key is not 32 bytes of base64url, or its last day is none.
     """
 
     def __init__(self, *publics: str) -> None:
-        self._keys = {key_id(text): _public_key(text) for text in publics}
+        self._keys: dict[str, tuple[Ed25519PublicKey, date]] = {}
+        for text in publics:
+            key, at, day = text.partition("@")
+            last = date.fromisoformat(day) if at else date.max
+            self._keys[key_id(key)] = (_public_key(key), last)
 
     def __contains__(self, wanted: object) -> bool:
         return wanted in self._keys
@@ -50,10 +59,12 @@ class PublicKeys:
     def __bool__(self) -> bool:
         return bool(self._keys)
 
-    def have_signed(self, digest: bytes, signature: bytes | None, signed_by: str | None) -> bool:
-        """Whether the key of this id, which must be one of ours, signed the digest."""
-        key = self._keys.get(signed_by or "")
-        if key is None or signature is None:
+    def have_signed(
+        self, digest: bytes, signature: bytes | None, signed_by: str | None, *, on: date
+    ) -> bool:
+        """Whether the key of this id, one of ours that counts on that day, signed the digest."""
+        key, last = self._keys.get(signed_by or "", (None, date.min))
+        if key is None or signature is None or on > last:
             return False
         try:
             key.verify(signature, digest)

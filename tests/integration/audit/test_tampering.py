@@ -150,13 +150,13 @@ def test_seals_and_signatures_removed_altogether_are_noticed(archive: Archive):
     assert "has stood without a seal" in named(archive)[2]
 
 
-def forge_the_past(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+def forge_the_past(archive: Archive, monkeypatch: pytest.MonkeyPatch, *, days: int = 3) -> None:
     """Seals and days as they could have been made then; only who has the key can date them back."""
     from shared.audit import sealer
 
     monkeypatch.setattr(sealer, "EVENTS_MAX", len(archive.tickets) * 3)
     newest, forger = archive.now, archive.new_sealer()
-    for days_ago in (2, 1, 0):
+    for days_ago in reversed(range(days)):
         archive.now = newest - timedelta(days=days_ago)
         forger.seal_next()
 
@@ -337,3 +337,67 @@ def test_a_log_that_is_gone_altogether_is_missed_by_who_published_it(archive: Ar
     assert named(archive) == (
         None, None, "events up to position 36 were published, the log ends at 0: what followed was removed",
     )  # fmt: skip
+
+
+def test_a_key_that_was_replaced_signs_nothing_of_later_days(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever found the old key makes all days anew with it; of the new key nothing is left."""
+    renewed = "another secret, after the first was rotated"
+    last_day, archive.now = archive.now.date(), archive.now + timedelta(days=1)
+    archive.append(noted(archive.tickets[1], 10))
+    archive.new_sealer(secret=renewed).seal_next()
+    old, new = (AuditKey(secret, "intake").public for secret in (SECRET, renewed))
+    kept = PublicKeys(f"{old}@{last_day}", new)
+    assert archive.verify(keys=kept).is_good
+    archive.tamper(CHANGE, archive.tickets[1], 10)
+    archive.tamper(f"TRUNCATE {EVERYTHING}")
+    forge_the_past(archive, monkeypatch, days=4)
+    assert archive.verify(keys=PublicKeys(old, new)).is_good, "nothing else tells"
+    assert named(archive, keys=kept)[2] == "seal 4 is not signed by a trusted key"
+
+
+def test_two_streams_that_changed_places_are_named(archive: Archive):
+    first, second, between = *archive.tickets[:2], new_id()
+    for old, new in ((first, between), (second, first), (between, second)):
+        archive.tamper(
+            "UPDATE intake_events SET originator_id = %s WHERE originator_id = %s", new, old
+        )
+    stream, version, what = named(archive)
+    assert (stream in {first, second}, version) == (True, 1), what
+
+
+@pytest.mark.parametrize("hours", [-30, 30], ids=["back", "ahead"])
+def test_a_clock_that_was_moved_hides_no_change(archive: Archive, hours: int):
+    """The machine's clock is set, an event changed, its seal made anew by the service, and the clock set right."""
+    archive.append(noted(archive.tickets[0], 10))
+    archive.sealer.seal_next()
+    archive.tamper("DELETE FROM audit_seals WHERE number > 5")
+    archive.tamper("DELETE FROM audit_days WHERE number > 2")
+    archive.tamper("TRUNCATE audit_heads")
+    archive.tamper(CHANGE, archive.tickets[0], 8)
+    archive.now += timedelta(hours=hours)
+    archive.new_sealer().seal_next()
+    archive.now -= timedelta(hours=hours)
+    stream, version, _ = named(archive)
+    assert (stream, version) == (archive.tickets[0], 8)
+
+
+def test_a_restored_backup_is_proven_and_what_it_lacks_is_missed_by_a_witness(archive: Archive):
+    tables = "intake_events", "audit_seals", "audit_heads", "audit_days", "audit_day_heads"
+    for table in tables:
+        archive.tamper(f"CREATE TABLE backup_{table} AS SELECT * FROM {table}")
+    archive.append(noted(archive.tickets[0], 10))
+    archive.sealer.seal_next()
+    kept = archive.newest_seal()
+    archive.tamper(f"TRUNCATE {', '.join(tables)}")
+    for table in tables:
+        archive.tamper(f"INSERT INTO {table} SELECT * FROM backup_{table}")
+        archive.tamper(f"DROP TABLE backup_{table}")
+    restored = archive.verify()
+    assert (restored.is_good, restored.events) == (True, 36)
+    assert "the database has none" in named(archive, seals=kept)[2]
+    archive.append(noted(archive.tickets[0], 10))
+    archive.new_sealer().seal_next()
+    assert archive.verify().is_good, "the service goes on"
+    assert "the witness keeps" in named(archive, seals=kept)[2], "and what was lost stays missed"
