@@ -64,9 +64,9 @@ class TokenUses:
         try:
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(
-                        self._is_new.wait(), _RETRY_SECONDS if self._unwritten else None
-                    )
+                    # Not `wait_for`, which may swallow a cancellation that comes together with news (before 3.12).
+                    async with asyncio.timeout(_RETRY_SECONDS if self._unwritten else None):
+                        await self._is_new.wait()
                 self._is_new.clear()
                 await self._tell()
         except asyncio.CancelledError:
