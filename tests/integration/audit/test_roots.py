@@ -89,7 +89,7 @@ async def test_an_outage_is_survived(archive: Archive, monkeypatch: pytest.Monke
     archive.append(opened(new_id()))
     task = asyncio.create_task(sealer.run())
     await eventually(lambda: newest(archive) == 37, what="it goes on after two failures")
-    assert sealer.problem is None
+    await eventually(lambda: sealer.problem is None, what="and says so")
     sealer.stop()
     await task
 
