@@ -61,6 +61,7 @@ class TokenUses:
 
     async def run(self) -> None:
         """Write until cancelled, and what is left then. What cannot be written now is tried again."""
+        writing: asyncio.Task[None] | None = None
         try:
             while True:
                 with contextlib.suppress(TimeoutError):
@@ -68,8 +69,11 @@ class TokenUses:
                     async with asyncio.timeout(_RETRY_SECONDS if self._unwritten else None):
                         await self._is_new.wait()
                 self._is_new.clear()
-                await self._tell()
+                writing = asyncio.create_task(self._tell())
+                await asyncio.shield(writing)
         except asyncio.CancelledError:
+            if writing is not None:
+                await writing  # what is being written is not written once more
             await self._tell()
             raise
 
