@@ -10,10 +10,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx2
 import jwt
 import pytest
+from pydantic import SecretStr
 
 from services.intake.timers import ConfigurationWatch
 from shared.events.tickets import TicketOpened
@@ -22,6 +24,7 @@ from tests.integration.intake.desk import Caller, Desk
 from tests.integration.intake_channels.conftest import IDENTITY_SECRET, SHOP
 from tests.integration.intake_mail.post import open_post
 from tests.support.database import Database
+from tests.support.servers import Servers
 
 pytestmark = pytest.mark.integration
 
@@ -222,14 +225,15 @@ async def test_a_forged_or_expired_visitor_is_refused_and_opens_nothing(desk, to
 
 @pytest.fixture
 async def strict(
-    database: Database, issuer: LocalIssuer, desk: Desk, tmp_path: Path
+    database: Database, issuer: LocalIssuer, desk: Desk, tmp_path: Path, servers: Servers
 ) -> AsyncIterator[Desk]:
     """Another process, with every guard up."""
     file = tmp_path / "channels.yaml"
     file.write_text(
         "forms: {seconds_min: 30, per_address_max: 2, per_address_seconds: 60, proof_of_work_bits: 8}"
     )
-    async with open_post(database, issuer, None, tmp_path, channels_file=file) as opened:
+    redis = {"redis_url": SecretStr(servers.redis), "topic_prefix": f"test-{uuid4()}."}
+    async with open_post(database, issuer, None, tmp_path, channels_file=file, **redis) as opened:
         yield opened
 
 
