@@ -24,6 +24,7 @@ from shared.messaging import Consumer, Relay
 from shared.messaging.admin import parked_router
 from shared.messaging.asyncapi import asyncapi_document
 from shared.messaging.positions import Slot
+from shared.messaging.starting import uncut
 from shared.observability import metrics
 from shared.operations import Note, Operation, note_in_events
 from shared.security.refusals import RefusedLogins
@@ -280,7 +281,7 @@ class Service:
         pause = _PAUSE_SECONDS_FIRST
         while True:
             try:
-                await action()
+                await uncut(action())
             except (psycopg.Error, KafkaError, OSError) as error:
                 reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
                 self.health.set(condition, False, reason, gates=gates)

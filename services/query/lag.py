@@ -17,6 +17,7 @@ from services.query.views.freshness import Freshness, Slot, measure, position_no
 from shared.database import Database
 from shared.errors import Unreadable
 from shared.events import Owner
+from shared.messaging.starting import uncut
 from shared.messaging.watermark import decode
 from shared.settings import ServiceSettings
 from shared.topics import WATERMARKS, all_topics
@@ -86,10 +87,10 @@ class LagWatch:
             bootstrap_servers=servers, enable_auto_commit=False, auto_offset_reset="earliest"
         )
         admin = AIOKafkaAdminClient(bootstrap_servers=servers)
-        await consumer.start()
         try:
-            await admin.start()
+            await uncut(consumer.start())
             try:
+                await uncut(admin.start())
                 prefix = self._settings.topic_prefix
                 partitions = await _partitions(admin, all_topics(prefix))
                 await self._hear_all(consumer, TopicPartition(prefix + WATERMARKS, 0))
