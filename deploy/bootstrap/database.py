@@ -102,6 +102,8 @@ def grants(database: str) -> list[sql.Composed]:
         ).format(owner, bi, reader),
         in_database + sql.SQL("search_path = {}").format(bi),
         in_database + sql.SQL("default_transaction_read_only = on"),
+        # whom it speaks for no service knows: the server's log tells what was asked, and from which address
+        in_database + sql.SQL("log_statement = 'all'"),
         in_database + sql.SQL("statement_timeout = {}").format(sql.Literal(_BI_STATEMENT_TIMEOUT)),
         in_database
         + sql.SQL("idle_in_transaction_session_timeout = {}").format(sql.Literal(_BI_IDLE_TIMEOUT)),

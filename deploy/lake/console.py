@@ -19,6 +19,7 @@ from deploy.local import ports
 from deploy.local.folder import StateFolder, default_home, remembered_port
 from deploy.local.problems import CannotStart
 from deploy.local.stack import DATABASE
+from deploy.terminal import note_at_query, operation
 from services.query.api.formats import cell
 
 _CELL_CHARS_MAX: Final = 60
@@ -43,6 +44,9 @@ def run_export(
     console = Console(highlight=False)
     began = time.perf_counter()
     lake = Lake(to)
+    if database is None:
+        what = {"to": to, "entities": ", ".join(entities) or "all", "since_last": since_last}
+        note_at_query(operation("lake.export", "lake", **what))
     written = export(
         database or _own_database(),
         lake,

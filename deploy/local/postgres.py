@@ -46,6 +46,7 @@ _SETTINGS: Final = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_min_messages": "warning",
+    "log_line_prefix": "%m [%p] %q%u %h %a ",  # who, from where, through what
 }
 _ORPHAN_SECONDS_MAX: Final = 5.0
 _READY_SECONDS_MAX: Final = 90.0

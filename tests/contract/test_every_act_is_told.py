@@ -155,7 +155,7 @@ TOLD: Final[dict[str, str]] = {
     "ticketing sla timers": "timers.mend",
     "ticketing token": "token.use",
     "ticketing run": NOTHING + "starts the services",
-    "ticketing export": NOTHING + "reads as a role of PostgreSQL; who may log in there is said by PostgreSQL",
+    "ticketing export": "lake.export",
 }  # fmt: skip
 
 BY_ADDRESSES: Final = frozenset({

@@ -109,6 +109,8 @@ def _three_ways_agree(product: Product, lake: Path, told: dict[str, Any]) -> Non
 
     # The agents' heartbeats and the timers go on writing: rows wait for transactions that are still under way.
     assert any(is_whole() for _ in range(20))
+    noted = "SELECT count(*) FROM reads WHERE convert_from(state, 'UTF8')::json ->> 'what' = 'lake.export'"
+    assert count(product, "query", noted) >= 1, "who took everything is in the audit"
     for name, by in (("reopens", "channel"), ("resolution", "channel"), ("attainment", "metric")):
         sql = query_of(REPORTS[name], by, placeholder="%({})s", channel=True).replace(
             "%(channel)s", "'import'"

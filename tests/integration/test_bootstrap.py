@@ -85,6 +85,14 @@ def test_bi_reader_writes_nothing_even_if_it_asks_to(database: Database) -> None
         )
 
 
+def test_what_bi_reader_asks_is_in_the_servers_log_and_it_cannot_end_that(
+    database: Database,
+) -> None:
+    assert execute(database, "bi_reader", "SHOW log_statement") == [("all",)]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        execute(database, "bi_reader", "SET log_statement = 'none'")
+
+
 def test_bi_reader_has_a_limit_of_time(database: Database) -> None:
     assert execute(database, "bi_reader", "SHOW statement_timeout") == [("1min",)]
 

@@ -32,6 +32,7 @@ OPERATIONS: Final[dict[str, str]] = {
     "policies.reapply": "had the policies in force matched anew",
     "history.take": "took the routing of the tickets of {days} days",
     "timelines.take": "took the timelines of the tickets of {days} days",
+    "lake.export": "wrote a lake at {to} (entities: {entities})",
     "timers.mend": "had the timers of all tickets put where their clocks say",
     "token.use": "came with a token for the first time (role {role}, made {made_at}, until {ends_at})",
     "login.refused": "was refused as {claimed}: {reason}",
