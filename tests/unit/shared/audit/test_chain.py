@@ -104,13 +104,13 @@ def test_a_path_by_chunks_leads_to_the_root_and_no_other_leaf_has_it(leaves, dat
 def test_a_signature_holds_for_its_digest_its_key_and_its_service():
     key = AuditKey("s" * 32, "intake")
     digest = b"d" * 32
-    signature = key.sign(digest)
-    assert PublicKeys(key.public).have_signed(digest, signature, key.id)
-    assert not PublicKeys(key.public).have_signed(b"e" * 32, signature, key.id)
-    assert not PublicKeys(key.public).have_signed(digest, None, key.id)
+    signature, day = key.sign(digest), date(2026, 3, 2)
+    assert PublicKeys(key.public).have_signed(digest, signature, key.id, on=day)
+    assert not PublicKeys(key.public).have_signed(b"e" * 32, signature, key.id, on=day)
+    assert not PublicKeys(key.public).have_signed(digest, None, key.id, on=day)
     other = AuditKey("s" * 32, "sla")
     assert other.public != key.public
-    assert not PublicKeys(other.public).have_signed(digest, signature, key.id)
+    assert not PublicKeys(other.public).have_signed(digest, signature, key.id, on=day)
 
 
 def test_a_key_is_the_same_after_a_restart():
