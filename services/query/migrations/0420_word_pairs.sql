@@ -8,14 +8,12 @@ CREATE FUNCTION word_pair(word text, next_word text) RETURNS integer
     RETURN (hashtextextended(word || ' ' || next_word, 0) & 262143)::integer;
 COMMENT ON FUNCTION word_pair IS 'One of 2^18 numbers: so many keys stay small, and few pairs of a document share one by chance.';
 
--- The numbers stand beside the row (TOAST), which keeps the table to some 60 bytes a ticket: whoever has found a ticket
--- in the index reads that, and never the numbers.
+-- Some 260 bytes a ticket.
 CREATE TABLE search_pairs (
     ticket_id     uuid      PRIMARY KEY,
     indexed_bytes integer   NOT NULL,
     pairs         integer[] NOT NULL
-) WITH (toast_tuple_target = 128);
-ALTER TABLE search_pairs ALTER COLUMN pairs SET STORAGE EXTERNAL;
+);
 COMMENT ON COLUMN search_pairs.indexed_bytes IS 'Of the document that was read: it grows whenever the document does.';
 
 -- What is not yet merged into the index is read by every search: 256 kB of it take a fraction of a millisecond.
