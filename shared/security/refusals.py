@@ -1,14 +1,11 @@
 """Refused tokens, counted for the audit: the first of an address at once, the others of that minute together."""
 
-import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
 import jwt
 import msgspec
-import psycopg
 import structlog
 from starlette.types import Scope
 
@@ -17,6 +14,7 @@ from shared.http.client_ip import TrustedProxies
 from shared.observability.correlation import current_correlation_id, new_correlation_id
 from shared.operations import Operation
 from shared.security.tokens import CHARS_MAX, InvalidToken
+from shared.security.written_behind import WrittenBehind
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +25,6 @@ KEYS_MAX: Final = 20
 UNWRITTEN_MAX: Final = 200
 """Kept while PostgreSQL is away."""
 
-_RETRY_SECONDS: Final = 5.0
 _OTHERS: Final = "others"
 _CLAIMED_CHARS_MAX: Final = 120
 
@@ -58,10 +55,14 @@ class RefusedLogins:
         window_seconds: float = WINDOW_SECONDS,
     ) -> None:
         self._proxies = proxies
-        self._write = write
         self._window_seconds = window_seconds
-        self._is_first = asyncio.Event()
-        self._unwritten: list[Operation] = []
+        self._behind = WrittenBehind(
+            "refused logins",
+            write,
+            take=self._take,
+            seconds_left=self._seconds_left,
+            kept_max=UNWRITTEN_MAX,
+        )
         self._begun: float | None = None
         self._counts: dict[tuple[str, str], _Count] = {}
 
@@ -78,20 +79,11 @@ class RefusedLogins:
         if count.seen == 1:
             if self._begun is None:
                 self._begun = time.monotonic()
-            self._is_first.set()
+            self._behind.wake()
 
     async def run(self) -> None:
-        """Write until cancelled, and what is left then. What cannot be written now is tried again."""
-        try:
-            while True:
-                left = _RETRY_SECONDS if self._unwritten else self._seconds_left()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._is_first.wait(), left)
-                self._is_first.clear()
-                await self._tell(is_over=self._seconds_left() == 0.0)
-        except asyncio.CancelledError:
-            await self._tell(is_over=True)
-            raise
+        """Write until cancelled, and what is left then."""
+        await self._behind.run()
 
     def _seconds_left(self) -> float | None:
         """Until the window is over; None when nothing was refused in it."""
@@ -99,20 +91,9 @@ class RefusedLogins:
             return None
         return max(0.0, self._begun + self._window_seconds - time.monotonic())
 
-    async def _tell(self, *, is_over: bool) -> None:
-        told = [*self._unwritten, *self._take(is_over=is_over)][-UNWRITTEN_MAX:]
-        self._unwritten = told
-        if not told:
-            return
-        try:
-            await asyncio.to_thread(self._write, told)
-        except psycopg.Error as error:
-            log.warning("refused_logins_unwritten", count=len(told), error=type(error).__name__)
-        else:
-            self._unwritten = []
-
-    def _take(self, *, is_over: bool) -> list[Operation]:
+    def _take(self, ends: bool) -> list[Operation]:
         """What was never told, and when the window is over, what has come since."""
+        is_over = ends or self._seconds_left() == 0.0
         taken = []
         for (address, claimed), count in self._counts.items():
             if count.seen > count.written and (is_over or not count.written):

@@ -1,7 +1,5 @@
 """Tokens of this installation's own issuer, told to the audit when they first come: who makes one needs no service."""
 
-import asyncio
-import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import jwt
-import psycopg
 import structlog
 from starlette.types import Scope
 
@@ -18,16 +15,12 @@ from shared.http.client_ip import TrustedProxies
 from shared.observability.correlation import current_correlation_id, new_correlation_id
 from shared.operations import Operation
 from shared.security.principal import Principal, Role
+from shared.security.written_behind import WrittenBehind
 
 log = structlog.get_logger(__name__)
 
 TOKENS_MAX: Final = 20_000
 """Told apart by a process until they end: some 4 MB. Of what is more the log of the process alone tells, once."""
-
-_TOGETHER_MAX: Final = 200
-"""In one transaction."""
-
-_RETRY_SECONDS: Final = 5.0
 
 
 class TokenUses:
@@ -42,10 +35,9 @@ class TokenUses:
         self, proxies: TrustedProxies, write: Callable[[Sequence[Operation]], None]
     ) -> None:
         self._proxies = proxies
-        self._write = write
+        self._behind = WrittenBehind("token uses", write, take=self._take, kept_max=TOKENS_MAX)
         self._seen: dict[str, float] = {}
-        self._unwritten: list[Operation] = []
-        self._is_new = asyncio.Event()
+        self._new: list[Operation] = []
         self._is_full = False
 
     def saw(self, scope: Scope, token: str, principal: Principal, ends_at: float) -> None:
@@ -56,37 +48,16 @@ class TokenUses:
         if name in self._seen or not self._has_room():
             return
         self._seen[name] = ends_at
-        self._unwritten.append(self._operation(scope, name, said, principal, ends_at))
-        self._is_new.set()
+        self._new.append(self._operation(scope, name, said, principal, ends_at))
+        self._behind.wake()
 
     async def run(self) -> None:
-        """Write until cancelled, and what is left then. What cannot be written now is tried again."""
-        writing: asyncio.Task[None] | None = None
-        try:
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    # Not `wait_for`, which may swallow a cancellation that comes together with news (before 3.12).
-                    async with asyncio.timeout(_RETRY_SECONDS if self._unwritten else None):
-                        await self._is_new.wait()
-                self._is_new.clear()
-                writing = asyncio.create_task(self._tell())
-                await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            if writing is not None:
-                await writing  # what is being written is not written once more
-            await self._tell()
-            raise
+        """Write until cancelled, and what is left then."""
+        await self._behind.run()
 
-    async def _tell(self) -> None:
-        while told := self._unwritten[:_TOGETHER_MAX]:
-            try:
-                await asyncio.to_thread(self._write, told)
-            except psycopg.Error as error:
-                log.warning(
-                    "token_uses_unwritten", count=len(self._unwritten), error=type(error).__name__
-                )
-                return
-            del self._unwritten[: len(told)]
+    def _take(self, _ends: bool) -> Sequence[Operation]:
+        new, self._new = self._new, []
+        return new
 
     def _has_room(self) -> bool:
         if len(self._seen) >= TOKENS_MAX:

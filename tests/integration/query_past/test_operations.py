@@ -12,8 +12,7 @@ import pytest
 
 from services.query.views.freshness import CONSUMER
 from shared.events.operations import IntakeOperation
-from shared.security import Role
-from shared.security import refusals as security_refusals
+from shared.security import Role, written_behind
 from shared.security.refusals import KEYS_MAX
 from tests.integration.query.conftest import Reader
 from tests.integration.query.stories import Story
@@ -132,7 +131,7 @@ async def test_a_flood_of_names_and_nonsense_does_not_fill_the_log(guarded: Read
         answer = await guarded.http.get("/v1/tickets", headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == 401
     window._window_seconds = 0.0
-    window._is_first.set()
+    window._behind.wake()
 
     async def all_told() -> list[dict[str, Any]] | None:
         told = await refusals(guarded)
@@ -147,7 +146,8 @@ async def test_a_flood_of_names_and_nonsense_does_not_fill_the_log(guarded: Read
 async def test_refusals_outlive_an_outage_and_the_end_of_the_service(
     guarded: Reader, monkeypatch: pytest.MonkeyPatch
 ):
-    refused, write = guarded.service.refused_logins, guarded.service.refused_logins._write
+    refused = guarded.service.refused_logins
+    behind, write = refused._behind, refused._behind._write
     outages = iter([psycopg.OperationalError("away")])
 
     def fails_once(operations: Any) -> None:
@@ -155,16 +155,16 @@ async def test_refusals_outlive_an_outage_and_the_end_of_the_service(
             raise error
         write(operations)
 
-    monkeypatch.setattr(refused, "_write", fails_once)
-    monkeypatch.setattr(security_refusals, "_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(behind, "_write", fails_once)
+    monkeypatch.setattr(written_behind, "RETRY_SECONDS", 0.05)
     await guarded.http.get("/v1/tickets", headers={"Authorization": "Bearer x.y.z"})
     await eventually(lambda: refusals(guarded), what="it is tried again")
     refused._window_seconds = 30.0
     await guarded.http.get("/v1/tickets", headers={"Authorization": "Bearer x.y.z"})
     await guarded.http.get("/v1/tickets", headers={"Authorization": "Bearer x.y.z"})
-    refused._is_first.set()
+    behind.wake()
     ending = asyncio.create_task(refused.run())
-    await eventually(lambda: not refused._is_first.is_set(), what="it is at work")
+    await eventually(lambda: not behind._is_new.is_set(), what="it is at work")
     ending.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await ending

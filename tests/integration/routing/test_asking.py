@@ -404,7 +404,7 @@ async def test_a_refused_token_is_in_the_log_of_the_service_that_refused_it(
     headers = {"Authorization": f"Bearer {office.issuer.issue('eve', Role.ADMIN, ttl_seconds=-90)}"}
     for _ in range(3):
         assert (await office.http.get("/v1/agents", headers=headers)).status_code == 401
-    await office.service.refused_logins._tell(is_over=True)
+    await office.service.refused_logins._behind.tell(ends=True)
     (noted,) = await office.events(operations_stream(Owner.ROUTING, "127.0.0.1"))
     assert isinstance(noted, RoutingOperation)
     assert (noted.what, noted.count, noted.actor.id) == ("login.refused", 3, "unknown")
@@ -419,7 +419,7 @@ async def test_the_first_use_of_a_token_is_in_the_log_of_the_service_that_took_i
     for _ in range(3):
         answer = await office.http.get("/v1/agents", headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == 200
-    await office.service.token_uses._tell()
+    await office.service.token_uses._behind.tell()
     name = jwt.decode(token, options={"verify_signature": False})["jti"]
     (noted,) = await office.events(operations_stream(Owner.ROUTING, name))
     assert isinstance(noted, RoutingOperation)
