@@ -1,7 +1,9 @@
 """The switch: compare, catch up the last events, exchange the tables, bind the views anew; one transaction."""
 
+from collections.abc import Sequence
 from typing import Any, Final, LiteralString
 
+from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed, Identifier
 from psycopg.types.json import Jsonb
 
@@ -65,15 +67,17 @@ which writers met."""
 
 
 def keep_vacuum_out(tx: Transaction, group: Group, *, lock_ms: int) -> None:
-    """Let no vacuum of these tables run from here on; readers and writers go on.
+    """Let no vacuum of these tables, or of others that their views read, run from here on; readers and writers go on.
 
-    An automatic one gives way to who waits for it, but only after PostgreSQL's `deadlock_timeout` (1 s), which is
-    longer than readers may be kept waiting for the exchange: without this, that would fail as long as a vacuum runs.
+    The exchange locks the views, and PostgreSQL locks with a view all that it reads. An automatic vacuum gives way to
+    who waits for it, but only after PostgreSQL's `deadlock_timeout` (1 s), which is longer than readers may be kept
+    waiting for the exchange: without this, that would fail as long as a vacuum runs.
 
     Raises:
         psycopg.errors.LockNotAvailable: somebody vacuums or alters them by hand.
     """
-    tables = [Identifier(schema, table) for schema in (LIVE, NEXT) for table in TABLES[group]]
+    tables = [Identifier(NEXT, table) for table in TABLES[group]]
+    tables += _exchanged(group, _views(tx, group))
     tx.cursor.execute(f"SET LOCAL lock_timeout = {lock_ms}")
     statement = SQL("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE")
     tx.cursor.execute(statement.format(SQL(", ").join(tables)))
@@ -209,17 +213,15 @@ def exchange(tx: Transaction, group: Group, *, lock_ms: int) -> None:
         psycopg.errors.LockNotAvailable: somebody reads for longer than `lock_ms`; nothing has been exchanged.
     """
     cursor = tx.cursor
-    tables = [f"{LIVE}.{table}" for table in TABLES[group]]
     path = cursor.execute("SELECT current_setting('search_path') AS path").fetchone()
     cursor.execute(
         "SET LOCAL search_path = pg_catalog"
     )  # so that every name is written with its schema
-    views = cursor.execute(_VIEWS, (tables,)).fetchall()
+    views = _views(tx, group)
     cursor.execute("SET LOCAL lock_timeout = {}".format(int(lock_ms)))  # noqa: UP032  # a number
-    # Views first, as readers do it. From here on they wait, for milliseconds.
-    locked = [Identifier(view["schema"], view["name"]) for view in reversed(views)]
-    locked += [Identifier(LIVE, table) for table in TABLES[group]]
-    cursor.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(SQL(", ").join(locked)))
+    # From here on readers wait, for milliseconds.
+    locked = SQL(", ").join(_exchanged(group, views))
+    cursor.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(locked))
     drop_tables(tx, OLD, group)
     for table in TABLES[group]:
         for schema, to in ((LIVE, OLD), (NEXT, LIVE)):
@@ -240,6 +242,18 @@ def exchange(tx: Transaction, group: Group, *, lock_ms: int) -> None:
             )
         )
     cursor.execute("SELECT set_config('search_path', %s, true)", (path["path"] if path else LIVE,))
+
+
+def _views(tx: Transaction, group: Group) -> list[DictRow]:
+    """The views that read live tables of the group, those that others read first."""
+    tables = [f"{LIVE}.{table}" for table in TABLES[group]]
+    return tx.cursor.execute(_VIEWS, (tables,)).fetchall()
+
+
+def _exchanged(group: Group, views: Sequence[DictRow]) -> list[Identifier]:
+    """What the exchange locks, in the order in which readers do: views first."""
+    found = [Identifier(view["schema"], view["name"]) for view in reversed(views)]
+    return found + [Identifier(LIVE, table) for table in TABLES[group]]
 
 
 def note_switch(tx: Transaction, group: Group, differences: dict[str, int]) -> int:

@@ -229,8 +229,9 @@ async def test_a_corrected_row_is_told_to_copies(running: Running, spoil: Litera
     assert changed == [{"number": 1}]
 
 
+@pytest.mark.parametrize("table", ["tickets", "agents"])  # of the group; read by its views
 async def test_the_switch_waits_for_a_vacuum_and_keeps_no_reader_waiting_meanwhile(
-    running: Running,
+    running: Running, table: LiteralString
 ) -> None:
     await running.publish(Story(1).opened())
     await running.projected(1)
@@ -238,12 +239,13 @@ async def test_the_switch_waits_for_a_vacuum_and_keeps_no_reader_waiting_meanwhi
 
     def waiting() -> list[dict[str, Any]]:
         return running.rows(
-            "SELECT mode FROM pg_locks WHERE NOT granted AND relation = 'query.tickets'::regclass"
+            "SELECT mode FROM pg_locks WHERE NOT granted AND relation = %s::regclass",
+            f"query.{table}",
         )
 
     url = running.settings.database_url.get_secret_value()
     with psycopg.connect(url, options="-c search_path=query") as vacuum:
-        vacuum.execute("LOCK TABLE tickets IN SHARE UPDATE EXCLUSIVE MODE")  # as a vacuum does
+        vacuum.execute(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE")  # as a vacuum does
         build = asyncio.create_task(
             rebuild(running.settings, Group.TICKETS, lambda told: stages.append(told.stage))
         )
