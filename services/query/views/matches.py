@@ -37,6 +37,9 @@ _PHRASE_KEPT: Final = 0.05
 _PAIRS_KEPT: Final = 0.7
 """And of those with its pairs of words: all if it has two words, and pairs are counted together with a few others."""
 
+_WORD_LOOKED_UP: Final = 3.0
+"""Microseconds for a document that has the words, as one of a set or as one of a number."""
+
 _COST: Final = 5.0
 """Microseconds of one unit of the planner's."""
 
@@ -72,15 +75,13 @@ class Matches:
 class _Elsewhere:
     """One condition on rows of another table: the tickets that fulfil it, and as test of one; `rows`: that table's.
 
-    `is_known`: they were counted, or the planner has met them in its sample. A set whose part is not wholly kept holds
-    more than the test lets pass.
+    A set whose part is not wholly kept holds more than the test lets pass.
     """
 
     as_set: Composed
     as_test: Composed
     rows: Composed
     part: effort.Part
-    is_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ async def _is_seldom(
     connection: AsyncConnection[DictRow], found: Sequence[_Elsewhere], values: Values
 ) -> bool:
     """Whether the smallest set is small against the planner's word."""
-    if not found or found[0].is_known or found[0].part.about > MEASURED_MAX:
+    if not found or not found[0].part.checked:
         return False
     return await _counted(connection, found[0].rows, values) <= COUNTED_MAX
 
@@ -248,15 +249,21 @@ async def _containing(
             part = effort.Part(about, looked_up=2.5, tested=6.0, kept=_PAIRS_KEPT)
             return _Elsewhere(SQL("{} OFFSET 0").format(by_pairs), as_test, by_pairs, part)
     is_whole = scope.sees_internal or has_phrase  # a phrase is tested for in any case
+    is_certain = expected.rows > MEASURED_MAX or (
+        words.isalnum() and await _is_sampled(connection, asked)
+    )
     return _Elsewhere(
         # OFFSET 0 keeps it a set: the planner takes testing a document for as cheap as comparing a number.
         SQL("{} OFFSET 0" if is_whole else "{} AND {} OFFSET 0").format(in_index, seen),
         as_test,
         in_index,
         effort.Part(
-            expected.rows, looked_up=3.0, tested=4.5, kept=_PHRASE_KEPT if has_phrase else 1.0
+            expected.rows,
+            looked_up=_WORD_LOOKED_UP,
+            tested=4.5,
+            kept=_PHRASE_KEPT if has_phrase else 1.0,
+            checked=0.0 if is_certain else min(expected.rows, COUNTED_MAX + 1) * _WORD_LOOKED_UP,
         ),
-        is_known=words.isalnum() and await _is_sampled(connection, asked),
     )
 
 

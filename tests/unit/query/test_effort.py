@@ -85,6 +85,15 @@ def test_a_walk_knows_the_tickets_of_a_set_where_they_are_too_many_to_gather() -
     assert not cheapest(field(), (word(51_000),)).is_known, "it would not fit into memory"
 
 
+def test_what_seeing_how_many_there_are_would_cost_is_rather_spent_on_gathering_them() -> None:
+    def words(about: int, *, checked: float) -> Part:
+        return Part(about, looked_up=3.0, tested=4.5, checked=checked)
+
+    assert not cheapest(field(), (words(3_500, checked=0.0),)).is_gathered
+    assert cheapest(field(), (words(3_500, checked=10_500.0),)) == Way(is_gathered=True, sets=1)
+    assert not cheapest(field(), (words(40_000, checked=18_000.0),)).is_gathered, "it costs more"
+
+
 def test_a_phrase_is_looked_for_in_order_among_those_with_its_words() -> None:
     def phrase(about: int) -> Part:
         return Part(about, looked_up=3.0, tested=4.5, kept=0.05)
