@@ -79,7 +79,7 @@ def words_unread(running: RunningService) -> int:
     with running.served.database.rule("query") as connection:
         ((count,),) = connection.execute(
             "SELECT count(*) FROM search_documents AS d LEFT JOIN search_pairs AS p USING (ticket_id)"
-            " WHERE p.indexed_bytes IS DISTINCT FROM d.indexed_bytes"
+            " WHERE p.document_hash IS DISTINCT FROM document_hash(d.everything, d.public)"
         ).fetchall()
     return int(count)
 

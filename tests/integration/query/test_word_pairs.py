@@ -162,18 +162,35 @@ async def test_what_is_committed_late_is_found_before_and_after_it_is_read(reade
     assert await numbers(reader, q=PHRASE) == [2]
 
 
-async def test_documents_that_a_rebuild_exchanged_are_read_anew(reader: Reader) -> None:
-    reader.feed(Story(1).opened(body="green ink"))
+@pytest.mark.parametrize(("step", "looked_at"), [(2, 3), (3, 2), (1, 1), (99, 99)])
+async def test_of_documents_that_a_rebuild_exchanged_only_others_than_before_are_read(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, step: int, looked_at: int
+) -> None:
+    """One that customers see in another form than before is another, too."""
+    reader.feed(*(Story(number).opened(body="green ink") for number in range(1, 12)))
     await read_all(reader)
     reader.store.transact(
         lambda tx: tx.cursor.execute(
-            "UPDATE search_pairs_progress SET documents = 0; UPDATE search_pairs SET pairs = '{}'"
+            "UPDATE search_pairs_progress SET documents = 0;"
+            "UPDATE search_documents SET everything = to_tsvector('simple', 'red ink') FROM tickets AS t"
+            " WHERE t.ticket_id = search_documents.ticket_id AND number IN (1, 2, 5, 11);"
+            "UPDATE search_documents SET public = to_tsvector('simple', 'red') FROM tickets AS t"
+            " WHERE t.ticket_id = search_documents.ticket_id AND number = 7"
         )
     )
+    written = (
+        "SELECT number FROM search_pairs AS p JOIN tickets USING (ticket_id)"
+        " WHERE p.xmin::text::bigint >= %s ORDER BY number"
+    )
+    (now,) = reader.rows("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS tx")
     assert await by_pairs(reader, PHRASE) is None
-    assert await numbers(reader, q=PHRASE) == [1]
+    assert set(await numbers(reader, q=PHRASE)) == {3, 4, 6, 7, 8, 9, 10}
+    monkeypatch.setattr(word_pairs, "STEP", step)
+    monkeypatch.setattr(word_pairs, "_LOOKED_AT", looked_at)
     await read_all(reader)
-    assert await by_pairs(reader, PHRASE) == {1}
+    assert await by_pairs(reader, PHRASE) == {3, 4, 6, 7, 8, 9, 10}
+    assert await by_pairs(reader, '"red ink"') == {1, 2, 5, 11}
+    assert [row["number"] for row in reader.rows(written, now["tx"])] == [1, 2, 5, 7, 11]
 
 
 async def test_too_many_unread_tickets_are_not_candidates(
