@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.messaging.lanes import Share
 from shared.messaging.positions import Slot
+from shared.messaging.starting import uncut
 from shared.settings import ServiceSettings
 from shared.topics import Topic
 
@@ -114,8 +115,8 @@ async def reader_of(settings: ServiceSettings, client: str) -> AsyncIterator[AIO
         max_partition_fetch_bytes=_PARTITION_FETCH_BYTES_MAX,
         fetch_max_wait_ms=100,
     )
-    await reader.start()
     try:
+        await uncut(reader.start())
         yield reader
     finally:
         await reader.stop()

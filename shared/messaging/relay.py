@@ -15,6 +15,7 @@ from psycopg.sql import SQL, Identifier
 from shared.eventstore import EventStore
 from shared.messaging.producer import BatchingProducer
 from shared.messaging.records import headers_of, recorded_at
+from shared.messaging.starting import uncut
 from shared.messaging.watermark import TELL_SECONDS, Watermark, encode
 from shared.observability import metrics
 from shared.settings import ServiceSettings
@@ -125,7 +126,7 @@ class Relay:
                     return
             producer = self._make_producer()
             try:
-                await producer.start()
+                await uncut(producer.start())
                 self.is_leader = True
                 metrics.RELAY_IS_LEADER.labels(self._store.owner).set(1)
                 telling = asyncio.create_task(self._tell_watermarks(producer))

@@ -15,6 +15,7 @@ from services.sla.backtest.stories import Story
 from shared.errors import Unreadable
 from shared.events import Event, UnknownEvent, assignments, decode, sla, tickets
 from shared.messaging.records import read_envelope
+from shared.messaging.starting import uncut
 from shared.topics import RECORD_BYTES_MAX, Topic
 
 _TOPICS: Final = (Topic.TICKETS, Topic.ASSIGNMENTS, Topic.SLA)
@@ -97,8 +98,8 @@ class History:
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=RECORD_BYTES_MAX,
         )
-        await consumer.start()
         try:
+            await uncut(consumer.start())
             slots = sorted(consumer.assignment())
             if missing := sorted(set(names) - {slot.topic for slot in slots}):
                 raise OSError(f"Kafka has no topic {', '.join(missing)}")
