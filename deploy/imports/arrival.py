@@ -8,10 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
-from deploy.imports.door import FrontDoor
+from deploy.imports.door import DoorIsClosed, FrontDoor
 
 LOOK_SECONDS: Final = 1.0
 """Query compares itself with Kafka once a second."""
+
+LOOK_SECONDS_MIN: Final = 10.0
+"""The last look takes so long at most: everything is sent, and a query that is away for long has time."""
 
 QUIET_LOOKS: Final = 3
 """So many looks in a row with nothing under way: an event between two services is in no queue for a moment."""
@@ -71,12 +74,16 @@ async def wait_until_projected(
         pause: waits so many seconds.
 
     Returns:
-        Whether everything has arrived.
+        Whether everything has arrived; False also while query cannot be asked.
     """
     until = time.monotonic() + seconds_max
     quiet, live, position = 0, 0, -1
     while True:
-        backlog = await look(door)
+        try:
+            async with asyncio.timeout(max(until - time.monotonic(), LOOK_SECONDS_MIN)):
+                backlog = await look(door)
+        except (TimeoutError, DoorIsClosed):
+            return False
         tell(backlog)
         is_quiet = backlog.total == 0 and backlog.problem is None and backlog.position == position
         is_live = backlog.total <= LIVE_EVENTS_MAX and backlog.problem is None

@@ -62,7 +62,7 @@ def import_servicenow(
         raise CannotStart(str(error)) from None
     except DoorIsClosed as error:
         raise CannotStart(
-            f"{error}. What was sent stays; run the same command again to go on"
+            f"{str(error).rstrip('.')}. What was sent stays; run the same command again to go on"
         ) from None
     except KeyboardInterrupt:
         console.print("interrupted; what was sent stays, the same command goes on")

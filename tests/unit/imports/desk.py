@@ -1,6 +1,6 @@
 """A small product behind a transport: does lines once by key, in order, and fails when it is told to."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
@@ -22,9 +22,18 @@ class SmallDesk:
         self.pages: dict[str, list[Any]] = {}
         self.pauses: list[float] = []
 
-    def door(self, *, patience_seconds: float = 60.0) -> FrontDoor:
+    def door(
+        self,
+        *,
+        patience_seconds: float = 60.0,
+        waiting: Callable[[float], Awaitable[None]] | None = None,
+    ) -> FrontDoor:
+        """`waiting`: how it pauses; without it not at all."""
+
         async def pause(seconds: float) -> None:
             self.pauses.append(seconds)
+            if waiting:
+                await waiting(seconds)
 
         http = httpx2.AsyncClient(
             transport=httpx2.MockTransport(self._answer), base_url="http://desk"

@@ -1,7 +1,10 @@
 """Waiting for the projections: ends when nothing is under way for several looks, and in any case."""
 
+import asyncio
+
 import pytest
 
+from deploy.imports import arrival
 from deploy.imports.arrival import (
     LIVE_EVENTS_MAX,
     LIVE_LOOKS,
@@ -83,3 +86,13 @@ async def test_the_quiet_looks_must_come_in_a_row():
 async def test_it_is_bounded(board):
     arrived, _ = await wait([board], seconds_max=0)
     assert not arrived
+
+
+@pytest.mark.parametrize(("patience_seconds", "waiting"), [(0.1, None), (60.0, asyncio.sleep)])
+async def test_while_query_is_away_nothing_has_arrived(monkeypatch, patience_seconds, waiting):
+    """Everything is sent by then: what became of it must be told, and not that the import failed."""
+    monkeypatch.setattr(arrival, "LOOK_SECONDS_MIN", 0.2)
+    desk = SmallDesk()
+    desk.failures = [503] * 99
+    door = desk.door(patience_seconds=patience_seconds, waiting=waiting)
+    assert not await wait_until_projected(door, seconds_max=0, tell=pytest.fail)
