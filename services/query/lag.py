@@ -11,7 +11,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.query.views.freshness import Freshness, Slot, measure, position_now
 from shared.database import Database
@@ -19,6 +20,7 @@ from shared.errors import Unreadable
 from shared.events import Owner
 from shared.messaging.starting import uncut
 from shared.messaging.watermark import decode
+from shared.security.guard import is_known
 from shared.settings import ServiceSettings
 from shared.topics import WATERMARKS, all_topics
 
@@ -163,10 +165,11 @@ class LagWatch:
 
 
 class KnownFirst:
-    """Keeps what is known about freshness when a request begins, before it reads anything.
+    """Says with every answer what was known about freshness when the request began, before it read anything.
 
     A look at Kafka that ends while the request reads speaks of events that came after its reading: an answer that
-    claimed them would be older than it says.
+    claimed them would be older than it says. Files, pages and refusals say it too: "there is no such ticket" may
+    mean that it has not been applied yet. Who is not signed in is not told how many events there are.
     """
 
     def __init__(self, app: ASGIApp, *, lag: LagWatch) -> None:
@@ -175,8 +178,18 @@ class KnownFirst:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         token = _KNOWN.set(self._lag.freshness)
+
+        async def say(message: Message) -> None:
+            if message["type"] == "http.response.start" and is_known(scope):
+                known = self._lag.known
+                seconds = known.seconds()
+                headers = MutableHeaders(scope=message)
+                headers["X-Position"] = str(known.position)
+                headers["X-Freshness-Seconds"] = "unknown" if seconds is None else f"{seconds:.3f}"
+            await send(message)
+
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, say)
         finally:
             _KNOWN.reset(token)
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from shared.errors import Forbidden
 from shared.security.principal import Principal, Role
@@ -63,6 +64,11 @@ async def verified(asked: HTTPConnection, token: str) -> tuple[Principal, float]
     if uses is not None:
         uses.saw(asked.scope, token, principal, ends_at)
     return principal, ends_at
+
+
+def is_known(scope: Scope) -> bool:
+    """Whether the request of this scope came from somebody whom `authenticate` has found."""
+    return _PRINCIPAL in scope
 
 
 def require(*roles: Role, machines: bool = True) -> Callable[[Request], Awaitable[Principal]]:

@@ -1,5 +1,6 @@
 """JSON answers that say how old they may be, and query parameters that PostgreSQL can take."""
 
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -7,6 +8,7 @@ from fastapi import Response
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 from services.query.parts import Parts
+from shared.errors import Invalid
 
 _ENCODER: Final = msgspec.json.Encoder()
 _PARAMETER_CHARS_MAX: Final = 500
@@ -14,15 +16,22 @@ _PARAMETER_CHARS_MAX: Final = 500
 
 
 def answer(parts: Parts, content: dict[str, Any], *, version: int | None = None) -> Response:
-    """`content` with `as_of`, and headers `X-Freshness-Seconds` and `X-Position`; `version` becomes the ETag."""
-    fresh = parts.lag.known
-    seconds = fresh.seconds()
-    headers = {"Cache-Control": "private, no-store", "X-Position": str(fresh.position)}
-    headers["X-Freshness-Seconds"] = "unknown" if seconds is None else f"{seconds:.3f}"
+    """`content` with `as_of`; `version` becomes the ETag. Age and position are added by `KnownFirst`."""
+    headers = {"Cache-Control": "private, no-store"}
     if version is not None:
         headers["ETag"] = f'"{version}"'
-    body = _ENCODER.encode({"as_of": fresh.as_of, **content})
+    body = _ENCODER.encode({"as_of": parts.lag.known.as_of, **content})
     return Response(body, media_type="application/json", headers=headers)
+
+
+def check_range(end_name: str, begin: datetime | None, end: datetime | None) -> None:
+    """Of two bounds of a question, `begin` inclusive and `end` exclusive.
+
+    Raises:
+        Invalid: nothing can lie between them.
+    """
+    if begin is not None and end is not None and begin >= end:
+        raise Invalid.of(f"query {end_name}", "is not after the beginning of the range")
 
 
 def _without_nul(text: str) -> str:

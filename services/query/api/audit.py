@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.query.api.answers import Text, answer
+from services.query.api.answers import Text, answer, check_range
 from services.query.parts import Parts
 from services.query.past.history import Format, history_file, whole_history
 from services.query.views.audit import LIMIT_MAX, READS, AuditFilter, audit
@@ -56,8 +56,7 @@ async def filter_of(parts: Parts, query: AuditQuery) -> AuditFilter:
         Invalid: the time ends before it begins.
         NotFound: there is no such ticket.
     """
-    if query.since is not None and query.until is not None and query.since >= query.until:
-        raise Invalid.of("to", "lies before `from`")
+    check_range("to", query.since, query.until)
     ticket_id = None
     if query.ticket is not None:
         reference = parse_reference(query.ticket)

@@ -111,7 +111,6 @@ def make_router(parts: Parts) -> APIRouter:
                 "X-Next-Cursor": cursor,
                 "X-End-Of-Stream": "true" if head.is_end else "false",
                 "X-Withheld-Rows": str(head.withheld),
-                **_freshness(parts),
             },
         )
 
@@ -139,14 +138,6 @@ async def _note(
     )
     async with pool.connection() as connection, connection.transaction():
         await append(connection, taken)
-
-
-def _freshness(parts: Parts) -> dict[str, str]:
-    seconds = parts.lag.known.seconds()
-    return {
-        "X-Position": str(parts.lag.known.position),
-        "X-Freshness-Seconds": "unknown" if seconds is None else f"{seconds:.3f}",
-    }
 
 
 class _Running:

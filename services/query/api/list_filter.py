@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from services.query.api.answers import Several, Text
+from services.query.api.answers import Several, Text, check_range
 from services.query.facets import FIELD
 from services.query.views.customer_state import CustomerState
 from services.query.views.fields import FieldWish
@@ -73,7 +73,13 @@ class ListFilter(BaseModel):
         return {**rest, "fields": fields} if fields else rest
 
     def filter(self, principal: Principal) -> TicketFilter:
-        """The same for the view; assignee `me` is the caller, operators in `q` narrow it."""
+        """The same for the view; assignee `me` is the caller, operators in `q` narrow it.
+
+        Raises:
+            Invalid: a range ends before it begins; an empty list would look like an answer.
+        """
+        check_range("created_before", self.created_from, self.created_before)
+        check_range("updated_before", self.updated_from, self.updated_before)
         assignees = (principal.id if value == "me" else value for value in self.assignee)
         wanted = TicketFilter(
             status=tuple(self.status),

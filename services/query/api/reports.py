@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from services.query.api.answers import Text, answer
+from services.query.api.answers import Text, answer, check_range
 from services.query.parts import Parts
 from services.query.views.report import Period, report
 from shared.events import Channel
@@ -36,6 +36,7 @@ def make_router(parts: Parts) -> APIRouter:
         _principal: Annotated[Principal, Depends(require(Role.AGENT))],
         query: Annotated[ReportQuery, Query()],
     ) -> Response:
+        check_range("opened_before", query.opened_from, query.opened_before)
         period = Period(query.opened_from, query.opened_before, query.channel)
         content = await report(
             await parts.pool(),

@@ -10,7 +10,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from services.query.api.answers import Text, answer
+from services.query.api.answers import Text, answer, check_range
 from services.query.api.formats import cell
 from services.query.catalogue import METRICS, REPORTS, query_of
 from services.query.parts import Parts
@@ -62,8 +62,7 @@ class NamedReportQuery(BaseModel):
                 raise Invalid.of(
                     f"query {name}", "no ticket can be there: give a moment from 1970 to 2090"
                 )
-        if self.opened_from and self.opened_before and self.opened_from >= self.opened_before:
-            raise Invalid.of("query opened_before", "is not after opened_from")
+        check_range("opened_before", self.opened_from, self.opened_before)
         if self.time_zone is not None:
             try:
                 zone_of(self.time_zone)
@@ -105,9 +104,7 @@ def make_router(parts: Parts) -> APIRouter:
     ) -> Response:
         content = await asked_report(parts, name, query)
         if query.format is ReportFormat.CSV:
-            fresh = answer(parts, {}).headers
-            headers = {key: fresh[key] for key in ("x-freshness-seconds", "x-position")}
-            headers["Content-Disposition"] = f'attachment; filename="{content["report"]}.csv"'
+            headers = {"Content-Disposition": f'attachment; filename="{content["report"]}.csv"'}
             return Response(as_csv(content), media_type="text/csv; charset=utf-8", headers=headers)
         return answer(parts, content)
 

@@ -43,7 +43,14 @@ async def reports() -> Response:
 async def report(
     name: str, request: Request, principal: Annotated[Principal, Depends(require(Role.AGENT))]
 ) -> Response:
-    """One report."""
+    """One report.
+
+    Raises:
+        Invalid: the address has a parameter that no report knows.
+    """
+    for key in request.query_params.keys() - set(_ASKED):
+        # A misspelt filter must not show figures that look filtered.
+        raise Invalid.of(f"query {key}", "is no parameter of this page")
     asked = {key: request.query_params[key] for key in _ASKED if request.query_params.get(key)}
     query = _query(asked)
     parts = parts_of(request)

@@ -137,6 +137,29 @@ async def test_an_unknown_parameter_is_refused_by_its_name_everywhere(desk: Read
     assert not faults, "\n".join(faults)
 
 
+async def test_a_range_that_ends_before_it_begins_is_refused_everywhere(desk: Reader):
+    faults, count = [], 0
+    for path, parameters in (await addresses(desk)).items():
+        names = {one["name"] for one in parameters}
+        for begin in names:
+            end = "to" if begin == "from" else begin.removesuffix("_from") + "_before"
+            if end not in names:
+                continue
+            count += 1
+            said = {begin: "2026-03-02T00:00:00Z", end: "2026-03-01T00:00:00Z"}
+            answer = await desk.get(filled(path), **SEEN_BY, **needed(parameters), **said)
+            if answer.status_code != 422 or end not in named(answer):
+                faults.append(f"{path} {begin}..{end}: {answer.status_code} {answer.text[:100]}")
+    assert not faults, "\n".join(faults)
+    assert count >= 9
+
+
+async def test_a_misspelt_filter_of_a_report_shows_no_figures(desk: Reader):
+    answer = await desk.get("/reports/volume", **SEEN_BY, chanel="email")
+    assert answer.status_code == 422
+    assert "chanel" in answer.text
+
+
 async def test_a_cursor_works_only_where_it_was_made(desk: Reader):
     """Made by every list with a second page; shown to every other one, and to the same list with another question."""
     found = await addresses(desk)
