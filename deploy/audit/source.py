@@ -26,22 +26,33 @@ TABLES: Final = {
 }
 """Service (and its schema) → its event table."""
 
+_LOGS: Final = frozenset(owner.value for owner in Owner)
+"""Services whose events are published."""
+
 
 class Row(NamedTuple):
-    """A stored event, hashed where it is read. `recorded_at`: None when the bytes are no event, or by stream."""
+    """A stored event, hashed where it is read.
+
+    Attributes:
+        recorded_at: by its own bytes; None when they are no event, or by stream.
+        says_other: what its bytes call it, when that is not what its row calls it: they belong to another row.
+    """
 
     position: int
     stream: bytes
     version: int
     leaf: bytes
     recorded_at: datetime | None = None
+    says_other: str | None = None
 
 
-class _Recorded(msgspec.Struct):
+class _Said(msgspec.Struct):
+    type: str
     recorded_at: datetime
+    version: int | None = None
 
 
-_RECORDED: Final = msgspec.json.Decoder(_Recorded)
+_SAID: Final = msgspec.json.Decoder(_Said)
 
 
 @dataclass(frozen=True)
@@ -61,21 +72,25 @@ class Source:
             "SELECT notification_id, uuid_send(originator_id), originator_version, topic, state"
             " FROM {} WHERE notification_id IS NOT NULL ORDER BY {}"
         ).format(self.table(TABLES[self.service]), ordered)
-        sha256, leaf, with_time = hashlib.sha256, chain.leaf, order == "commit"
+        sha256, leaf, by_commit = hashlib.sha256, chain.leaf, order == "commit"
+        has_version = self.service in _LOGS  # the version that a reading names is the ticket's
         with self.connection.cursor(f"rows_{order}", row_factory=tuple_row, binary=True) as cursor:
             cursor.itersize = PAGE
             for position, stream, version, wire_type, state in cursor.execute(statement):
-                yield Row(
-                    position,
-                    stream,
-                    version,
-                    leaf(position, stream, version, wire_type or "", sha256(state or b"").digest()),
-                    _recorded_at(state) if with_time else None,
+                hashed = leaf(
+                    position, stream, version, wire_type or "", sha256(state or b"").digest()
                 )
+                said = _said(state) if by_commit else None
+                if said is None:
+                    yield Row(position, stream, version, hashed)
+                    continue
+                is_own = said.type == wire_type and (not has_version or said.version == version)
+                other = None if is_own else f"{said.type} version {said.version}"
+                yield Row(position, stream, version, hashed, said.recorded_at, other)
 
     def published(self) -> int:
         """The position up to which the relay has published; 0 for a log that is not published."""
-        if self.service not in {owner.value for owner in Owner}:
+        if self.service not in _LOGS:
             return 0
         found = self.fetch("SELECT notification_id FROM {}", "relay_position")
         return int(found[0]["notification_id"]) if found else 0
@@ -139,12 +154,12 @@ def opened(service: str, url: str) -> Iterator[Source]:
         yield Source(service, connection)
 
 
-def _recorded_at(state: bytes | None) -> datetime | None:
+def _said(state: bytes | None) -> _Said | None:
     try:
-        found = _RECORDED.decode(state or b"").recorded_at
+        found = _SAID.decode(state or b"")
     except (msgspec.DecodeError, ValueError):  # a ValidationError is a DecodeError
         return None
-    return found if found.tzinfo is not None else None
+    return found if found.recorded_at.tzinfo is not None else None
 
 
 def _composed(statement: LiteralString, table: Composed) -> Composed:

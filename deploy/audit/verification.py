@@ -177,7 +177,7 @@ class Verification:
 
     def _check_moments(self, rows: Sequence[Row], sealed_at: datetime) -> None:
         for row in rows:
-            if (wrong := self._lateness.of_sealed(row, sealed_at)) is not None:
+            if (wrong := _of_another(row) or self._lateness.of_sealed(row, sealed_at)) is not None:
                 self._name(row, wrong)
         self._lateness.seal_ends(sealed_at)
 
@@ -187,7 +187,7 @@ class Verification:
             self.verdict.unsealed += 1
             self._count_row()
             last = row.position
-            if (wrong := self._lateness.of_unsealed(row, now)) is not None:
+            if (wrong := _of_another(row) or self._lateness.of_unsealed(row, now)) is not None:
                 self._name(row, wrong)
         published = self._source.published()
         if published > last:
@@ -432,6 +432,10 @@ def _differences(
             if row is not None:
                 yield "stands in another's place", row.stream, row.version, position
             i, j = i + 1, j + 1
+
+
+def _of_another(row: Row) -> str | None:
+    return f"holds the bytes of {row.says_other}: was inserted" if row.says_other else None
 
 
 def _bytes(value: Any) -> bytes | None:

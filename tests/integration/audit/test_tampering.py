@@ -13,7 +13,7 @@ from tests.integration.audit.conftest import KEYS, SECRET, Archive
 from tests.support.events import noted
 
 CHANGE = (
-    "UPDATE intake_events SET state = convert_to(replace(convert_from(state, 'UTF8'), 'note', 'nope'),"
+    "UPDATE intake_events SET state = convert_to(replace(convert_from(state, 'UTF8'), 'a note', 'a vote'),"
     " 'UTF8') WHERE originator_id = %s AND originator_version = %s"
 )
 DELETE = "DELETE FROM intake_events WHERE originator_id = %s AND originator_version = %s"
@@ -38,7 +38,7 @@ def test_a_log_as_it_was_is_proven(archive: Archive):
 def test_a_changed_event_is_named(archive: Archive, version: int):
     ticket = archive.tickets[2]
     archive.tamper(
-        CHANGE.replace("'note', 'nope'", "'recorded_at', 'recorded_by'"), ticket, version
+        CHANGE.replace("'a note', 'a vote'", "'recorded_at', 'recorded_by'"), ticket, version
     )
     assert named(archive) == (ticket, version, "was changed")
 
@@ -97,6 +97,35 @@ def test_an_event_inserted_at_a_streams_end_is_named(archive: Archive):
         ticket,
     )
     assert named(archive) == (ticket, 10, "was inserted")
+
+
+COPY_TO_THE_END = (
+    "INSERT INTO intake_events (originator_id, originator_version, topic, state)"
+    " SELECT originator_id, 10, topic, convert_to(replace(convert_from(state, 'UTF8'), %s, %s), 'UTF8')"
+    " FROM intake_events WHERE originator_id = %s AND originator_version = 3"
+)
+"""With the next free position, as the service itself would append; version 3 is of the first day."""
+
+
+@pytest.mark.parametrize("is_sealed", [False, True], ids=["not sealed", "sealed by the service"])
+@pytest.mark.parametrize(
+    ("replaced", "expected"),
+    [
+        (("", ""), "holds the bytes of ticket.note_added.v1 version 3: was inserted"),
+        (('"version":3', '"version":10'), "before events that were sealed earlier: was inserted"),
+    ],
+    ids=["another's bytes", "an old time"],
+)
+def test_an_event_put_at_the_logs_end_as_if_it_were_old_is_named(
+    archive: Archive, replaced: tuple[str, str], expected: str, is_sealed: bool
+):
+    """The service seals what it finds there, and signs it: only the event itself tells."""
+    archive.tamper(COPY_TO_THE_END, *replaced, archive.tickets[0])
+    if is_sealed:
+        archive.sealer.seal_next()
+    stream, version, what = named(archive)
+    assert (stream, version) == (archive.tickets[0], 10)
+    assert expected in what
 
 
 def test_an_inserted_stream_is_named(archive: Archive):
@@ -294,7 +323,7 @@ def test_the_newest_seals_made_anew_by_the_service_are_dated_wrong(archive: Arch
     archive.tamper("DELETE FROM audit_seals WHERE number > 2")
     archive.tamper("DELETE FROM audit_days WHERE number > 1")
     archive.tamper("TRUNCATE audit_heads")
-    archive.tamper(CHANGE.replace("'note', 'nope'", "'a note', 'a vote'"), archive.tickets[1], 5)
+    archive.tamper(CHANGE, archive.tickets[1], 5)
     archive.new_sealer().seal_next()
     assert "older seals were removed" in named(archive)[2]
 
