@@ -27,7 +27,8 @@ __all__ = ["browser_page", "pytestmark", "served"]
 
 
 def a_life() -> Story:
-    story = Story(7).opened(subject="Printer").prioritise(1, Priority.URGENT).note(2, "look at it")
+    opened = Story(7).opened(subject="Printer", fields={"u_priority_confirmation": False})
+    story = opened.prioritise(1, Priority.URGENT).note(2, "look at it")
     return story.move(3, StatusCategory.PENDING).solve(4)
 
 
@@ -50,6 +51,11 @@ async def test_the_slider_steps_through_the_past(served: Served, browser_page: P
     await expect(page.locator("h1")).to_contain_text("Printer")
     then = page.locator("section:has(#h-then)")
     await expect(then).to_contain_text("Normal")
+    # The name of an imported field is one long word; its value stands beside it, not on it.
+    names = then.locator("dt")
+    await expect(names.filter(has_text="u_priority_confirmation")).to_be_visible()
+    wide = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"
+    assert await names.evaluate_all(wide) == []
     slider = page.locator("#p-slider")
     await expect(slider).to_be_visible()  # its script shows it
     await slider.focus()
