@@ -187,4 +187,6 @@ def views_sql(manifest: Manifest, root: str = ".") -> str:
             f"CREATE OR REPLACE VIEW bi.{name} AS SELECT * FROM"  # noqa: S608 - names of our own
             f" read_parquet([{files}], hive_partitioning = false);"
         )
+    # A statement for `ticketing report --sql` or PostgreSQL's schema `bi` then runs there as it is.
+    lines.append("SET search_path = 'bi';")
     return "\n".join(lines) + "\n"
