@@ -14,6 +14,7 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from shared.audit import chain
 from shared.events import Owner
+from shared.numbers import last_number
 
 PAGE: Final = 2_000
 """Rows fetched at once: some 2 MB, and at worst 2,000 of the largest events."""
@@ -87,6 +88,14 @@ class Source:
                 is_own = said.type == wire_type and (not has_version or said.version == version)
                 other = None if is_own else f"{said.type} version {said.version}"
                 yield Row(position, stream, version, hashed, said.recorded_at, other)
+
+    def last_number(self) -> int:
+        """The last position that the log has given; of now, not of when the block began."""
+        expression = last_number(f"{self.service}.{TABLES[self.service]}")
+        (row,) = self.connection.execute(
+            SQL("SELECT coalesce({}, 0)").format(expression)
+        ).fetchall()
+        return int(row[0])
 
     def published(self) -> int:
         """The position up to which the relay has published; 0 for a log that is not published."""

@@ -17,6 +17,7 @@ from shared.audit.signing import PublicKeys
 
 _STEP: Final = 1_000
 _REMOVED: Final = "was removed"
+_NOT_GIVEN: Final = "has a number that the log has not given yet"
 
 
 class Verification:
@@ -182,10 +183,15 @@ class Verification:
         self._lateness.seal_ends(sealed_at)
 
     def _check_unsealed(self, rows: Iterator[Row]) -> None:
-        now, last = datetime.now(UTC), self._sealed_to
+        now, last, given = datetime.now(UTC), self._sealed_to, -1
         for row in rows:
             self.verdict.unsealed += 1
             self._count_row()
+            if row.position > given:
+                given = self._source.last_number()
+            if row.position > given:
+                self._name(row, f"{_NOT_GIVEN} (the last is {given}): was inserted")
+                continue
             last = row.position
             if (wrong := _of_another(row) or self._lateness.of_unsealed(row, now)) is not None:
                 self._name(row, wrong)

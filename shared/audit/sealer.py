@@ -17,6 +17,7 @@ from shared.audit.days import close_day
 from shared.audit.old_days import Interrupted, keep_old_days
 from shared.audit.signing import AuditKey
 from shared.database import Database, Transaction
+from shared.numbers import last_number
 from shared.observability import metrics
 
 log = structlog.get_logger(__name__)
@@ -89,8 +90,8 @@ class Sealer:
         # SHA-256 of the bytes is taken where they lie: whatever their size, 32 bytes travel.
         self._read = SQL(
             "SELECT notification_id, uuid_send(originator_id), originator_version, topic, sha256(state)"
-            " FROM {} WHERE notification_id > %s ORDER BY notification_id LIMIT %s"
-        ).format(Identifier(table))
+            " FROM {} WHERE notification_id > %s AND notification_id <= {} ORDER BY notification_id LIMIT %s"
+        ).format(Identifier(table), last_number(table))
 
     async def run(self) -> None:
         """Seal until `stop`, and once more then. Failures are told and followed by growing pauses."""

@@ -17,6 +17,7 @@ from shared.messaging.producer import BatchingProducer
 from shared.messaging.records import headers_of, recorded_at
 from shared.messaging.starting import uncut
 from shared.messaging.watermark import TELL_SECONDS, Watermark, encode
+from shared.numbers import last_number
 from shared.observability import metrics
 from shared.settings import ServiceSettings
 from shared.topics import WATERMARKS, topic_of
@@ -49,6 +50,10 @@ class Producer(Protocol):
 
     async def tell(self, topic: str, value: bytes, *, key: bytes) -> None:
         """Send one record by itself, beside the queue; returns when the brokers have it."""
+
+
+class Ahead(Exception):
+    """The relay's position lies where the log has not come yet."""
 
 
 class Relay:
@@ -95,7 +100,7 @@ class Relay:
             try:
                 await self._lead()
             except Exception as error:
-                is_expected = isinstance(error, psycopg.Error | KafkaError | OSError)
+                is_expected = isinstance(error, psycopg.Error | KafkaError | OSError | Ahead)
                 self.problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
                 log.warning(
                     "relay_interrupted",
@@ -177,10 +182,23 @@ class Relay:
             self._pause_seconds = _PAUSE_SECONDS_FIRST
 
     async def find_position(self, connection: psycopg.AsyncConnection[DictRow]) -> None:
-        """Where the leader before us ended."""
-        cursor = await connection.execute("SELECT notification_id FROM relay_position")
+        """Where the leader before us ended.
+
+        Raises:
+            Ahead: the log has not come so far: what it stores next would never be published.
+        """
+        cursor = await connection.execute(
+            SQL("SELECT notification_id, coalesce({}, 0) AS given FROM relay_position").format(
+                last_number(self._store.events_table)
+            )
+        )
         row = await cursor.fetchone()
         assert row is not None
+        if row["notification_id"] > row["given"]:
+            raise Ahead(
+                f"published up to {row['notification_id']}, but the log has numbered {row['given']} events only:"
+                " one was changed by hand, or the log was restored without its sequence"
+            )
         self.position = row["notification_id"]
 
     async def publish_next(
@@ -195,12 +213,12 @@ class Relay:
             KafkaError: some of it may be published; the position has not moved.
             psycopg.OperationalError: all of it is published, and the position may not have moved.
         """
-        asked_at = datetime.now(UTC)
+        asked_at, table = datetime.now(UTC), self._store.events_table
         cursor = await connection.execute(
             SQL(
                 "SELECT notification_id, originator_id, originator_version, topic, state FROM {}"
-                " WHERE notification_id > %s ORDER BY notification_id LIMIT %s"
-            ).format(Identifier(self._store.events_table)),
+                " WHERE notification_id > %s AND notification_id <= {} ORDER BY notification_id LIMIT %s"
+            ).format(Identifier(table), last_number(table)),
             (self.position, self._settings.relay_batch_max),
             prepare=True,
         )
@@ -240,9 +258,7 @@ class Relay:
         if len(rows) < self._settings.relay_batch_max:
             return len(rows)
         cursor = await connection.execute(
-            SQL("SELECT max(notification_id) AS newest FROM {}").format(
-                Identifier(self._store.events_table)
-            )
+            SQL("SELECT {} AS newest").format(last_number(self._store.events_table))
         )
         row = await cursor.fetchone()
         return 0 if row is None else int(row["newest"]) - self.position

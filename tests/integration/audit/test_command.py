@@ -86,16 +86,16 @@ def log(request: pytest.FixtureRequest, own_database: Database, servers: Servers
     log = Log(service, own_database, new_id())
     with psycopg.connect(own_database.superuser, autocommit=True) as connection:
         connection.execute(f"SET search_path = {service}")
-        connection.execute(f"DELETE FROM {TABLES[service]}")
+        connection.execute(f"TRUNCATE {TABLES[service]} RESTART IDENTITY")
         extra = ", ticket_id, recorded_at, actor_id" if service == "query" else ""
         for version in (1, 2, 3):
             now = datetime.now(UTC)
             event = msgspec.structs.replace(noted(log.stream, version), recorded_at=now)
-            values = [log.stream, version, event.wire_type, encode(event), version]
+            values = [log.stream, version, event.wire_type, encode(event)]
             values += [log.stream, now, event.actor.id] if extra else []
             connection.execute(
-                f"INSERT INTO {TABLES[service]} (originator_id, originator_version, topic, state, notification_id"
-                f"{extra}) VALUES ({', '.join(['%s'] * len(values))})",
+                f"INSERT INTO {TABLES[service]} (originator_id, originator_version, topic, state{extra})"
+                f" VALUES ({', '.join(['%s'] * len(values))})",
                 values,
             )
     Sealer(store, service=service, table=TABLES[service], seconds=1, secret=SECRET).seal_next()

@@ -128,6 +128,26 @@ def test_an_event_put_at_the_logs_end_as_if_it_were_old_is_named(
     assert expected in what
 
 
+def test_an_event_far_ahead_is_named_and_hides_nothing_that_follows(archive: Archive):
+    """A sealer that followed it would never seal what the service stores next."""
+    stranger, ticket = new_id(), archive.tickets[0]
+    archive.append(noted(ticket, 10))
+    archive.tamper(
+        "INSERT INTO intake_events (originator_id, originator_version, topic, state, notification_id)"
+        " SELECT %s, 1, topic, convert_to(replace(convert_from(state, 'UTF8'), '\"version\":10', '\"version\":1'),"
+        " 'UTF8'), 1000000 FROM intake_events WHERE originator_id = %s AND originator_version = 10",
+        stranger, ticket,
+    )  # fmt: skip
+    archive.sealer.seal_next()
+    archive.append(noted(ticket, 11))
+    archive.sealer.seal_next()
+    verdict = archive.verify()
+    assert [(finding.stream, finding.what) for finding in verdict.findings] == [
+        (stranger, "has a number that the log has not given yet (the last is 38): was inserted")
+    ]
+    assert verdict.unsealed == 1
+
+
 def test_an_inserted_stream_is_named(archive: Archive):
     stranger = new_id()
     archive.tamper("DELETE FROM intake_events WHERE notification_id = 20")
@@ -352,8 +372,8 @@ def test_a_time_of_recording_that_cannot_be_hides_nothing(archive: Archive, mome
 
 def test_bytes_that_are_no_event_are_named_though_no_seal_covers_them(archive: Archive):
     archive.tamper(
-        "INSERT INTO intake_events (originator_id, originator_version, topic, state, notification_id)"
-        " VALUES (%s, 10, 'ticket.closed.v1', 'rubbish', 99)",
+        "INSERT INTO intake_events (originator_id, originator_version, topic, state)"
+        " VALUES (%s, 10, 'ticket.closed.v1', 'rubbish')",
         archive.tickets[0],
     )
     assert named(archive) == (archive.tickets[0], 10, NO_EVENT)

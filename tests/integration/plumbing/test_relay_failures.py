@@ -111,3 +111,42 @@ async def test_it_stops_although_its_producer_never_does(place: Place, store: Ev
     async with relaying(place, store, producer) as relay:
         await eventually(lambda: relay.is_leader)
     assert not relay.is_leader
+
+
+async def test_an_event_numbered_by_hand_hides_nothing_that_the_service_stores(
+    place: Place, store: EventStore[int]
+):
+    """Followed far ahead, the relay would never publish what is stored next, and say that all is published."""
+    producer = Scripted(lambda _: None)
+    first, later = opened(new_id()), opened(new_id())
+    save(store, first)
+    by_hand = opened(new_id())
+    store.transact(
+        lambda tx: tx.cursor.execute(
+            f"INSERT INTO {store.events_table} (originator_id, originator_version, topic, state, notification_id)"
+            " VALUES (%s, 1, 'ticket.opened.v1', %s, 1000000)",
+            (by_hand.stream_id, b"{}"),
+        )
+    )
+    async with relaying(place, store, producer) as relay:
+        await eventually(lambda: producer.arrived)
+        await asyncio.to_thread(save, store, later)
+        await eventually(lambda: len(producer.arrived) == 2)
+        assert relay.problem is None
+    found = [
+        str(event.stream_id).encode() in raw
+        for event, raw in zip((first, later), producer.arrived, strict=True)
+    ]
+    assert found == [True, True]
+
+
+async def test_a_position_where_the_log_has_not_come_is_told(place: Place, store: EventStore[int]):
+    store.transact(
+        lambda tx: tx.cursor.execute("UPDATE relay_position SET notification_id = 1000000")
+    )
+    save(store, opened(new_id()))
+    producer = Scripted(lambda _: None)
+    async with relaying(place, store, producer) as relay:
+        await eventually(lambda: relay.problem and "the log has numbered" in relay.problem)
+        assert producer.arrived == []
+        assert relay.published_until is None
