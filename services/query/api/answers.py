@@ -1,6 +1,6 @@
 """JSON answers that say how old they may be, and query parameters that PostgreSQL can take."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -14,6 +14,9 @@ _ENCODER: Final = msgspec.json.Encoder()
 _PARAMETER_CHARS_MAX: Final = 500
 """Longer than any name, id or sensible search; short enough to be harmless."""
 
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(2091, 1, 1, tzinfo=UTC)
+
 
 def answer(parts: Parts, content: dict[str, Any], *, version: int | None = None) -> Response:
     """`content` with `as_of`; `version` becomes the ETag. Age and position are added by `KnownFirst`."""
@@ -24,14 +27,24 @@ def answer(parts: Parts, content: dict[str, Any], *, version: int | None = None)
     return Response(body, media_type="application/json", headers=headers)
 
 
-def check_range(end_name: str, begin: datetime | None, end: datetime | None) -> None:
+Bound = tuple[str, datetime | None]
+"""A parameter's name and its moment, where it is given."""
+
+
+def check_range(begin: Bound, end: Bound) -> None:
     """Of two bounds of a question, `begin` inclusive and `end` exclusive.
 
     Raises:
-        Invalid: nothing can lie between them.
+        Invalid: nothing can lie between them; an empty answer would look like one.
     """
-    if begin is not None and end is not None and begin >= end:
-        raise Invalid.of(f"query {end_name}", "is not after the beginning of the range")
+    for name, at in (begin, end):
+        if at is not None and not _FIRST <= at < _LAST:
+            raise Invalid.of(
+                f"query {name}",
+                f"nothing can be there: give a moment from {_FIRST.year} to {_LAST.year - 1}",
+            )
+    if begin[1] is not None and end[1] is not None and begin[1] >= end[1]:
+        raise Invalid.of(f"query {end[0]}", f"is not after {begin[0]}")
 
 
 def _without_nul(text: str) -> str:

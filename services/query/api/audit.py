@@ -56,7 +56,7 @@ async def filter_of(parts: Parts, query: AuditQuery) -> AuditFilter:
         Invalid: the time ends before it begins.
         NotFound: there is no such ticket.
     """
-    check_range("to", query.since, query.until)
+    check_range(("from", query.since), ("to", query.until))
     ticket_id = None
     if query.ticket is not None:
         reference = parse_reference(query.ticket)

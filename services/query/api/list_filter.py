@@ -78,8 +78,9 @@ class ListFilter(BaseModel):
         Raises:
             Invalid: a range ends before it begins; an empty list would look like an answer.
         """
-        check_range("created_before", self.created_from, self.created_before)
-        check_range("updated_before", self.updated_from, self.updated_before)
+        for field in ("created", "updated"):
+            begin, end = f"{field}_from", f"{field}_before"
+            check_range((begin, getattr(self, begin)), (end, getattr(self, end)))
         assignees = (principal.id if value == "me" else value for value in self.assignee)
         wanted = TicketFilter(
             status=tuple(self.status),

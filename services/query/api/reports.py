@@ -36,7 +36,7 @@ def make_router(parts: Parts) -> APIRouter:
         _principal: Annotated[Principal, Depends(require(Role.AGENT))],
         query: Annotated[ReportQuery, Query()],
     ) -> Response:
-        check_range("opened_before", query.opened_from, query.opened_before)
+        check_range(("opened_from", query.opened_from), ("opened_before", query.opened_before))
         period = Period(query.opened_from, query.opened_before, query.channel)
         content = await report(
             await parts.pool(),

@@ -72,8 +72,23 @@ FILTERS: dict[str, st.SearchStrategy[Any]] = {
     "field.safe": st.sampled_from(["true", "false"]),
 }
 """Values of every filter that the list has."""
-WANTED = st.lists(st.sampled_from(sorted(FILTERS)), max_size=3, unique=True).flatmap(
-    lambda names: st.fixed_dictionaries({name: FILTERS[name] for name in names})
+
+
+def with_ranges_in_order(wanted: dict[str, Any]) -> dict[str, Any]:
+    """A range that ends before it begins is refused, and no question."""
+    for name in ("created", "updated"):
+        begin, end = f"{name}_from", f"{name}_before"
+        if wanted.get(begin, "") >= wanted.get(end, "~"):
+            wanted |= {begin: wanted[end], end: wanted[begin]}
+            if wanted[begin] == wanted[end]:
+                del wanted[end]
+    return wanted
+
+
+WANTED = (
+    st.lists(st.sampled_from(sorted(FILTERS)), max_size=3, unique=True)
+    .flatmap(lambda names: st.fixed_dictionaries({name: FILTERS[name] for name in names}))
+    .map(with_ranges_in_order)
 )
 SORTS = st.sampled_from([*map(str, Sort), "field.cost", "-field.cost", "field.site", None])
 
