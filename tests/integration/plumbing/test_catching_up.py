@@ -37,7 +37,7 @@ def noting_slowly() -> Callable[[Any, Any], None]:
     """So that there is a middle."""
 
     def slowly(tx: Any, batch: Any) -> None:
-        tx.cursor.execute("SELECT pg_sleep(0.05)")
+        tx.cursor.execute("SELECT pg_sleep(0.15)")
         note(tx, batch)
 
     return slowly
@@ -180,7 +180,7 @@ async def test_a_process_that_is_killed_costs_nothing(place: Place, producer) ->
     events = backlog()
     await publish(place, producer, *events)
     async with reading(a_table(place, noting_slowly)) as table:
-        await at_least(table, 1)
+        await eventually(workers, what="processes work it off")
         victim, *_ = workers()
         victim.kill()
         await eventually(lambda: not workers(), what="the other ends too")
@@ -193,8 +193,7 @@ async def test_stopped_in_the_middle_the_next_one_goes_on(place: Place, producer
     events = backlog()
     await publish(place, producer, *events)
     async with reading(a_table(place, noting_slowly)) as table:
-        await at_least(table, 1)
-        assert workers()
+        await eventually(lambda: workers() and count_of(table), what="processes work it off")
     assert not workers()
     async with reading(a_table(place, noting)) as table:
         half = count_of(table)
