@@ -24,8 +24,9 @@ def break_all_connections(place: Place, store: EventStore[int]) -> None:
     """What a restart of PostgreSQL does to the pool."""
     with psycopg.connect(place.servers.postgres, autocommit=True) as superuser:
         superuser.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
-            (f"ticketing-intake-{store._settings.instance}",),
+            # Others test on the same server, under the same name.
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s AND datname = %s",
+            (f"ticketing-intake-{store._settings.instance}", _name_of(store)),
         )
 
 
