@@ -62,12 +62,17 @@ def spans_of(pairs) -> str:
 
 
 def open_seconds(expression: str, zone: str, start: datetime, end: datetime) -> float:
+    """The library forgets which of two equal local times is meant at the edges of what it is asked: they are noons."""
     local = zone_of(zone)
+    before = start.astimezone(local).date() - timedelta(days=1)
+    after = end.astimezone(local).date() + timedelta(days=1)
     found = opening_hours.OpeningHours(expression, timezone=local).intervals(
-        start.astimezone(local), end.astimezone(local)
+        datetime.combine(before, time(12), local), datetime.combine(after, time(12), local)
     )
     return sum(
-        (until.astimezone(UTC) - since.astimezone(UTC)).total_seconds()
+        max(
+            (min(until.astimezone(UTC), end) - max(since.astimezone(UTC), start)).total_seconds(), 0
+        )
         for since, until, state, _ in found
         if state == opening_hours.State.OPEN
     )
